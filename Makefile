@@ -1,0 +1,54 @@
+# The commands of the project; `make` alone lists them. Plain POSIX sh, for GNU make 3.81 (macOS) and newer.
+.DEFAULT_GOAL := help
+.PHONY: help run test check check-all lock clean venv venv-dev
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Set it to choose the interpreter: make run PYTHON=python3.12
+export PYTHON VENV
+
+# What pip needs at run time: ours, then the product's own.
+PACKAGES := requirements.txt requirements-app.txt
+# What a newcomer's machine can run: no browser, no server, no long wait.
+QUICK := not browser and not postgresql and not mariadb and not slow
+# The floor holds for what the scaffold ships; a demo that was deleted is not missed, and what a
+# product adds to app/ is measured by its owner's own rules.
+COVERED := $(wildcard core app/example app/api)
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: venv  ## set everything up and serve the site in development
+	@$(PY) -m flask setup
+	@$(PY) run.py
+
+test: venv  ## run the tests on SQLite; ARGS="-k name" is handed to pytest
+	@TEST_DATABASE_URL= $(PY) -m pytest -m "$(QUICK)" $(ARGS)
+
+check: venv-dev  ## check style, types and imports, then run the tests with coverage
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+	$(PY) -m djlint --quiet --lint core app
+	$(PY) -m djlint --check core app
+	TEST_DATABASE_URL= $(PY) -m pytest -m "$(QUICK)" $(COVERED:%=--cov=%) --cov-fail-under=95 $(ARGS)
+
+# The last run has no marker but `slow` left out: everything on PostgreSQL, MariaDB, the browser.
+check-all: check  ## check, then every test on another Python, PostgreSQL, MariaDB and in a browser
+	@TEST_DATABASE_URL= sh scripts/another-python.sh -m pytest --no-skips -m "$(QUICK)" $(ARGS)
+	@$(PY) scripts/databases.py $(PY) -m pytest --no-skips -m "not slow" $(ARGS)
+
+lock:  ## pin all packages again after a change of a .in file or a merge; UPGRADE=1 renews them
+	@sh scripts/venv.sh
+	@UPGRADE=$(UPGRADE) sh scripts/lock.sh
+
+clean:  ## remove what these commands made, except .env and the databases
+	rm -rf .venv .venv-py* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@sh scripts/venv.sh $(PACKAGES)
+
+venv-dev:
+	@sh scripts/venv.sh $(PACKAGES) requirements-optional.txt requirements-dev.txt

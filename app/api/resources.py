@@ -1,0 +1,106 @@
+"""The resources of the module: URL -> schema -> model -> {"data": ...}."""
+
+from flask import Response, url_for
+
+from core.rest import Api, Resource, body, check_match, item, page_of
+from services import db
+
+from . import api_bp
+from .models import Author, Book
+from .schemas import AuthorSchema, BookSchema
+
+api = Api(api_bp)
+author_schema = AuthorSchema()
+book_schema = BookSchema()
+
+
+class AuthorList(Resource):
+    def get(self) -> Response:
+        """List the authors, the oldest entry first."""
+        return page_of(author_schema, Author.oldest())
+
+    def post(self) -> Response:
+        """Create an author."""
+        author = Author(**author_schema.load(body()))
+        db.session.add(author)
+        db.session.commit()
+        return item(author_schema, author, 201, url_for(".author_item", id=author.id))
+
+
+class AuthorItem(Resource):
+    def get(self, id: int) -> Response:
+        """Show an author."""
+        return item(author_schema, db.get_or_404(Author, id))
+
+    def put(self, id: int) -> Response:
+        """Replace an author."""
+        author = db.get_or_404(Author, id)
+        check_match(author_schema, author)
+        author_schema.fill(author, body())
+        db.session.commit()
+        return item(author_schema, author)
+
+    def patch(self, id: int) -> Response:
+        """Change the named fields of an author."""
+        author = db.get_or_404(Author, id)
+        check_match(author_schema, author)
+        author_schema.fill(author, body(), partial=True)
+        db.session.commit()
+        return item(author_schema, author)
+
+    def delete(self, id: int) -> tuple[str, int]:
+        """Delete an author who has no books."""
+        author = db.get_or_404(Author, id)
+        check_match(author_schema, author)
+        db.session.delete(author)
+        db.session.commit()
+        return "", 204
+
+
+class BookList(Resource):
+    def get(self) -> Response:
+        """List the books with their authors, the oldest entry first."""
+        return page_of(book_schema, Book.oldest())
+
+    def post(self) -> Response:
+        """Create a book."""
+        book = Book(**book_schema.load(body()))
+        db.session.add(book)
+        db.session.commit()
+        return item(book_schema, book, 201, url_for(".book_item", id=book.id))
+
+
+class BookItem(Resource):
+    def get(self, id: int) -> Response:
+        """Show a book."""
+        return item(book_schema, db.get_or_404(Book, id))
+
+    def put(self, id: int) -> Response:
+        """Replace a book."""
+        book = db.get_or_404(Book, id)
+        check_match(book_schema, book)
+        book_schema.fill(book, body())
+        db.session.commit()
+        return item(book_schema, book)
+
+    def patch(self, id: int) -> Response:
+        """Change the named fields of a book."""
+        book = db.get_or_404(Book, id)
+        check_match(book_schema, book)
+        book_schema.fill(book, body(), partial=True)
+        db.session.commit()
+        return item(book_schema, book)
+
+    def delete(self, id: int) -> tuple[str, int]:
+        """Delete a book."""
+        book = db.get_or_404(Book, id)
+        check_match(book_schema, book)
+        db.session.delete(book)
+        db.session.commit()
+        return "", 204
+
+
+api.add_resource(AuthorList, "/authors", endpoint="author_list")
+api.add_resource(AuthorItem, "/authors/<int:id>", endpoint="author_item")
+api.add_resource(BookList, "/books", endpoint="book_list")
+api.add_resource(BookItem, "/books/<int:id>", endpoint="book_item")

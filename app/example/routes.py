@@ -1,0 +1,132 @@
+"""The pages of the module: URL -> form -> model -> template."""
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from core.pages import database_rules, page_of
+from services import db
+
+from . import example_bp as bp
+from .forms import CategoryForm, ProductForm
+from .models import Category, Product
+
+
+@bp.get("/products")
+def product_index() -> ResponseReturnValue:
+    return render_template("example/product_index.html", page=page_of(Product.newest()))
+
+
+@bp.get("/products/<int:id>")
+def product_show(id: int) -> ResponseReturnValue:
+    product = db.get_or_404(Product, id)
+    return render_template("example/product_show.html", product=product)
+
+
+@bp.get("/products/new")
+def product_new() -> ResponseReturnValue:
+    return render_template("example/product_new.html", form=ProductForm())
+
+
+@bp.post("/products")
+def product_create() -> ResponseReturnValue:
+    product, form = Product(), ProductForm()
+    if form.validate():
+        form.populate_obj(product)
+        db.session.add(product)
+        with database_rules(form):
+            db.session.commit()
+            flash(f"{product} was created.", "success")
+            return redirect(url_for(".product_show", id=product.id))
+    return render_template("example/product_new.html", form=form), 422
+
+
+@bp.get("/products/<int:id>/edit")
+def product_edit(id: int) -> ResponseReturnValue:
+    product = db.get_or_404(Product, id)
+    form = ProductForm(obj=product)
+    return render_template("example/product_edit.html", form=form, product=product)
+
+
+@bp.post("/products/<int:id>")
+def product_update(id: int) -> ResponseReturnValue:
+    product = db.get_or_404(Product, id)
+    form = ProductForm(obj=product)
+    if form.validate():
+        form.populate_obj(product)
+        with database_rules(form):
+            db.session.commit()
+            flash(f"{product} was saved.", "success")
+            return redirect(url_for(".product_show", id=id))
+    return render_template("example/product_edit.html", form=form, product=product), 422
+
+
+@bp.post("/products/<int:id>/delete")
+def product_delete(id: int) -> ResponseReturnValue:
+    product = db.get_or_404(Product, id)
+    db.session.delete(product)
+    with database_rules():
+        db.session.commit()
+        flash(f"{product} was deleted.", "success")
+        return redirect(url_for(".product_index"))
+    return redirect(url_for(".product_show", id=id))
+
+
+@bp.get("/categories")
+def category_index() -> ResponseReturnValue:
+    return render_template("example/category_index.html", page=page_of(Category.by_name()))
+
+
+@bp.get("/categories/<int:id>")
+def category_show(id: int) -> ResponseReturnValue:
+    category = db.get_or_404(Category, id)
+    page = page_of(Product.in_category(category))
+    return render_template("example/category_show.html", category=category, page=page)
+
+
+@bp.get("/categories/new")
+def category_new() -> ResponseReturnValue:
+    return render_template("example/category_new.html", form=CategoryForm())
+
+
+@bp.post("/categories")
+def category_create() -> ResponseReturnValue:
+    category, form = Category(), CategoryForm()
+    if form.validate():
+        form.populate_obj(category)
+        db.session.add(category)
+        with database_rules(form):
+            db.session.commit()
+            flash(f"{category} was created.", "success")
+            return redirect(url_for(".category_show", id=category.id))
+    return render_template("example/category_new.html", form=form), 422
+
+
+@bp.get("/categories/<int:id>/edit")
+def category_edit(id: int) -> ResponseReturnValue:
+    category = db.get_or_404(Category, id)
+    form = CategoryForm(obj=category)
+    return render_template("example/category_edit.html", form=form, category=category)
+
+
+@bp.post("/categories/<int:id>")
+def category_update(id: int) -> ResponseReturnValue:
+    category = db.get_or_404(Category, id)
+    form = CategoryForm(obj=category)
+    if form.validate():
+        form.populate_obj(category)
+        with database_rules(form):
+            db.session.commit()
+            flash(f"{category} was saved.", "success")
+            return redirect(url_for(".category_show", id=id))
+    return render_template("example/category_edit.html", form=form, category=category), 422
+
+
+@bp.post("/categories/<int:id>/delete")
+def category_delete(id: int) -> ResponseReturnValue:
+    category = db.get_or_404(Category, id)
+    db.session.delete(category)
+    with database_rules():
+        db.session.commit()
+        flash(f"{category} was deleted.", "success")
+        return redirect(url_for(".category_index"))
+    return redirect(url_for(".category_show", id=id))

@@ -1,0 +1,321 @@
+"""WHERE the product runs: the only reader of the environment and .env; refuses what is unsafe."""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from dotenv import dotenv_values
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+import settings
+
+BASE_DIR = Path(__file__).resolve().parent
+INSTANCE_DIR = BASE_DIR / "instance"
+
+# Every variable with its default; .env.example explains them, and a test keeps the two equal.
+VARIABLES = {
+    "APP_ENV": "development",
+    "SECRET_KEY": "",
+    "SECRET_KEY_FALLBACKS": "",
+    "WTF_CSRF_SECRET_KEY": "",
+    "DATABASE_URL": "",
+    "TEST_DATABASE_URL": "",
+    "TRUSTED_HOSTS": "",
+    "HOST": "127.0.0.1",
+    "PORT": "5000",
+    "LOG_LEVEL": "INFO",
+    "PROXY_COUNT": "0",
+    "REDIS_URL": "",
+    "CORS_ORIGINS": "",
+    "RATE_LIMIT": "",
+    "MAX_CONTENT_LENGTH": "2097152",
+    "DB_POOL_SIZE": "5",
+    "DB_MAX_OVERFLOW": "10",
+    "DB_STATEMENT_TIMEOUT_MS": "15000",
+    "DB_PGBOUNCER": "false",
+    "WEB_CONCURRENCY": "2",
+    "WEB_THREADS": "4",
+    "COOKIE_SECURE": "",
+    "ALEMBIC_ALLOW_DROP": "",
+}
+ENVIRONMENTS = ("development", "testing", "production")
+LOOPBACK_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+# Words of example keys; a random key holds one of them about once in a million.
+EXAMPLE_WORDS = re.compile("change|example|secret|insecure|default|password|replace", re.IGNORECASE)
+DRIVERS = {
+    "postgres": "postgresql+psycopg2",
+    "postgresql": "postgresql+psycopg2",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+
+
+class ConfigError(click.ClickException):
+    """A configuration that the app refuses; the message names the variable and the remedy."""
+
+
+def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return Flask's configuration for this environment.
+
+    Keys of `overrides` that are names in VARIABLES stand in for the environment's; any other is
+    taken as it is into Flask's configuration. Raises ConfigError on a missing or unsafe value.
+    """
+    overrides = _with_aliases(overrides or {})
+    env = _environment(overrides)
+    app_env = env["APP_ENV"]
+    if app_env not in ENVIRONMENTS:
+        raise ConfigError(f"APP_ENV is {app_env!r}: set it to one of {', '.join(ENVIRONMENTS)}.")
+    production = app_env == "production"
+    debug = overrides.get("DEBUG", app_env == "development")
+    if production and (debug or _flag("FLASK_DEBUG", os.environ.get("FLASK_DEBUG", ""))):
+        raise ConfigError(
+            "FLASK_DEBUG is on in production, where it would show code and run commands for "
+            "strangers: unset FLASK_DEBUG and DEBUG (`unset FLASK_DEBUG`)."
+        )
+    url = _database_url(env, overrides)
+    secret_key = _secret_key(env)
+    cookie_secure = _flag("COOKIE_SECURE", env["COOKIE_SECURE"], default=production)
+    return {
+        "APP_ENV": app_env,
+        "DEBUG": debug,
+        "TESTING": app_env == "testing",
+        "SECRET_KEY": secret_key,
+        "SECRET_KEY_FALLBACKS": _list(env["SECRET_KEY_FALLBACKS"]),
+        # Flask-WTF knows no fallbacks: without a key of their own, a rotation kills open forms.
+        "WTF_CSRF_SECRET_KEY": env["WTF_CSRF_SECRET_KEY"] or secret_key,
+        "TRUSTED_HOSTS": _trusted_hosts(env),
+        "HOST": env["HOST"],
+        "PORT": _integer("PORT", env["PORT"]),
+        "LOG_LEVEL": env["LOG_LEVEL"].upper(),
+        "PROXY_COUNT": _integer("PROXY_COUNT", env["PROXY_COUNT"]),
+        "REDIS_URL": env["REDIS_URL"],
+        "CORS_ORIGINS": _list(env["CORS_ORIGINS"]),
+        "RATE_LIMIT": env["RATE_LIMIT"],
+        "MAX_CONTENT_LENGTH": _integer("MAX_CONTENT_LENGTH", env["MAX_CONTENT_LENGTH"]),
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(url, env),
+        "DB_STATEMENT_TIMEOUT_MS": _integer(
+            "DB_STATEMENT_TIMEOUT_MS", env["DB_STATEMENT_TIMEOUT_MS"]
+        ),
+        "DB_PGBOUNCER": _flag("DB_PGBOUNCER", env["DB_PGBOUNCER"]),
+        "ALEMBIC_ALLOW_DROP": _list(env["ALEMBIC_ALLOW_DROP"]),
+        "SESSION_COOKIE_NAME": _cookie_name(cookie_secure),
+        "SESSION_COOKIE_SECURE": cookie_secure,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+        "BOOTSTRAP_SERVE_LOCAL": True,
+        **{key: value for key, value in overrides.items() if key not in VARIABLES},
+    }
+
+
+def server() -> dict[str, int | str]:
+    """Return what gunicorn.conf.py needs to know: bind, workers and threads."""
+    env = _environment({})
+    return {
+        "bind": f"{env['HOST']}:{_integer('PORT', env['PORT'])}",
+        "workers": _integer("WEB_CONCURRENCY", env["WEB_CONCURRENCY"]),
+        "threads": _integer("WEB_THREADS", env["WEB_THREADS"]),
+    }
+
+
+def _with_aliases(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Take Flask's own names for two of our variables, so that their safeguards apply as well."""
+    overrides = dict(overrides)
+    if "SQLALCHEMY_DATABASE_URI" in overrides:
+        overrides.setdefault("DATABASE_URL", overrides.pop("SQLALCHEMY_DATABASE_URI"))
+    if overrides.pop("TESTING", False):
+        overrides.setdefault("APP_ENV", "testing")
+    return overrides
+
+
+def _environment(overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Merge defaults, .env (never in tests), the process's environment and overrides."""
+    testing = {**os.environ, **overrides}.get("APP_ENV") == "testing"
+    sources = ({} if testing else _dotenv(), os.environ, overrides)
+    env = dict(VARIABLES)
+    for source in sources:
+        for key in VARIABLES:
+            value = source.get(key)
+            if value not in (None, ""):
+                env[key] = _text(value)
+    return env
+
+
+def _dotenv() -> dict[str, str | None]:
+    return dotenv_values(BASE_DIR / ".env", interpolate=False, encoding="utf-8")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, URL):
+        return value.render_as_string(hide_password=False)
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value).strip()
+
+
+def _list(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _integer(name: str, value: str) -> int:
+    if not re.fullmatch(r"\d{1,12}", value):
+        raise ConfigError(f"{name} is {value!r}: set it to a whole number.")
+    return int(value)
+
+
+def _flag(name: str, value: str, default: bool = False) -> bool:
+    if value == "":
+        return default
+    if value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if value.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError(f"{name} is {value!r}: set it to true or false.")
+
+
+def _secret_key(env: dict[str, str]) -> str:
+    key = env["SECRET_KEY"]
+    if env["APP_ENV"] == "testing":
+        return key or secrets.token_urlsafe(48)
+    if env["APP_ENV"] == "development":
+        return key or _instance_key()
+    for name in ("SECRET_KEY", "WTF_CSRF_SECRET_KEY"):
+        if reason := _weakness(env[name], required=name == "SECRET_KEY"):
+            raise ConfigError(f"{name} {reason}: set it to the output of {MAKE_SECRET}.")
+    return key
+
+
+def _weakness(key: str, required: bool) -> str:
+    if not key:
+        return "is missing" if required else ""
+    if EXAMPLE_WORDS.search(key) or len(set(key)) < 8:
+        return "is an example value that anyone can guess"
+    return "is shorter than 32 characters" if len(key) < 32 else ""
+
+
+def _instance_key() -> str:
+    """Keep one generated key per clone, so that restarts in development do not end sessions."""
+    path = INSTANCE_DIR / "secret_key"
+    INSTANCE_DIR.mkdir(exist_ok=True)
+    try:
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+def _trusted_hosts(env: dict[str, str]) -> list[str]:
+    hosts = _list(env["TRUSTED_HOSTS"])
+    if hosts or env["APP_ENV"] != "production":
+        # A forgotten APP_ENV answers this machine only, so it is no public debugger.
+        return hosts or LOOPBACK_HOSTS
+    raise ConfigError(
+        "TRUSTED_HOSTS is missing: set it to the host names the site is served under, for example "
+        "TRUSTED_HOSTS=example.com,www.example.com; `hostname -f` prints this machine's."
+    )
+
+
+def _cookie_name(secure: bool) -> str:
+    app_name = getattr(settings, "APP_NAME", "app").lower()
+    name = re.sub(r"[^a-z0-9]+", "_", app_name).strip("_") or "app"
+    # With __Host- neither a subdomain nor plain http can set the cookie (RFC 6265bis 4.1.3.2).
+    return f"__Host-{name}_session" if secure else f"{name}_session"
+
+
+def _database_url(env: dict[str, str], overrides: Mapping[str, Any]) -> URL:
+    if env["APP_ENV"] == "testing":
+        return _test_database_url(env, overrides)
+    if env["DATABASE_URL"]:
+        return parse_url("DATABASE_URL", env["DATABASE_URL"])
+    if env["APP_ENV"] == "production":
+        raise ConfigError(
+            "DATABASE_URL is missing: set it, for example "
+            "DATABASE_URL=postgresql://user:password@localhost/name; "
+            "`createdb name` makes an empty PostgreSQL database."
+        )
+    return parse_url("DATABASE_URL", "sqlite:///app.db")
+
+
+def _test_database_url(env: dict[str, str], overrides: Mapping[str, Any]) -> URL:
+    """Return a database that tests may wipe: never the developer's."""
+    if explicit := overrides.get("DATABASE_URL"):
+        return parse_url("DATABASE_URL", _text(explicit))
+    if not env["TEST_DATABASE_URL"]:
+        return make_url("sqlite://")
+    url = parse_url("TEST_DATABASE_URL", env["TEST_DATABASE_URL"])
+    if not Path(url.database or "").stem.endswith("_test"):
+        raise ConfigError(
+            f"TEST_DATABASE_URL names the database {url.database!r}, which tests would wipe: "
+            "use one whose name ends in _test (`createdb app_test`)."
+        )
+    for own in (os.environ.get("DATABASE_URL"), _dotenv().get("DATABASE_URL")):
+        if own and parse_url("DATABASE_URL", own) == url:
+            raise ConfigError(
+                "TEST_DATABASE_URL equals DATABASE_URL, whose data tests would wipe: "
+                "use another database (`createdb app_test`)."
+            )
+    return url
+
+
+def parse_url(name: str, text: str) -> URL:
+    """Return `text` as a URL with the driver this project installs; `name` is for the message."""
+    scheme, separator, rest = text.partition("://")
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    # A raw @ in the password is common in hosts' consoles; SQLAlchemy needs it escaped.
+    rest = user.replace("@", "%40") + at + host + slash + path
+    try:
+        url = make_url(f"{DRIVERS.get(scheme, scheme)}{separator}{rest}")
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            f"{name} cannot be read: write it as postgresql://user:password@host:5432/name, "
+            "with special characters in the password percent-encoded."
+        ) from None
+    return _sqlite_path(url) if url.get_backend_name() == "sqlite" else url
+
+
+def _sqlite_path(url: URL) -> URL:
+    """Resolve a relative file against instance/, wherever the process was started."""
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        return url
+    path = INSTANCE_DIR / url.database
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return url.set(database=str(path))
+
+
+def _engine_options(url: URL, env: dict[str, str]) -> dict[str, Any]:
+    """Return create_engine's arguments; each database refuses those of the others."""
+    timeout = _integer("DB_STATEMENT_TIMEOUT_MS", env["DB_STATEMENT_TIMEOUT_MS"])
+    if url.get_backend_name() == "sqlite":
+        # core/database.py begins transactions itself: sqlite3's own begin comes too late.
+        options: dict[str, Any] = {"connect_args": {"isolation_level": None, "timeout": 5}}
+        if not url.database or url.database == ":memory:":
+            return options
+    else:
+        options = {"pool_pre_ping": True, "pool_timeout": 5, "pool_recycle": 1800}
+        options["connect_args"] = {"connect_timeout": 3}
+    options["pool_size"] = _integer("DB_POOL_SIZE", env["DB_POOL_SIZE"])
+    options["max_overflow"] = _integer("DB_MAX_OVERFLOW", env["DB_MAX_OVERFLOW"])
+    if url.get_backend_name() == "postgresql":
+        options["connect_args"]["application_name"] = _cookie_name(False)
+        if not _flag("DB_PGBOUNCER", env["DB_PGBOUNCER"]):
+            options["connect_args"]["options"] = (
+                f"-c statement_timeout={timeout} -c lock_timeout={min(timeout, 5000)} "
+                "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+            )
+    elif url.get_backend_name() in ("mysql", "mariadb"):
+        # Each kind of comment is read by one of the two servers: their timeouts differ in name.
+        options["connect_args"]["init_command"] = (
+            "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5 "
+            f"/*M! , max_statement_time = {timeout / 1000} */ "
+            f"/*!50708 , max_execution_time = {timeout} */"
+        )
+    return options

@@ -1,0 +1,1 @@
+"""The machinery: one file or small package per concern, each with one verb for the factory."""

@@ -1,0 +1,56 @@
+"""The declarative base under services.db: constraint names and the types behind Mapped[...]."""
+
+import enum
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, Enum, MetaData, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, registry
+
+# Named constraints can be altered by a migration and recognised in an error.
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware datetime, in UTC on every engine; a naive one is refused with ValueError."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone: use datetime.now(UTC) or tzinfo=UTC.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        # SQLite and MariaDB return what was stored, in UTC, without saying so.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _values(members: type[enum.Enum]) -> list[str]:
+    return [str(member.value) for member in members]
+
+
+class DeclarativeModel(DeclarativeBase):
+    """The class that Flask-SQLAlchemy copies, not inherits from; behaviour is in core/models.py."""
+
+    # A registry survives the copy, a type_annotation_map of the class does not.
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING_CONVENTION),
+        type_annotation_map={
+            # MariaDB has no VARCHAR without a length.
+            str: String(255),
+            datetime: UTCDateTime(),
+            # A native PostgreSQL enum needs a hand-written migration for each new member.
+            enum.Enum: Enum(enum.Enum, native_enum=False, length=32, values_callable=_values),
+        },
+    )

@@ -1,0 +1,106 @@
+"""The commands of core: `flask setup` prepares a clone, `flask seed` fills the demo's tables."""
+
+import secrets
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+import click
+from flask import Flask, current_app
+from sqlalchemy import inspect, select
+
+from config import BASE_DIR, INSTANCE_DIR
+from core.models import Base
+from core.modules import Module, installed_modules
+from services import db
+
+SETUP_ROWS = 60
+
+
+def init_cli(app: Flask) -> None:
+    """Add the commands."""
+    app.cli.add_command(setup)
+    app.cli.add_command(seed)
+
+
+@click.command()
+def setup() -> None:
+    """Prepare this clone: .env, database, demo data. Repeating it changes nothing."""
+    if current_app.config["APP_ENV"] == "production":
+        raise click.ClickException(
+            "flask setup is for development: in production set the environment's variables "
+            "and run `alembic upgrade head`."
+        )
+    _write_env()
+    fresh = not inspect(db.engine).has_table("alembic_version")
+    _upgrade()
+    _seed_once(fresh)
+
+
+@click.command()
+@click.option("--rows", default=SETUP_ROWS, show_default=True, type=click.IntRange(1, 10_000_000))
+@click.option("--force", is_flag=True, help="Seed a production database.")
+def seed(rows: int, force: bool) -> None:
+    """Load the modules' demo data; a second time adds nothing."""
+    if current_app.config["APP_ENV"] == "production" and not force:
+        raise click.ClickException("This is production: add --force to put demo data into it.")
+    for module in installed_modules():
+        if seeds := _seeds_of(module):
+            _run(module, seeds, rows)
+
+
+def _write_env() -> None:
+    path = BASE_DIR / ".env"
+    if path.exists():
+        return
+    key = secrets.token_urlsafe(48)
+    text = (BASE_DIR / ".env.example").read_text(encoding="utf-8")
+    # Mode x: a file that appears meanwhile is somebody's, and stays.
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text.replace("\nSECRET_KEY=\n", f"\nSECRET_KEY={key}\n"))
+    path.chmod(0o600)
+    click.echo("Wrote .env with a secret of its own.")
+
+
+def _upgrade() -> None:
+    # Alembic costs start-up time that only this command should pay.
+    command, config = import_module("alembic.command"), import_module("alembic.config")
+    command.upgrade(config.Config(BASE_DIR / "alembic.ini"), "head")
+
+
+def _seed_once(fresh: bool) -> None:
+    """Seed a new database, or one that this clone has not seen, but never beside existing rows."""
+    marker = INSTANCE_DIR / "seeded"
+    database = db.engine.url.render_as_string(hide_password=True)
+    known = marker.read_text(encoding="utf-8").splitlines() if marker.exists() else []
+    if not fresh and database in known:
+        return
+    for module in installed_modules():
+        if (seeds := _seeds_of(module)) and not _has_rows(module):
+            _run(module, seeds, SETUP_ROWS)
+    INSTANCE_DIR.mkdir(exist_ok=True)
+    marker.write_text("\n".join(dict.fromkeys([*known, database])) + "\n", encoding="utf-8")
+
+
+def _seeds_of(module: Module) -> ModuleType | None:
+    name = f"{module.entry}.seeds"
+    return import_module(name) if find_spec(name) else None
+
+
+def _has_rows(module: Module) -> bool:
+    """Tell whether a table of a model of this module has rows."""
+    return any(
+        db.session.execute(select(mapper.local_table).limit(1)).first()
+        for mapper in Base.registry.mappers
+        if mapper.class_.__module__.startswith(f"{module.entry}.")
+    )
+
+
+def _run(module: Module, seeds: ModuleType, rows: int) -> None:
+    """Run a module's seed(rows), which yields the number of rows it has dealt with so far."""
+    with click.progressbar(length=rows, label=module.entry) as bar:
+        done = 0
+        for count in seeds.seed(rows):
+            bar.update(count - done)
+            done = count
+    db.session.commit()

@@ -1,0 +1,49 @@
+"""The JSON of the project: strict when it reads, exact decimals and ISO 8601 when it writes."""
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask.json.provider import DefaultJSONProvider
+
+
+class JSONProvider(DefaultJSONProvider):
+    """Flask's provider, without NaN, duplicate keys or RFC 822 dates."""
+
+    ensure_ascii = False
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Read JSON (RFC 8259). Raises ValueError also for what the standard library lets pass."""
+        try:
+            return json.loads(s, object_pairs_hook=_unique, parse_constant=_refuse)
+        except RecursionError:
+            raise ValueError("The JSON is nested too deeply.") from None
+
+    @staticmethod
+    def default(o: Any) -> Any:
+        """Write what JSON has no type for."""
+        if isinstance(o, datetime):
+            return iso(o)
+        if isinstance(o, date):
+            return o.isoformat()
+        if isinstance(o, Decimal):
+            return format(o, "f")
+        return DefaultJSONProvider.default(o)
+
+
+def iso(value: datetime) -> str:
+    """Return an aware datetime in ISO 8601 with Z for UTC."""
+    return value.isoformat().replace("+00:00", "Z")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("A key stands twice in an object of the JSON.")
+    return values
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON.")

@@ -1,0 +1,47 @@
+"""create_app(): the table of contents of start-up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Flask
+
+import config as configuration
+from core.cli import init_cli
+from core.database import init_database
+from core.errors import init_errors
+from core.health import init_health
+from core.logs import init_logs
+from core.modules import init_modules
+from core.pages import init_pages
+from core.rest import init_rest
+from core.security import init_security
+from core.setting import setting
+
+
+def create_app(
+    config: Mapping[str, Any] | None = None, installed_apps: Sequence[str] | None = None
+) -> Flask:
+    """Build an application.
+
+    `config` stands in for variables of the environment ("DATABASE_URL") or sets keys of Flask's
+    configuration; `installed_apps` replaces settings.INSTALLED_APPS. Raises ConfigError and
+    ModuleError. Applications of one process share the imported modules, nothing else.
+    """
+    app = Flask(
+        "app",
+        root_path=str(configuration.BASE_DIR / "app"),
+        instance_path=str(configuration.INSTANCE_DIR),
+        static_url_path="/static",
+        static_folder=None,
+    )
+    app.config.from_mapping(configuration.load(config))
+    init_logs(app)
+    init_database(app)
+    init_security(app)
+    init_errors(app)
+    init_health(app)
+    init_rest(app)
+    init_modules(app, setting("INSTALLED_APPS") if installed_apps is None else installed_apps)
+    init_pages(app)
+    init_cli(app)
+    return app

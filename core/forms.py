@@ -1,0 +1,126 @@
+"""Forms derived from models: versions, conflicts and the database's rules at their fields."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from flask_wtf import FlaskForm
+from sqlalchemy.orm.exc import ObjectDeletedError
+from wtforms import IntegerField
+from wtforms.form import FormMeta
+from wtforms.validators import Optional
+from wtforms.widgets import HiddenInput
+from wtforms_sqlalchemy.orm import model_fields
+
+from core.constraints import Violation
+from core.converters import ModelConverter
+from core.models import Versioned
+from services import db
+
+CONFLICT = (
+    "Someone else changed this record while you were editing it. What is stored now stands below "
+    "your text where the two differ: save again to keep yours."
+)
+DELETED = "Someone else deleted this record while you were editing it."
+
+
+class ModelFormMeta(FormMeta):
+    """Derives the fields at the first use: at import time related models may be missing yet."""
+
+    Meta: Any
+    _lock: ClassVar[threading.RLock] = threading.RLock()
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if "_derived" in vars(cls):
+            return super().__call__(*args, **kwargs)
+        # The first form of a class builds lists that two threads must not build at once.
+        with cls._lock:
+            if "_derived" not in vars(cls) and cls.Meta.model is not None:
+                _derive_fields(cls, cls.Meta)
+            form: Any = super().__call__(*args, **kwargs)
+            cls._derived = True
+        return form
+
+
+def _derive_fields(form_class: Any, meta: Any) -> None:
+    fields = model_fields(
+        meta.model,
+        db_session=db.session,
+        only=meta.fields,
+        field_args=getattr(meta, "field_args", {}),
+        converter=ModelConverter(),
+    )
+    for name in meta.fields:
+        # A field that the class declares by hand wins, in its place of the order.
+        field = form_class.__dict__.get(name) or fields[name]
+        field.creation_counter = len(meta.fields) + meta.fields.index(name)
+        setattr(form_class, name, field)
+    if issubclass(meta.model, Versioned):
+        form_class.version = IntegerField(widget=HiddenInput(), validators=[Optional()])
+
+
+class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
+    """The base of the modules' forms.
+
+    `class Meta` names the `model`, the `fields` in their order, and `field_args`, which go to the
+    fields' constructors: {"price": {"label": "Price", "validators": [...]}}. Only the named fields
+    can be set through the form. The version of a Versioned model travels in a hidden field.
+    """
+
+    class Meta:
+        model: Any = None
+        fields: Sequence[str] = ()
+        field_args: Mapping[str, Mapping[str, Any]] = {}
+
+    def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, obj=obj, **kwargs)
+        self.record = obj
+        # Texts of what is stored now, by field name, after a conflict with another person's save.
+        self.stored: dict[str, str] = {}
+
+    def populate_obj(self, obj: Any) -> None:
+        """Set the fields on the record; the next flush fails if its version is not the form's."""
+        version = self._fields.get("version")
+        if version is not None and version.data is not None and sa.inspect(obj).persistent:
+            obj.expect_version(version.data)
+        for name in self.Meta.fields:
+            field = self._fields[name]
+            if field.data is not None or not _filled_by_database(obj, name):
+                field.populate_obj(obj, name)
+
+    def show_violation(self, violation: Violation) -> bool:
+        """Put a broken rule of the database at its fields; False if no field is concerned."""
+        fields = {self._field_of(column) for column in violation.columns} - {None}
+        for name in fields:
+            field = self._fields[str(name)]
+            field.errors = [*field.errors, violation.message]
+        return bool(fields)
+
+    def show_conflict(self) -> None:
+        """Show what is stored now beside what was typed, and let the next save replace it."""
+        try:
+            version = self.record.version
+        except ObjectDeletedError:
+            self.form_errors.append(DELETED)
+            return
+        self.form_errors.append(CONFLICT)
+        self.version.data, self.version.raw_data = version, [str(version)]
+        for name in self.Meta.fields:
+            stored = getattr(self.record, name)
+            if stored != self._fields[name].data:
+                self.stored[name] = "—" if stored is None else str(stored)
+
+    def _field_of(self, column: str) -> str | None:
+        """Return the name of the field for a column: its own, or that of its relationship."""
+        if column in self._fields:
+            return column
+        for relation in sa.inspect(self.Meta.model).relationships:
+            if relation.key in self._fields and column in {c.name for c in relation.local_columns}:
+                return str(relation.key)
+        return None
+
+
+def _filled_by_database(record: Any, name: str) -> bool:
+    column = sa.inspect(type(record)).columns.get(name)
+    return column is not None and not column.nullable and column.server_default is not None

@@ -1,0 +1,82 @@
+"""One log line per event with its request id: readable in development, JSON in production."""
+
+import json
+import logging
+import re
+import sys
+import uuid
+from datetime import UTC, datetime
+
+from flask import Flask, Response, g, has_request_context, request
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+HEADER = "X-Request-ID"
+# Tells at each command which plugins it loads.
+NOISY = ("alembic.runtime.plugins",)
+
+
+def init_logs(app: Flask) -> None:
+    """Send every log line of the process to stderr and give each answer its request id."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.set_name("andamio")
+    handler.setFormatter(JSONFormatter() if _is_production(app) else LineFormatter())
+    root = logging.getLogger()
+    # A second app in the process takes the handler over; others' handlers (pytest's) stay.
+    root.handlers = [h for h in root.handlers if h.get_name() != handler.get_name()] + [handler]
+    root.setLevel(app.config["LOG_LEVEL"])
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    app.after_request(_add_request_id)
+
+
+def request_id() -> str:
+    """Return the id of the current request: the client's if it is well-formed, else a new one."""
+    if "request_id" not in g:
+        sent = request.headers.get(HEADER, "")
+        g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    return str(g.request_id)
+
+
+class LineFormatter(logging.Formatter):
+    """A line for the eye; control characters are escaped, so that no input can forge a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = self.formatTime(record, "%H:%M:%S")
+        name = "" if record.name == "app" else f" {record.name}"
+        text = record.getMessage().replace("\n", "\\n").replace("\r", "\\r")
+        line = f"{time} {record.levelname}{name}: {text}{_bracketed(_request_id())}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object a line, with the exception inside."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if identifier := _request_id():
+            entry |= {"request_id": identifier, "method": request.method, "path": request.path}
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
+
+
+def _is_production(app: Flask) -> bool:
+    return bool(app.config["APP_ENV"] == "production")
+
+
+def _request_id() -> str:
+    return request_id() if has_request_context() else ""
+
+
+def _bracketed(text: str) -> str:
+    return f" [{text}]" if text else ""
+
+
+def _add_request_id(response: Response) -> Response:
+    response.headers[HEADER] = request_id()
+    return response

@@ -1,0 +1,54 @@
+"""What the modules' models inherit: the base, and mixins for times and versions."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
+
+from core.base import DeclarativeModel
+from services import db
+
+if TYPE_CHECKING:
+    from flask_sqlalchemy.model import Model
+
+    class _Base(Model, DeclarativeModel):
+        __abstract__ = True
+
+else:
+    _Base = db.Model
+
+
+def utcnow() -> datetime:
+    """Return the time as the columns take it: aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Base(_Base):
+    """The scaffold's model base: every table of a module hangs on its metadata."""
+
+    __abstract__ = True
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {getattr(self, 'id', None)}>"
+
+
+class Timestamps:
+    """When a row was made and last changed, in UTC."""
+
+    created_at: Mapped[datetime] = mapped_column(default=utcnow, sort_order=900)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow, sort_order=901)
+
+
+class Versioned:
+    """A counter that each UPDATE raises and checks, so that no save overwrites an unseen one."""
+
+    version: Mapped[int] = mapped_column(sort_order=902)
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.__table__.c.version}  # type: ignore[attr-defined]
+
+    def expect_version(self, version: int) -> None:
+        """Let the next flush raise StaleDataError unless the row still has this version."""
+        set_committed_value(self, "version", version)

@@ -1,0 +1,142 @@
+"""The schemas' base: fields derived from a model, with the limits of its columns."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import marshmallow
+import sqlalchemy as sa
+from flask_marshmallow.sqla import SQLAlchemyAutoSchema
+from marshmallow import RAISE, ValidationError, fields, validate
+from marshmallow_sqlalchemy import ModelConverter
+
+from core.base import UTCDateTime
+from core.encoding import iso
+from services import db
+
+# The ranges of the SQL types, which SQLite does not enforce and Python does not have.
+INTEGER_BITS: dict[type, int] = {sa.SmallInteger: 15, sa.BigInteger: 63, sa.Integer: 31}
+
+
+def integer_limit(column_type: sa.Integer) -> int:
+    """Return the largest value that the column takes."""
+    bits = next(bits for kind, bits in INTEGER_BITS.items() if isinstance(column_type, kind))
+    return (1 << bits) - 1
+
+
+def numeric_limit(column_type: sa.Numeric[Any]) -> Decimal | None:
+    """Return the largest value that the column takes, None if it has no precision."""
+    if column_type.precision is None:
+        return None
+    scale = column_type.scale or 0
+    return Decimal(10) ** (column_type.precision - scale) - Decimal(1).scaleb(-scale)
+
+
+def clean_text(value: str) -> str:
+    """Return the text. Raises ValueError for what no database stores: NUL and half characters."""
+    if "\x00" in value:
+        raise ValueError("NUL characters are not allowed.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("This is not valid Unicode text.") from None
+    return value
+
+
+class String(fields.String):
+    """A text that every database stores."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return clean_text(text)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class ExactDecimal(fields.Decimal):
+    """A decimal as a string; too many places are refused, not rounded away."""
+
+    def __init__(self, places: int | None = None, **kwargs: Any) -> None:
+        super().__init__(places, as_string=True, **kwargs)
+        self.most_places = places
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            number = super()._deserialize(value, attr, data, **kwargs)
+        except InvalidOperation:
+            # Rounding to the places needs more digits than the decimal context has.
+            raise self.make_error("invalid") from None
+        if number != Decimal(str(value).strip()):
+            raise ValidationError(f"At most {self.most_places} decimal places.")
+        return number
+
+
+class ISODateTime(fields.AwareDateTime):
+    """An aware datetime in ISO 8601; without an offset it is taken as UTC."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="iso", default_timezone=UTC, **kwargs)
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else iso(value)
+
+
+class Converter(ModelConverter):
+    """marshmallow-sqlalchemy's converter with limits for every type and defaults for a PUT."""
+
+    SQLA_TYPE_MAPPING = {
+        **ModelConverter.SQLA_TYPE_MAPPING,
+        UTCDateTime: ISODateTime,
+        sa.String: String,
+        sa.Numeric: ExactDecimal,
+    }
+
+    def _add_column_kwargs(self, kwargs: dict[str, Any], column: Any) -> None:
+        super()._add_column_kwargs(kwargs, column)
+        kind = column.type
+        limit: int | Decimal | None = None
+        if isinstance(kind, sa.Enum):
+            kwargs["by_value"] = True
+        elif isinstance(kind, sa.Integer):
+            kwargs["strict"] = True
+            limit = integer_limit(kind)
+        elif isinstance(kind, sa.Numeric):
+            limit = numeric_limit(kind)
+        elif isinstance(kind, sa.String) and not column.nullable:
+            # A required text is not blank.
+            kwargs["validate"].append(validate.Regexp(r"\s*\S", error="This must not be blank."))
+        if limit is not None:
+            kwargs["validate"].append(validate.Range(min=-limit, max=limit))
+        _add_default(kwargs, column)
+
+
+def _add_default(kwargs: dict[str, Any], column: Any) -> None:
+    """Give an absent optional field its column's value, so that PUT replaces all (RFC 9110)."""
+    default = getattr(column, "default", None)
+    if default is not None and default.is_scalar:
+        kwargs["load_default"] = default.arg
+    elif getattr(column, "nullable", False) and default is None and not column.server_default:
+        kwargs["load_default"] = None
+
+
+class Schema(SQLAlchemyAutoSchema):
+    """The base of the modules' schemas; put `class Meta(Schema.Meta)` into each."""
+
+    class Meta:
+        model_converter = Converter
+        # Without it a schema that was imported before the app exists keeps a stand-in session.
+        sqla_session = db.session
+        unknown = RAISE
+        # What the database or the models set, no client may.
+        dump_only = ("id", "created_at", "updated_at", "version")
+
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        # marshmallow-sqlalchemy's own load reads a package's metadata from the disk at each call.
+        return marshmallow.Schema.load(self, data, **kwargs)
+
+    def fill(self, record: Any, data: Mapping[str, Any], partial: bool = False) -> None:
+        """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""
+        for name, value in self.load(data, partial=partial).items():
+            setattr(record, name, value)

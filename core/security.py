@@ -1,0 +1,54 @@
+"""What protects every answer: CSRF on all forms, the security headers, trusted hosts, proxies."""
+
+from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from core.setting import setting
+from services import csrf
+
+CSP = {
+    "default-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
+
+
+def init_security(app: Flask) -> None:
+    """Turn on CSRF protection and put the headers on every answer."""
+    csrf.init_app(app)
+    headers = _headers(app)
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    if count := app.config["PROXY_COUNT"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, count)  # type: ignore[method-assign]
+
+
+def _headers(app: Flask) -> dict[str, str]:
+    headers = {
+        "Content-Security-Policy": content_security_policy(setting("CSP")),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        # Flask-WTF compares the Referer on https, so it must still be sent to ourselves.
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    if app.config["SESSION_COOKIE_SECURE"] and app.config["APP_ENV"] == "production":
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
+def content_security_policy(added: dict[str, list[str]]) -> str:
+    """Return the policy with the origins of settings.CSP added to its directives."""
+    policy = {**dict.fromkeys(added, CSP["default-src"]), **CSP}
+    return "; ".join(
+        f"{name} {' '.join([*sources, *added.get(name, [])])}" for name, sources in policy.items()
+    )

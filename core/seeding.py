@@ -1,0 +1,26 @@
+"""Helps a module's seeds.py to load rows fast, and a second time none."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from services import db
+
+CHUNK = 1000
+
+
+def insert_missing(
+    model: Any, key: str, rows: Iterable[Mapping[str, Any]], chunk: int = CHUNK
+) -> Iterator[int]:
+    """Insert the rows whose `key` is not in the table yet; yield the number dealt with so far."""
+    column = getattr(model, key)
+    iterator, done = iter(rows), 0
+    while part := list(islice(iterator, chunk)):
+        keys = [row[key] for row in part]
+        known = set(db.session.scalars(select(column).where(column.in_(keys))))
+        if missing := [dict(row) for row in part if row[key] not in known]:
+            db.session.execute(insert(model), missing)
+        done += len(part)
+        yield done

@@ -1,0 +1,228 @@
+"""The fixtures of all tests: an application, an isolated database, a live server, a browser."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import URL, create_engine, text
+
+from config import BASE_DIR, parse_url
+from core.factory import create_app
+from core.modules import installed_metadata
+from services import db
+
+# Commands that tests start are under test too, and read no .env.
+os.environ["APP_ENV"] = "testing"
+os.environ["FLASK_SKIP_DOTENV"] = "1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="A skipped test fails the run.")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("Tests were skipped, which --no-skips forbids.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application with the modules of settings.INSTALLED_APPS on the tests' database."""
+    with app_on_test_database(tmp_path_factory.mktemp("database")) as application:
+        yield application
+
+
+@contextmanager
+def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) -> Iterator[Flask]:
+    """Build an application on TEST_DATABASE_URL or on an SQLite file, with fresh tables."""
+    url = os.environ.get("TEST_DATABASE_URL")
+    overrides = {} if url else {"DATABASE_URL": f"sqlite:///{folder.as_posix()}/test.db"}
+    application = create_app({"APP_ENV": "testing", **overrides}, installed_apps)
+    # A view's commit and rollback then end a savepoint inside the test's transaction.
+    db.session.session_factory.configure(join_transaction_mode="create_savepoint")
+    with application.app_context():
+        for metadata in installed_metadata():
+            metadata.drop_all(db.engine)
+            metadata.create_all(db.engine)
+    yield application
+    with application.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def isolated(app: Flask) -> Iterator[None]:
+    """Run the test inside one transaction that is rolled back at its end."""
+    # Private, but the only hook: a session bound to the connection would ask for the engine again.
+    engines = db._app_engines[app]
+    engine = engines[None]
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        engines[None] = connection  # type: ignore[assignment]
+        yield
+        engines[None] = engine
+        transaction.rollback()
+
+
+@pytest.fixture
+def client(app: Flask, isolated: None) -> FlaskClient:
+    """A client; hold no app context around its calls, or they share its session."""
+    return app.test_client()
+
+
+@pytest.fixture
+def save(app: Flask, isolated: None) -> Callable[[Any], Any]:
+    """Store a record, as save(Category(name="Tea")); return it detached, with its id."""
+
+    def store(record: Any) -> Any:
+        with app.app_context():
+            db.session.add(record)
+            db.session.commit()
+            db.session.refresh(record)
+            db.session.expunge_all()
+        return record
+
+    return store
+
+
+@dataclass(frozen=True)
+class LiveServer:
+    """A production server of its own, and the database it works on."""
+
+    url: str
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """gunicorn with APP_ENV=production on a migrated database with the modules' demo data."""
+    folder = tmp_path_factory.mktemp("live")
+    with scratch_database(folder) as database_url:
+        environment = production_environment(database_url)
+        run(["alembic", "upgrade", "head"], environment)
+        run(["flask", "seed", "--rows", "45", "--force"], environment)
+        with served(environment) as url:
+            yield LiveServer(url, environment)
+
+
+def production_environment(database_url: str) -> dict[str, str]:
+    """Return the environment of a production process on this machine, over plain http."""
+    return {
+        **os.environ,
+        "APP_ENV": "production",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "TRUSTED_HOSTS": "127.0.0.1",
+        "DATABASE_URL": database_url,
+        "COOKIE_SECURE": "false",
+        "PORT": str(free_port()),
+        "FLASK_APP": "run",
+    }
+
+
+@contextmanager
+def scratch_database(folder: Path, name: str = "live") -> Iterator[str]:
+    """Make an empty database beside TEST_DATABASE_URL, or an SQLite file; drop it afterwards."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if not given:
+        yield f"sqlite:///{folder.as_posix()}/{name}.db"
+        return
+    url = parse_url("TEST_DATABASE_URL", given)
+    own = url.set(database=f"{str(url.database).removesuffix('_test')}_{name}_test")
+    _administer(url, f"DROP DATABASE IF EXISTS {own.database}", f"CREATE DATABASE {own.database}")
+    yield own.render_as_string(hide_password=False)
+    _administer(url, f"DROP DATABASE IF EXISTS {own.database}")
+
+
+def _administer(url: URL, *statements: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def run(command: list[str], environment: dict[str, str], cwd: Path = BASE_DIR) -> str:
+    """Run a tool of the virtual environment; return what it printed. Fails the test if it fails."""
+    result = subprocess.run(
+        [sys.executable, "-m", *command], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    return output
+
+
+@contextmanager
+def served(environment: dict[str, str]) -> Iterator[str]:
+    """Serve `run:app` with gunicorn; yield its URL when it is ready."""
+    url = f"http://127.0.0.1:{environment['PORT']}"
+    command = [sys.executable, "-m", "gunicorn", "run:app"]
+    with subprocess.Popen(command, cwd=BASE_DIR, env=environment) as process:
+        try:
+            wait_for(f"{url}/health/ready")
+            yield url
+        finally:
+            process.terminate()
+
+
+def wait_for(url: str, seconds: float = 20) -> None:
+    """Wait until the URL answers 200."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def free_port() -> int:
+    """Return a port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium of this machine, driven by Playwright; the test is skipped where one is missing."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Any, live_server: LiveServer) -> Iterator[Any]:
+    """A new browser page on the live server; the test fails on any console error."""
+    context = browser.new_context(base_url=live_server.url)
+    page, errors = context.new_page(), []
+    page.on("console", lambda message: errors.append(message.text) if _is_error(message) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def _is_error(message: Any) -> bool:
+    # Chromium reports each answer from 400 on as an error of the page; those are answers we meant.
+    return bool(message.type == "error" and "Failed to load resource" not in message.text)

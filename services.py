@@ -1,0 +1,16 @@
+"""The shared objects, created unbound; core/factory.py binds them to an application."""
+
+import logging
+
+from flask_bootstrap import Bootstrap5
+from flask_marshmallow import Marshmallow
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+
+from core.base import DeclarativeModel
+
+db = SQLAlchemy(model_class=DeclarativeModel)
+ma = Marshmallow()
+csrf = CSRFProtect()
+bootstrap = Bootstrap5()
+log = logging.getLogger("app")

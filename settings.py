@@ -1,0 +1,22 @@
+"""WHAT the product is: its name, its modules, its constants. No environment, no logic."""
+
+# Every visible name and the name of the session cookie come from here.
+APP_NAME = "Andamio"
+
+# Each entry is a package under app/. Add yours as "app.<folder>"; remove the demo's two when you
+# no longer need them.
+INSTALLED_APPS = [
+    "app.example",
+    "app.api",
+]
+
+# Where the API modules mount themselves; unknown URLs below it answer in JSON.
+API_PREFIX = "/api/v1"
+
+# Rows on a page of a list, and the most that a client may ask for.
+PER_PAGE = 20
+MAX_PER_PAGE = 100
+
+# Origins added to the Content-Security-Policy, by directive. For example:
+# CSP = {"script-src": ["https://plausible.io"], "connect-src": ["https://plausible.io"]}
+CSP: dict[str, list[str]] = {}
