@@ -11,7 +11,7 @@ from typing import Any
 import click
 from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 import settings
 
@@ -44,8 +44,9 @@ VARIABLES = {
     "COOKIE_SECURE": "",
     "ALEMBIC_ALLOW_DROP": "",
 }
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENVIRONMENTS = ("development", "testing", "production")
-LOOPBACK_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+LOOPBACK_HOSTS = ["localhost", ".localhost", "127.0.0.1"]
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 # Words of example keys; a random key holds one of them about once in a million.
 EXAMPLE_WORDS = re.compile("change|example|secret|insecure|default|password|replace", re.IGNORECASE)
@@ -80,6 +81,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
             "strangers: unset FLASK_DEBUG and DEBUG (`unset FLASK_DEBUG`)."
         )
     url = _database_url(env, overrides)
+    _check_driver(url)
     secret_key = _secret_key(env)
     cookie_secure = _flag("COOKIE_SECURE", env["COOKIE_SECURE"], default=production)
     return {
@@ -93,7 +95,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "TRUSTED_HOSTS": _trusted_hosts(env),
         "HOST": env["HOST"],
         "PORT": _integer("PORT", env["PORT"]),
-        "LOG_LEVEL": env["LOG_LEVEL"].upper(),
+        "LOG_LEVEL": _log_level(env["LOG_LEVEL"].upper()),
         "PROXY_COUNT": _integer("PROXY_COUNT", env["PROXY_COUNT"]),
         "REDIS_URL": env["REDIS_URL"],
         "CORS_ORIGINS": _list(env["CORS_ORIGINS"]),
@@ -167,6 +169,8 @@ def _list(value: str) -> list[str]:
 def _integer(name: str, value: str) -> int:
     if not re.fullmatch(r"\d{1,12}", value):
         raise ConfigError(f"{name} is {value!r}: set it to a whole number.")
+    if name == "PORT" and int(value) > 65535:
+        raise ConfigError(f"PORT is {value!r}: set it to a number up to 65535.")
     return int(value)
 
 
@@ -178,6 +182,12 @@ def _flag(name: str, value: str, default: bool = False) -> bool:
     if value.lower() in ("0", "false", "no", "off"):
         return False
     raise ConfigError(f"{name} is {value!r}: set it to true or false.")
+
+
+def _log_level(value: str) -> str:
+    if value not in LOG_LEVELS:
+        raise ConfigError(f"LOG_LEVEL is {value!r}: set it to one of {', '.join(LOG_LEVELS)}.")
+    return value
 
 
 def _secret_key(env: dict[str, str]) -> str:
@@ -280,6 +290,16 @@ def parse_url(name: str, text: str) -> URL:
             "with special characters in the password percent-encoded."
         ) from None
     return _sqlite_path(url) if url.get_backend_name() == "sqlite" else url
+
+
+def _check_driver(url: URL) -> None:
+    try:
+        url.get_dialect().import_dbapi()
+    except (ImportError, NoSuchModuleError) as error:
+        raise ConfigError(
+            f"DATABASE_URL needs the driver {url.drivername}, which is not installed: install it "
+            "(MariaDB's by `pip install -r requirements-optional.txt`) or use another URL."
+        ) from error
 
 
 def _sqlite_path(url: URL) -> URL:

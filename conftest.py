@@ -1,3 +1,3 @@
-"""Gives every test of the project, the modules' own too, the fixtures of core/testing.py."""
+"""Gives every test, the modules' own too, the fixtures of core/testing.py and tests/project.py."""
 
-pytest_plugins = ["core.testing"]
+pytest_plugins = ["core.testing", "tests.project"]

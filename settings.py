@@ -5,7 +5,7 @@ APP_NAME = "Andamio"
 
 # Each entry is a package under app/. Add yours as "app.<folder>"; remove the demo's two when you
 # no longer need them.
-INSTALLED_APPS = [
+INSTALLED_APPS: list[str] = [
     "app.example",
     "app.api",
 ]

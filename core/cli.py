@@ -7,6 +7,7 @@ from types import ModuleType
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from sqlalchemy import inspect, select
 
 from config import BASE_DIR, INSTANCE_DIR
@@ -24,6 +25,7 @@ def init_cli(app: Flask) -> None:
 
 
 @click.command()
+@with_appcontext
 def setup() -> None:
     """Prepare this clone: .env, database, demo data. Repeating it changes nothing."""
     if current_app.config["APP_ENV"] == "production":
@@ -40,6 +42,7 @@ def setup() -> None:
 @click.command()
 @click.option("--rows", default=SETUP_ROWS, show_default=True, type=click.IntRange(1, 10_000_000))
 @click.option("--force", is_flag=True, help="Seed a production database.")
+@with_appcontext
 def seed(rows: int, force: bool) -> None:
     """Load the modules' demo data; a second time adds nothing."""
     if current_app.config["APP_ENV"] == "production" and not force:

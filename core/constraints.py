@@ -14,7 +14,7 @@ from services import db
 MESSAGES = {
     "unique": "This value is already taken.",
     "missing": "This record does not exist or was deleted.",
-    "in_use": "Other records still use this one.",
+    "in_use": "Not deleted: other records still use this one.",
     "check": "This value is not allowed.",
     "required": "This value is required.",
 }

@@ -5,8 +5,10 @@ SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in
 """
 
 import enum
+import uuid
 from collections.abc import Iterator
 from datetime import UTC
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +17,14 @@ from wtforms.fields import BooleanField, DateTimeLocalField, DecimalField, Integ
 
 # The stubs are of WTForms 3.2, which had none of the three.
 from wtforms.fields import Choice, SelectChoice, enum_coerce  # type: ignore[attr-defined] # isort: skip
-from wtforms.validators import UUID, InputRequired, NumberRange, Optional, ValidationError
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    NumberRange,
+    Optional,
+    StopValidation,
+    ValidationError,
+)
 from wtforms_sqlalchemy import fields as stock
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
@@ -64,12 +73,28 @@ def stripped(value: str | None) -> str | None:
     return (value.strip() or None) if isinstance(value, str) else value
 
 
+def parsed_uuid(value: Any) -> uuid.UUID | None:
+    """Filter: a text as the UUID that its column takes."""
+    try:
+        return uuid.UUID(str(value)) if value else None
+    except ValueError:
+        raise ValueError("This is not a valid UUID.") from None
+
+
 def storable(form: Form, field: Field) -> None:
     """Validate that a text is one every database stores."""
     try:
         clean_text(field.data or "")
     except ValueError as error:
         raise ValidationError(str(error)) from None
+
+
+def finite(form: Form, field: Field) -> None:
+    """Stop at what is no number: one message says so, and a NaN crashes validators of ranges."""
+    if field.process_errors and any(text.strip() for text in field.raw_data or ()):
+        raise StopValidation
+    if field.data is not None and not Decimal(field.data).is_finite():
+        raise StopValidation(field.gettext("Not a valid decimal value."))
 
 
 class Places:
@@ -89,6 +114,13 @@ def enum_label(member: enum.Enum) -> str:
     return str(getattr(member, "label", member.name.replace("_", " ").capitalize()))
 
 
+def shown(value: Any) -> str:
+    """Return the text for any value of a field."""
+    if value is None:
+        return BLANK
+    return enum_label(value) if isinstance(value, enum.Enum) else str(value)
+
+
 class ModelConverter(StockConverter):  # type: ignore[misc]
     """The converter behind core.forms.ModelForm."""
 
@@ -105,6 +137,8 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         if default is not None and default.is_callable:
             # The stock converter calls it once, when the class is made.
             field.kwargs["default"] = lambda: default.arg(None)
+        if getattr(column, "server_default", None) is not None:
+            _instead_of_required(field.kwargs, Optional())
         field.kwargs.setdefault("label", prop.key.replace("_", " ").capitalize())
         return field
 
@@ -120,15 +154,15 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     def _text(self, column: Any, field_args: Any) -> None:
         self._string_common(column=column, field_args=field_args)
+        # The input may be spaces, of which the filter leaves nothing.
+        _instead_of_required(field_args, DataRequired())
         field_args["validators"].append(storable)
         field_args["filters"] = [*field_args["filters"], stripped]
 
     @converts("Boolean")
     def conv_Boolean(self, field_args: Any, **extra: Any) -> Any:
         # A browser sends nothing for an unchecked box: "required" would forbid False.
-        field_args["validators"] = [
-            v for v in field_args["validators"] if not isinstance(v, InputRequired)
-        ]
+        _instead_of_required(field_args)
         return BooleanField(**field_args)
 
     @converts("UTCDateTime")
@@ -141,11 +175,11 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @converts("Time")
     def conv_Time(self, field_args: Any, **extra: Any) -> Any:
-        return TimeField(format=["%H:%M", "%H:%M:%S"], **field_args)
+        return TimeField(format=["%H:%M:%S", "%H:%M"], **field_args)
 
     @converts("Uuid", "sql.sqltypes.UUID")
     def conv_PGUuid(self, field_args: Any, **extra: Any) -> Any:
-        field_args["validators"].append(UUID())
+        field_args["filters"] = [*field_args["filters"], stripped, parsed_uuid]
         return StringField(**field_args)
 
     @converts("Enum")
@@ -164,16 +198,19 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     @converts("Integer")
     def handle_integer_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
         limit = integer_limit(column.type)
+        field_args["validators"].insert(0, finite)
         field_args["validators"].append(NumberRange(min=-limit, max=limit))
         return IntegerField(**field_args)
 
     @converts("Float", "Double")
     def conv_Float(self, field_args: Any, **extra: Any) -> Any:
+        field_args["validators"].insert(0, finite)
         return FloatField(**field_args)
 
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
         limit = numeric_limit(column.type)
+        field_args["validators"].insert(0, finite)
         if limit is not None:
             field_args["validators"].append(NumberRange(min=-limit, max=limit))
         if column.type.scale is not None:
@@ -194,7 +231,17 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         return QuerySelectMultipleField(**field_args)
 
 
-DATETIME_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+# The first is written: an edit must not cut the seconds off.
+DATETIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
+
+
+def _instead_of_required(field_args: Any, *others: Any) -> None:
+    required = (DataRequired, InputRequired)
+    field_args["validators"] = [
+        validator
+        for stock_validator in field_args["validators"]
+        for validator in (others if isinstance(stock_validator, required) else [stock_validator])
+    ]
 
 
 def _all_of(model: Any) -> Any:

@@ -68,7 +68,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _invalid(error: ValidationError) -> ResponseReturnValue:
     detail = "The body breaks rules of its fields; `errors` names them."
-    return answer(422, detail, error.messages_dict)
+    return answer(422, detail, error.normalized_messages())  # type: ignore[no-untyped-call]
 
 
 def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:

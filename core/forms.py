@@ -9,13 +9,14 @@ from flask_wtf import FlaskForm
 from sqlalchemy.orm.exc import ObjectDeletedError
 from wtforms import IntegerField
 from wtforms.form import FormMeta
-from wtforms.validators import Optional
+from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
 from wtforms_sqlalchemy.orm import model_fields
 
 from core.constraints import Violation
-from core.converters import ModelConverter
+from core.converters import ModelConverter, finite, shown
 from core.models import Versioned
+from core.schemas import integer_limit
 from services import db
 
 CONFLICT = (
@@ -57,7 +58,10 @@ def _derive_fields(form_class: Any, meta: Any) -> None:
         field.creation_counter = len(meta.fields) + meta.fields.index(name)
         setattr(form_class, name, field)
     if issubclass(meta.model, Versioned):
-        form_class.version = IntegerField(widget=HiddenInput(), validators=[Optional()])
+        limits = NumberRange(1, integer_limit(sa.inspect(meta.model).version_id_col.type))
+        form_class.version = IntegerField(
+            widget=HiddenInput(), validators=[Optional(), finite, limits]
+        )
 
 
 class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
@@ -109,7 +113,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         for name in self.Meta.fields:
             stored = getattr(self.record, name)
             if stored != self._fields[name].data:
-                self.stored[name] = "—" if stored is None else str(stored)
+                self.stored[name] = shown(stored)
 
     def _field_of(self, column: str) -> str | None:
         """Return the name of the field for a column: its own, or that of its relationship."""

@@ -11,8 +11,9 @@ from flask import Flask, Response, g, has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 HEADER = "X-Request-ID"
-# Tells at each command which plugins it loads.
-NOISY = ("alembic.runtime.plugins",)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# They tell at each command which plugins they load and which sequences they see.
+NOISY = ("alembic.runtime.plugins", "alembic.ddl.postgresql")
 
 
 def init_logs(app: Flask) -> None:
@@ -43,7 +44,7 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = self.formatTime(record, "%H:%M:%S")
         name = "" if record.name == "app" else f" {record.name}"
-        text = record.getMessage().replace("\n", "\\n").replace("\r", "\\r")
+        text = CONTROL.sub(lambda match: repr(match[0])[1:-1], record.getMessage())
         line = f"{time} {record.levelname}{name}: {text}{_bracketed(_request_id())}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 

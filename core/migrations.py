@@ -1,23 +1,22 @@
-"""What alembic/env.py does: database, metadata of the modules, portable and safe revisions."""
+"""What alembic/env.py does: the database, the metadata of the modules, safe migrations."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import sqlalchemy as sa
-from alembic.autogenerate.api import AutogenContext
-from alembic.operations import ops
 from alembic.util import CommandError
 from flask import Flask, current_app
 from sqlalchemy import Connection, MetaData
-from sqlalchemy.sql.functions import now
 
 from config import ConfigError
-from core.base import UTCDateTime
 from core.factory import create_app
 from core.modules import ModuleError, installed_metadata
+from core.revisions import complete_revision, render_item
 from services import db, log
 
 LOCK_SECONDS = 5
+# Alembic prints its errors; in the log they would be on the screen a second time.
+logging.getLogger("alembic.util.messaging").disabled = True
 
 
 def module_metadata() -> list[MetaData]:
@@ -38,7 +37,6 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
         with db.engine.connect() as connection:
             _prepare(connection)
             _run(context, connection=connection, **options)
-            _check_foreign_keys(connection)
 
 
 _own_app: list[Flask] = []
@@ -68,10 +66,11 @@ def _options(metadata: list[MetaData]) -> dict[str, Any]:
         # On every engine, so that a revision made on one applies on SQLite too.
         "render_as_batch": True,
         "compare_type": True,
-        "compare_server_default": _compare_default,
+        "compare_server_default": True,
         "include_object": drops.include_object,
-        "render_item": _render_item,
-        "process_revision_directives": _warn_of_risks,
+        "render_item": render_item,
+        "process_revision_directives": complete_revision,
+        "on_version_apply": _check_foreign_keys,
         "transaction_per_migration": True,
         # Our SQLite engine begins real transactions, so a failed revision leaves nothing behind.
         "transactional_ddl": None if db.engine.dialect.name != "sqlite" else True,
@@ -84,7 +83,8 @@ def _prepare(connection: Connection) -> None:
     if dialect == "sqlite":
         # Batch mode replaces the table; with foreign keys on, the drop would cascade. The pragma
         # does nothing inside a transaction, hence the driver's connection.
-        _driver(connection).execute("PRAGMA foreign_keys = OFF")
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA foreign_keys = OFF")
     elif dialect == "postgresql":
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
         connection.exec_driver_sql("SET statement_timeout = 0")
@@ -94,19 +94,16 @@ def _prepare(connection: Connection) -> None:
         connection.commit()
 
 
-def _check_foreign_keys(connection: Connection) -> None:
-    if connection.dialect.name != "sqlite":
+def _check_foreign_keys(ctx: Any, **step: Any) -> None:
+    """Undo a revision that leaves rows without their parents: SQLite, above, does not look."""
+    if ctx.as_sql or ctx.dialect.name != "sqlite":
         return
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-    connection.rollback()
-    _driver(connection).execute("PRAGMA foreign_keys = ON")
-    if broken:
+    if broken := ctx.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
         tables = ", ".join(sorted({row[0] for row in broken}))
-        raise CommandError(f"The migration left rows without their parents in: {tables}.")
-
-
-def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
+        raise CommandError(
+            f"After this revision rows of {tables} would have no parent, so it was undone: "
+            "let it mend or delete those rows."
+        )
 
 
 class _Drops:
@@ -128,64 +125,3 @@ class _Drops:
             name,
         )
         return False
-
-
-def _compare_default(
-    context: Any, reflected: Any, column: Any, inspected: Any, metadata: Any, rendered: Any
-) -> bool | None:
-    # PostgreSQL cannot compare json values; None leaves the rest to Alembic.
-    return False if isinstance(column.type, sa.JSON) else None
-
-
-def _render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
-    """Write types and defaults so that a revision made on one engine applies on the others."""
-    if kind == "type" and isinstance(item, UTCDateTime):
-        return "sa.DateTime(timezone=True)"
-    if kind == "server_default" and isinstance(item, sa.DefaultClause):
-        return _portable_default(item.arg)
-    return False
-
-
-def _portable_default(default: Any) -> str | bool:
-    if isinstance(default, sa.sql.elements.True_):
-        return "sa.true()"
-    if isinstance(default, sa.sql.elements.False_):
-        return "sa.false()"
-    if isinstance(default, now):
-        return "sa.func.now()"
-    return False
-
-
-def _warn_of_risks(context: Any, revision: Any, directives: list[Any]) -> None:
-    """Warn on the screen and in the file of what loses data or fails on a table with rows."""
-    for script in directives:
-        for warning in dict.fromkeys(_risks(script.upgrade_ops)):
-            log.warning("%s", warning)
-            script.imports.add(f"# WARNING: {warning}")
-
-
-def _risks(operations: Any) -> Iterator[str]:
-    for operation in operations.ops:
-        if hasattr(operation, "ops"):
-            yield from _risks(operation)
-        elif isinstance(operation, ops.DropTableOp):
-            yield f"Table {operation.table_name} is dropped with its rows."
-        elif isinstance(operation, ops.DropColumnOp):
-            yield (
-                f"Column {operation.table_name}.{operation.column_name} is dropped with its "
-                "values; for a rename write batch_op.alter_column(..., new_column_name=...)."
-            )
-        elif isinstance(operation, ops.AddColumnOp) and _lacks_value(operation.column):
-            yield (
-                f"Column {operation.table_name}.{operation.column.name} is NOT NULL without a "
-                "server_default: a table that has rows refuses it."
-            )
-        elif isinstance(operation, ops.AlterColumnOp) and operation.modify_nullable is False:
-            yield (
-                f"Column {operation.table_name}.{operation.column_name} becomes NOT NULL: fill "
-                "its NULLs in this revision first."
-            )
-
-
-def _lacks_value(column: sa.Column[Any]) -> bool:
-    return not column.nullable and column.server_default is None

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from flask import Blueprint, Flask, current_app
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Table
 from sqlalchemy.exc import InvalidRequestError
 
 from services import db
@@ -69,7 +69,7 @@ def _load(entry: str) -> Module:
         spec = find_spec(entry)
     except (ModuleNotFoundError, ValueError):
         spec = None
-    if spec is None or spec.origin is None:
+    if spec is None or not str(spec.origin).endswith("__init__.py"):
         raise ModuleError(
             f"INSTALLED_APPS lists {entry!r}, but there is no {folder}/__init__.py: "
             "create it or remove the entry."
@@ -123,8 +123,11 @@ def _blueprints(package: ModuleType) -> Iterator[Blueprint]:
 def _metadata(models: ModuleType | None) -> Iterator[MetaData]:
     """Yield what the classes and tables named in a module's models.py hang on."""
     for value in vars(models).values() if models else ():
-        if isinstance(metadata := getattr(value, "metadata", None), MetaData):
-            yield metadata
+        # Of these alone: a proxy such as current_app fails when it is asked for anything here.
+        if isinstance(value, (type, Table)):
+            metadata = getattr(value, "metadata", None)
+            if isinstance(metadata, MetaData):
+                yield metadata
 
 
 def _check_tables(module: Module, others: Iterable[Module]) -> None:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, current_app, json, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from core.logs import request_id
 from core.setting import setting
@@ -17,7 +18,17 @@ def wants_problem() -> bool:
     prefix = setting("API_PREFIX")
     if request.path == prefix or request.path.startswith(f"{prefix}/"):
         return True
-    return request.blueprint in current_app.extensions["api_blueprints"]
+    return _blueprint() in current_app.extensions["api_blueprints"]
+
+
+def _blueprint() -> str | None:
+    """Return the request's blueprint; after a 405, that of the URL's other methods."""
+    error = request.routing_exception
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        adapter: Any = current_app.create_url_adapter(request)
+        endpoint: str = adapter.match(method=next(iter(error.valid_methods)))[0]
+        return endpoint.rpartition(".")[0]
+    return request.blueprint
 
 
 def problem(status: int, detail: str | None, errors: Mapping[str, Any] | None = None) -> Response:
@@ -31,4 +42,5 @@ def problem(status: int, detail: str | None, errors: Mapping[str, Any] | None = 
     }
     if errors:
         body["errors"] = errors
-    return Response(json.dumps(body) + "\n", status, mimetype=MEDIA_TYPE)
+    # The errors may quote half a surrogate pair from the request, which UTF-8 cannot write.
+    return Response(json.dumps(body, ensure_ascii=True) + "\n", status, mimetype=MEDIA_TYPE)

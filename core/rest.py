@@ -7,7 +7,7 @@ from typing import Any
 import flask_restful
 from flask import Blueprint, Flask, Response, json, request, url_for
 from sqlalchemy import Select
-from werkzeug.exceptions import BadRequest, PreconditionFailed
+from werkzeug.exceptions import BadRequest, PreconditionFailed, RequestEntityTooLarge
 
 from core.encoding import JSONProvider
 from core.listing import MAX_OFFSET, rows_of
@@ -48,7 +48,10 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
 
 
 def body() -> Any:
-    """Return the JSON of the request. Answers 400 for what is none, 415 for other media types."""
+    """Return the JSON sent; 400 if it is none, 413 if too long, 415 if of another media type."""
+    if request.content_length is None and len(request.get_data()) == request.max_content_length:
+        # Werkzeug cuts a chunked body off at the limit without a word.
+        raise RequestEntityTooLarge
     return request.get_json()
 
 

@@ -104,7 +104,7 @@ class Converter(ModelConverter):
             limit = integer_limit(kind)
         elif isinstance(kind, sa.Numeric):
             limit = numeric_limit(kind)
-        elif isinstance(kind, sa.String) and not column.nullable:
+        elif isinstance(kind, sa.String) and not getattr(column, "nullable", True):
             # A required text is not blank.
             kwargs["validate"].append(validate.Regexp(r"\s*\S", error="This must not be blank."))
         if limit is not None:

@@ -134,9 +134,12 @@ def production_environment(database_url: str) -> dict[str, str]:
 
 
 @contextmanager
-def scratch_database(folder: Path, name: str = "live") -> Iterator[str]:
-    """Make an empty database beside TEST_DATABASE_URL, or an SQLite file; drop it afterwards."""
-    given = os.environ.get("TEST_DATABASE_URL")
+def scratch_database(folder: Path, name: str = "live", server: str | None = None) -> Iterator[str]:
+    """Make an empty database beside `server`, or an SQLite file if that is ""; drop it afterwards.
+
+    By default it is beside TEST_DATABASE_URL.
+    """
+    given = os.environ.get("TEST_DATABASE_URL", "") if server is None else server
     if not given:
         yield f"sqlite:///{folder.as_posix()}/{name}.db"
         return
@@ -166,11 +169,11 @@ def run(command: list[str], environment: dict[str, str], cwd: Path = BASE_DIR) -
 
 
 @contextmanager
-def served(environment: dict[str, str]) -> Iterator[str]:
-    """Serve `run:app` with gunicorn; yield its URL when it is ready."""
+def served(environment: dict[str, str], cwd: Path = BASE_DIR) -> Iterator[str]:
+    """Serve a folder's `run:app` with gunicorn; yield its URL when it is ready."""
     url = f"http://127.0.0.1:{environment['PORT']}"
     command = [sys.executable, "-m", "gunicorn", "run:app"]
-    with subprocess.Popen(command, cwd=BASE_DIR, env=environment) as process:
+    with subprocess.Popen(command, cwd=cwd, env=environment) as process:
         try:
             wait_for(f"{url}/health/ready")
             yield url

@@ -57,12 +57,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("api_book", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_api_book_title"))
-        batch_op.drop_index(batch_op.f("ix_api_book_author_id"))
-
     op.drop_table("api_book")
-    with op.batch_alter_table("api_author", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_api_author_name"))
-
     op.drop_table("api_author")

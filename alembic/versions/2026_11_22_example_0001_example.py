@@ -62,9 +62,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("example_product", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_example_product_name"))
-        batch_op.drop_index(batch_op.f("ix_example_product_category_id"))
-
     op.drop_table("example_product")
     op.drop_table("example_category")

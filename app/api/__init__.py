@@ -6,4 +6,4 @@ from core.setting import setting
 
 api_bp = Blueprint("api", __name__, url_prefix=setting("API_PREFIX"))
 
-from . import resources  # noqa: E402, F401 - the resources need the blueprint above
+from . import resources

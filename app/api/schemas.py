@@ -1,5 +1,7 @@
 """What goes in and out of the API: fields derived from the models, with their rules."""
 
+from decimal import Decimal
+
 from marshmallow import fields
 from marshmallow.validate import Range, Regexp
 
@@ -36,7 +38,7 @@ class BookSchema(Schema):
         required=True,
         validate=Regexp(r"^97[89][0-9]{10}\Z", error="An ISBN-13: 13 digits, 978 or 979 first."),
     )
-    price = ExactDecimal(2, required=True, validate=Range(min=0, max=99999999.99))
+    price = ExactDecimal(2, required=True, validate=Range(min=0, max=Decimal("99999999.99")))
     pages = fields.Integer(
         strict=True, allow_none=True, load_default=None, validate=Range(min=1, max=100_000)
     )

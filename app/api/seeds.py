@@ -26,7 +26,7 @@ def seed(rows: int) -> Iterator[int]:
     for _ in insert_missing(Author, "name", ({"name": name} for name in NAMES)):
         pass
     authors = select(Author.name, Author.id).where(Author.name.in_(NAMES)).order_by(Author.id)
-    ids = dict(db.session.execute(authors).tuples().all())
+    ids = {row.name: row.id for row in db.session.execute(authors)}
     yield from insert_missing(Book, "isbn", (_book(n, ids) for n in range(1, rows + 1)))
 
 

@@ -9,4 +9,4 @@ MENU = [
     ("example.category_index", "Categories"),
 ]
 
-from . import routes  # noqa: E402, F401 - the routes need the blueprint above
+from . import routes

@@ -33,7 +33,7 @@ def seed(rows: int) -> Iterator[int]:
     for _ in insert_missing(Category, "name", ({"name": name} for name in GOODS)):
         pass
     categories = select(Category.name, Category.id).where(Category.name.in_(GOODS))
-    ids = dict(db.session.execute(categories).tuples().all())
+    ids = {row.name: row.id for row in db.session.execute(categories)}
     yield from insert_missing(Product, "sku", (_product(n, ids) for n in range(1, rows + 1)))
 
 

@@ -1,0 +1,181 @@
+"""A person's way through the pages in a real Chromium, on a production server of its own."""
+
+import re
+
+import pytest
+
+# The browser is a development requirement: the other tests run without it.
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.browser
+
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 800}
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen" * 2
+
+
+@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def screen(request, page):
+    """Give the browser window this size."""
+    page.set_viewport_size(request.param)
+    return page
+
+
+def _fits(page):
+    """Tell whether nothing sticks out on the right."""
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_product_is_created_mended_edited_and_deleted(screen):
+    page = screen
+    sku = f"WALK-{page.viewport_size['width']}"
+
+    page.goto("/")
+    assert _fits(page)
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Products").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Products")
+    taken = page.locator("tbody tr").nth(3).locator("td").nth(1).text_content()
+    assert _fits(page)
+
+    page.get_by_role("link", name="New product").click()
+    page.get_by_label("Name").fill(f"Walking stick {sku}")
+    page.get_by_label("SKU").fill(taken)
+    page.get_by_label("Description").fill("Ash wood.")
+    page.get_by_label("Price").fill("24.90")
+    page.get_by_label("Stock").fill("7")
+    page.get_by_label("Status").select_option("Active")
+    page.get_by_label("Released on").fill("2026-03-14")
+    page.get_by_label("Featured").check()
+    page.get_by_label("Category").select_option("Travel")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_label("SKU")).to_have_accessible_description(
+        re.compile("This value is already taken")
+    )
+    expect(page.get_by_label("Name")).to_have_value(f"Walking stick {sku}")
+    expect(page.get_by_label("Featured")).to_be_checked()
+    assert _fits(page)
+
+    page.get_by_label("SKU").fill(sku)
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("alert")).to_have_text(f"Walking stick {sku} was created.")
+    expect(page.locator("dd")).to_contain_text(
+        [sku, "Travel", "Ash wood.", "24.90", "7", "Active", "2026-03-14", "Yes", "UTC"]
+    )
+    assert _fits(page)
+
+    page.get_by_role("link", name="Edit").click()
+    expect(page.get_by_label("Category")).to_have_value(re.compile("[0-9]+"))
+    page.get_by_label("Price").fill("19.50")
+    page.get_by_label("Featured").uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_have_text(f"Walking stick {sku} was saved.")
+    expect(page.locator("dd")).to_contain_text(["19.50", "No"])
+
+    page.get_by_role("button", name="Delete").click()
+    expect(page).to_have_url(re.compile("/example/products$"))
+    expect(page.get_by_role("alert")).to_have_text(f"Walking stick {sku} was deleted.")
+    expect(page.get_by_role("link", name=f"Walking stick {sku}")).to_have_count(0)
+
+
+def test_the_browser_itself_asks_for_what_is_required(page):
+    page.goto("/example/products/new")
+
+    page.get_by_role("button", name="Create").click()
+
+    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page).to_have_url(re.compile("/example/products/new$"))
+
+
+def test_the_pages_of_a_list_are_turned(screen):
+    page = screen
+    page.goto("/example/products")
+    first = page.locator("tbody a").all_text_contents()
+
+    page.get_by_role("link", name="Next").click()
+
+    expect(page.get_by_role("navigation", name="Pages").locator(".active")).to_have_text("2")
+    assert page.locator("tbody a").all_text_contents() != first
+    page.get_by_role("link", name="Previous").click()
+    expect(page).to_have_url(re.compile("page=1"))
+    assert page.locator("tbody a").all_text_contents() == first
+
+
+@pytest.mark.parametrize("width", [320, 360])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/",
+        "/no-such-page",
+        "/example/products",
+        "/example/products?page=2&per_page=5",
+        "/example/products/1",
+        "/example/products/1/edit",
+        "/example/products/new",
+        "/example/categories",
+        "/example/categories/1",
+        "/example/categories/new",
+    ],
+)
+def test_nothing_sticks_out_on_a_small_phone(page, width, url):
+    page.set_viewport_size({"width": width, "height": 640})
+
+    page.goto(url)
+
+    assert _fits(page)
+
+
+def test_a_long_word_does_not_widen_the_page(page):
+    page.set_viewport_size(PHONE)
+    page.goto("/example/categories/new")
+    page.get_by_label("Name").fill(LONG[:80])
+
+    page.get_by_role("button", name="Create").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(LONG[:80])
+    assert _fits(page)
+    page.goto("/example/categories")
+    assert _fits(page)
+    page.goto("/example/products/new")
+    assert _fits(page)
+    page.goto("/example/categories")
+    page.get_by_role("link", name=LONG[:80]).click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("alert")).to_contain_text("was deleted")
+    assert _fits(page)
+
+
+def test_the_keyboard_reaches_the_content_past_the_menu(page):
+    page.goto("/example/products")
+
+    page.keyboard.press("Tab")
+
+    skip = page.get_by_role("link", name="Skip to content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="New product")).to_be_focused()
+
+
+def test_a_form_is_filled_in_and_sent_with_the_keyboard_alone(page):
+    page.goto("/example/categories/new")
+    page.get_by_label("Name").focus()
+
+    page.keyboard.type("By keyboard")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alert")).to_have_text("By keyboard was created.")
+    page.get_by_role("button", name="Delete").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("By keyboard was deleted.")
+
+
+def test_nothing_comes_from_another_server(page, live_server):
+    requested = []
+    page.on("request", lambda request: requested.append(request.url))
+
+    page.goto("/example/products/new")
+    page.wait_for_load_state("networkidle")
+
+    assert len(requested) >= 3
+    assert [url for url in requested if not url.startswith((live_server.url, "data:"))] == []

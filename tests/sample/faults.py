@@ -1,0 +1,59 @@
+"""Ways to fail, each by its name, for a page and for a resource alike."""
+
+import flask_restful
+from flask import abort
+from marshmallow import ValidationError
+from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import TooManyRequests
+
+from services import db
+
+from .models import Box
+
+
+def crash() -> None:
+    raise RuntimeError("the password is hunter2")
+
+
+def broken_query() -> None:
+    db.session.execute(text("SELECT 1 FROM sample_nowhere"))
+
+
+def too_long() -> None:
+    db.session.add(Box(name="x" * 41))
+    db.session.commit()
+
+
+def full_pool() -> None:
+    raise PoolTimeoutError("QueuePool limit of size 5 overflow 10 reached")
+
+
+def lost_update() -> None:
+    box = Box(name="Lost")
+    db.session.add(box)
+    db.session.commit()
+    db.session.refresh(box)
+    db.session.execute(text("UPDATE sample_box SET version = version + 1"))
+    box.name = "Found"
+    db.session.commit()
+
+
+def fault(name: str) -> str:
+    """Fail in the named way."""
+    if name == "abort":
+        abort(404, "No such thing.")
+    if name == "restful_abort":
+        flask_restful.abort(403, message="Not for you.")
+    if name == "throttled":
+        raise TooManyRequests("Slow down.", retry_after=7)
+    if name == "invalid":
+        raise ValidationError({"name": ["Not this one."]})
+    if name == "invalid_as_a_whole":
+        raise ValidationError("Not like this.")
+    if name == "duplicate":
+        db.session.add_all([Box(name="Twice"), Box(name="Twice")])
+        db.session.commit()
+    named = {f.__name__: f for f in (crash, broken_query, too_long, full_pool, lost_update)}
+    named[name]()
+    return "no fault"

@@ -1,0 +1,126 @@
+"""A parent, a child with the rules that a database can break, and a column of each kind."""
+
+import enum
+import uuid
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Self
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Numeric,
+    Select,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+)
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+
+from core.models import Base, Timestamps, Versioned
+
+
+class Size(enum.Enum):
+    SMALL = "small"
+    EXTRA_LARGE = "xl"
+
+
+class Mood(enum.Enum):
+    GOOD = "good"
+    BAD = "bad"
+
+    @property
+    def label(self) -> str:
+        return {"good": "In good mood", "bad": "In bad mood"}[self.value]
+
+
+class Box(Timestamps, Versioned, Base):
+    __tablename__ = "sample_box"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), unique=True)
+
+    @classmethod
+    def by_name(cls) -> Select[tuple[Self]]:
+        return select(cls).order_by(cls.name, cls.id)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Thing(Timestamps, Versioned, Base):
+    __tablename__ = "sample_thing"
+    __table_args__ = (
+        CheckConstraint("price >= 0", "price_from_0", info={"message": "From 0 on."}),
+        CheckConstraint("amount < 1000", "amount_below_1000"),
+        CheckConstraint("shelf <> 13", "shelf_not_13", info={"message": "Never shelf 13."}),
+        UniqueConstraint("box_id", "shelf"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    code: Mapped[str] = mapped_column(String(20), unique=True)
+    note: Mapped[str | None] = mapped_column(Text)
+    price: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    amount: Mapped[int] = mapped_column(default=0)
+    shelf: Mapped[int | None]
+    size: Mapped[Size] = mapped_column(default=Size.SMALL)
+    made_on: Mapped[date | None]
+    active: Mapped[bool] = mapped_column(default=False)
+    box_id: Mapped[int] = mapped_column(ForeignKey("sample_box.id"), index=True)
+
+    box: Mapped[Box] = relationship(lazy="joined", innerjoin=True)
+
+    @classmethod
+    def oldest(cls) -> Select[tuple[Self]]:
+        return select(cls).order_by(cls.id)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+specimen_box = Table(
+    "sample_specimen_box",
+    Base.metadata,
+    Column("specimen_id", ForeignKey("sample_specimen.id"), primary_key=True),
+    Column("box_id", ForeignKey("sample_box.id"), primary_key=True),
+)
+
+
+class Specimen(Base):
+    __tablename__ = "sample_specimen"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    line: Mapped[str] = mapped_column(String(40))
+    prose: Mapped[str | None] = mapped_column(Text)
+    whole: Mapped[int | None]
+    small: Mapped[int | None] = mapped_column(SmallInteger)
+    big: Mapped[int | None] = mapped_column(BigInteger)
+    exact: Mapped[Decimal | None] = mapped_column(Numeric(6, 2))
+    ratio: Mapped[float | None]
+    day: Mapped[date | None]
+    moment: Mapped[datetime | None]
+    wall: Mapped[datetime | None] = mapped_column(DateTime)
+    clock: Mapped[time | None]
+    flag: Mapped[bool] = mapped_column(default=True)
+    size: Mapped[Size] = mapped_column(default=Size.EXTRA_LARGE)
+    mood: Mapped[Mood | None]
+    word: Mapped[str | None] = mapped_column(Enum("red", "blue", native_enum=False, length=32))
+    token: Mapped[uuid.UUID | None]
+    serial: Mapped[str] = mapped_column(String(40), default=lambda: uuid.uuid4().hex)
+    grade: Mapped[int] = mapped_column(server_default="7")
+    doubled: Mapped[int | None] = mapped_column(Computed("small * 2", persisted=True))
+
+    boxes: Mapped[list[Box]] = relationship(secondary=specimen_box)
+
+
+Specimen.loud = column_property(func.upper(Specimen.__table__.c.line, type_=String(40)))

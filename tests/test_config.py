@@ -1,0 +1,408 @@
+"""What config.py makes of the environment, and what it refuses, sentence for sentence."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+import config
+from config import ConfigError
+
+SECRET = "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV"
+MAKE = 'set it to the output of python -c "import secrets; print(secrets.token_urlsafe(48))".'
+PRODUCTION = {
+    "APP_ENV": "production",
+    "SECRET_KEY": SECRET,
+    "TRUSTED_HOSTS": "example.com",
+    "DATABASE_URL": "postgresql://ana:hunter2@localhost/shop",
+}
+ROOT = Path(__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+def refusal(overrides):
+    with pytest.raises(ConfigError) as caught:
+        config.load(overrides)
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        pytest.param(
+            {"APP_ENV": "staging"},
+            "APP_ENV is 'staging': set it to one of development, testing, production.",
+            id="environment",
+        ),
+        pytest.param({"SECRET_KEY": ""}, f"SECRET_KEY is missing: {MAKE}", id="no-secret"),
+        pytest.param(
+            {"SECRET_KEY": SECRET[:31]},
+            f"SECRET_KEY is shorter than 32 characters: {MAKE}",
+            id="short-secret",
+        ),
+        pytest.param(
+            {"SECRET_KEY": f"change-me-{SECRET}"},
+            f"SECRET_KEY is an example value that anyone can guess: {MAKE}",
+            id="example-secret",
+        ),
+        pytest.param(
+            {"SECRET_KEY": "abc" * 20},
+            f"SECRET_KEY is an example value that anyone can guess: {MAKE}",
+            id="secret-of-few-characters",
+        ),
+        pytest.param(
+            {"WTF_CSRF_SECRET_KEY": "tiny-1234"},
+            f"WTF_CSRF_SECRET_KEY is shorter than 32 characters: {MAKE}",
+            id="short-csrf-secret",
+        ),
+        pytest.param(
+            {"DEBUG": True},
+            "FLASK_DEBUG is on in production, where it would show code and run commands for "
+            "strangers: unset FLASK_DEBUG and DEBUG (`unset FLASK_DEBUG`).",
+            id="debug",
+        ),
+        pytest.param(
+            {"TRUSTED_HOSTS": ""},
+            "TRUSTED_HOSTS is missing: set it to the host names the site is served under, for "
+            "example TRUSTED_HOSTS=example.com,www.example.com; `hostname -f` prints this "
+            "machine's.",
+            id="no-hosts",
+        ),
+        pytest.param(
+            {"DATABASE_URL": ""},
+            "DATABASE_URL is missing: set it, for example "
+            "DATABASE_URL=postgresql://user:password@localhost/name; "
+            "`createdb name` makes an empty PostgreSQL database.",
+            id="no-database",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "postgresql//ana:hunter2@localhost"},
+            "DATABASE_URL cannot be read: write it as postgresql://user:password@host:5432/name, "
+            "with special characters in the password percent-encoded.",
+            id="broken-database",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "postgresql://ana:hunter2@localhost:port/shop"},
+            "DATABASE_URL cannot be read: write it as postgresql://user:password@host:5432/name, "
+            "with special characters in the password percent-encoded.",
+            id="broken-port-of-database",
+        ),
+        pytest.param({"PORT": "http"}, "PORT is 'http': set it to a whole number.", id="port"),
+        pytest.param(
+            {"PORT": "65536"}, "PORT is '65536': set it to a number up to 65535.", id="high-port"
+        ),
+        pytest.param(
+            {"LOG_LEVEL": "loud"},
+            "LOG_LEVEL is 'LOUD': set it to one of DEBUG, INFO, WARNING, ERROR.",
+            id="log-level",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "oracle://ana:hunter2@localhost/shop"},
+            "DATABASE_URL needs the driver oracle, which is not installed: install it "
+            "(MariaDB's by `pip install -r requirements-optional.txt`) or use another URL.",
+            id="driver-that-is-not-installed",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "cabinet://ana:hunter2@localhost/shop"},
+            "DATABASE_URL needs the driver cabinet, which is not installed: install it "
+            "(MariaDB's by `pip install -r requirements-optional.txt`) or use another URL.",
+            id="driver-that-nobody-knows",
+        ),
+        pytest.param(
+            {"MAX_CONTENT_LENGTH": "-1"},
+            "MAX_CONTENT_LENGTH is '-1': set it to a whole number.",
+            id="negative-limit",
+        ),
+        pytest.param(
+            {"COOKIE_SECURE": "maybe"},
+            "COOKIE_SECURE is 'maybe': set it to true or false.",
+            id="flag",
+        ),
+    ],
+)
+def test_production_refuses_with_one_sentence(changes, sentence):
+    message = refusal({**PRODUCTION, **changes})
+
+    assert message == sentence
+    assert SECRET not in message
+    assert "hunter2" not in message
+
+
+def test_production_refuses_the_debug_switch_of_flask(monkeypatch):
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+
+    message = refusal(PRODUCTION)
+
+    assert message.startswith("FLASK_DEBUG is on in production, ")
+
+
+def test_production_accepts_a_complete_environment():
+    loaded = config.load(PRODUCTION)
+
+    assert loaded["SECRET_KEY"] == loaded["WTF_CSRF_SECRET_KEY"] == SECRET
+    assert loaded["TRUSTED_HOSTS"] == ["example.com"]
+    assert (loaded["DEBUG"], loaded["TESTING"]) == (False, False)
+    assert loaded["SESSION_COOKIE_SECURE"] is True
+    assert re.fullmatch(r"__Host-\w+_session", loaded["SESSION_COOKIE_NAME"])
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        pytest.param(
+            "postgresql://ana:hunter2@localhost/shop",
+            "TEST_DATABASE_URL names the database 'shop', which tests would wipe: "
+            "use one whose name ends in _test (`createdb app_test`).",
+            id="name",
+        ),
+        pytest.param(
+            "postgres://ana:hunter2@localhost/shop_test",
+            "TEST_DATABASE_URL equals DATABASE_URL, whose data tests would wipe: "
+            "use another database (`createdb app_test`).",
+            id="equal",
+        ),
+    ],
+)
+def test_tests_refuse_a_database_that_may_be_somebodys(monkeypatch, url, sentence):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ana:hunter2@localhost/shop_test")
+
+    message = refusal({"APP_ENV": "testing", "TEST_DATABASE_URL": url})
+
+    assert message == sentence
+
+
+def test_tests_refuse_the_database_of_the_developers_env_file(tmp_path):
+    (tmp_path / ".env").write_text("DATABASE_URL=sqlite:///mine_test.db\n")
+
+    message = refusal({"APP_ENV": "testing", "TEST_DATABASE_URL": "sqlite:///mine_test.db"})
+
+    assert message.startswith("TEST_DATABASE_URL equals DATABASE_URL, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("postgres://u:p@h/d", "postgresql+psycopg2://u:p@h/d", id="postgres"),
+        pytest.param("postgresql://u:p@h/d", "postgresql+psycopg2://u:p@h/d", id="postgresql"),
+        pytest.param("mysql://u:p@h/d", "mysql+pymysql://u:p@h/d", id="mysql"),
+        pytest.param("mariadb://u:p@h/d", "mariadb+pymysql://u:p@h/d", id="mariadb"),
+        pytest.param("postgresql+psycopg://u@h/d", "postgresql+psycopg://u@h/d", id="own-driver"),
+        pytest.param(
+            "postgres://u:p@h/d?sslmode=require",
+            "postgresql+psycopg2://u:p@h/d?sslmode=require",
+            id="query",
+        ),
+        pytest.param("sqlite://", "sqlite://", id="memory"),
+        pytest.param("sqlite:////srv/app.db", "sqlite:////srv/app.db", id="absolute-file"),
+    ],
+)
+def test_a_database_url_gets_the_driver_that_is_installed(text, expected):
+    url = config.parse_url("DATABASE_URL", text)
+
+    assert url.render_as_string(hide_password=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "password", "host"),
+    [
+        pytest.param("postgres://u:p%40ss%25w%2Frd@h:5433/d", "p@ss%w/rd", "h", id="encoded"),
+        pytest.param("postgres://u:p@ss@h/d", "p@ss", "h", id="raw-at"),
+        pytest.param("postgres://u:50%off@h/d", "50%off", "h", id="raw-percent"),
+        pytest.param("postgres://u:p@@[::1]:5432/d", "p@", "::1", id="ipv6-host"),
+    ],
+)
+def test_special_characters_in_a_password_are_taken_as_meant(text, password, host):
+    url = config.parse_url("DATABASE_URL", text)
+
+    assert (url.username, url.password, url.host, url.database) == ("u", password, host, "d")
+
+
+def test_a_relative_sqlite_file_lies_in_the_instance_folder(tmp_path):
+    url = config.parse_url("DATABASE_URL", "sqlite:///data/app.db")
+
+    assert url.database == str(tmp_path / "instance" / "data" / "app.db")
+    assert (tmp_path / "instance" / "data").is_dir()
+
+
+def test_without_a_database_url_the_data_lies_in_the_instance_folder(tmp_path):
+    loaded = config.load()
+
+    assert loaded["SQLALCHEMY_DATABASE_URI"].database == str(tmp_path / "instance" / "app.db")
+
+
+def test_tests_without_a_database_url_get_one_in_memory():
+    loaded = config.load({"APP_ENV": "testing"})
+
+    assert loaded["SQLALCHEMY_DATABASE_URI"].render_as_string() == "sqlite://"
+    assert "pool_size" not in loaded["SQLALCHEMY_ENGINE_OPTIONS"]
+
+
+def test_a_password_never_shows_in_the_url_or_its_engine():
+    loaded = config.load(PRODUCTION)
+    engine = create_engine(loaded["SQLALCHEMY_DATABASE_URI"])
+
+    shown = f"{loaded['SQLALCHEMY_DATABASE_URI']!r} {loaded['SQLALCHEMY_DATABASE_URI']} {engine!r}"
+
+    assert "hunter2" not in shown
+
+
+def test_postgresql_gets_its_timeouts_at_the_start_of_a_connection():
+    options = config.load(
+        PRODUCTION | {"DB_STATEMENT_TIMEOUT_MS": "2000", "DB_POOL_SIZE": 3, "DB_MAX_OVERFLOW": 4}
+    )["SQLALCHEMY_ENGINE_OPTIONS"]
+
+    name = options["connect_args"].pop("application_name")
+    assert name.endswith("_session")
+    assert options == {
+        "pool_pre_ping": True,
+        "pool_timeout": 5,
+        "pool_recycle": 1800,
+        "pool_size": 3,
+        "max_overflow": 4,
+        "connect_args": {
+            "connect_timeout": 3,
+            "options": "-c statement_timeout=2000 -c lock_timeout=2000 "
+            "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+        },
+    }
+
+
+def test_behind_pgbouncer_no_options_are_sent():
+    options = config.load(PRODUCTION | {"DB_PGBOUNCER": "true"})["SQLALCHEMY_ENGINE_OPTIONS"]
+
+    assert "options" not in options["connect_args"]
+
+
+def test_mariadb_gets_its_timeouts_by_a_first_command():
+    pytest.importorskip("pymysql", reason="the driver of MariaDB is optional")
+    url = "mariadb://u:p@localhost/shop"
+
+    options = config.load(PRODUCTION | {"DATABASE_URL": url})["SQLALCHEMY_ENGINE_OPTIONS"]
+
+    assert options["connect_args"]["init_command"] == (
+        "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5 "
+        "/*M! , max_statement_time = 15.0 */ /*!50708 , max_execution_time = 15000 */"
+    )
+
+
+def test_the_env_file_is_read_and_the_real_environment_wins(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("PORT=7000\nHOST=0.0.0.0\nSECRET_KEY=a$b${PORT}\n")
+    monkeypatch.setenv("PORT", "8000")
+
+    loaded = config.load()
+
+    assert (loaded["HOST"], loaded["PORT"]) == ("0.0.0.0", 8000)
+    assert loaded["SECRET_KEY"] == "a$b${PORT}"
+
+
+def test_tests_do_not_read_the_env_file(tmp_path):
+    (tmp_path / ".env").write_text("PORT=7000\n")
+
+    loaded = config.load({"APP_ENV": "testing"})
+
+    assert loaded["PORT"] == 5000
+
+
+def test_an_empty_variable_has_its_default(monkeypatch):
+    monkeypatch.setenv("PORT", "")
+
+    loaded = config.load()
+
+    assert loaded["PORT"] == 5000
+
+
+def test_overrides_take_names_of_flask_and_of_the_environment():
+    loaded = config.load(
+        {"TESTING": True, "SQLALCHEMY_DATABASE_URI": "postgres://h/d", "TRUSTED_HOSTS": ["a", "b"]}
+    )
+
+    assert loaded["APP_ENV"] == "testing"
+    assert loaded["SQLALCHEMY_DATABASE_URI"].drivername == "postgresql+psycopg2"
+    assert loaded["TRUSTED_HOSTS"] == ["a", "b"]
+
+
+def test_a_url_object_keeps_its_password():
+    url = config.parse_url("DATABASE_URL", "postgres://u:p%40ss@h/d")
+
+    loaded = config.load({"DATABASE_URL": url})
+
+    assert loaded["SQLALCHEMY_DATABASE_URI"].password == "p@ss"
+
+
+def test_other_overrides_go_to_flask_as_they_are():
+    loaded = config.load({"WTF_CSRF_ENABLED": False, "SHOP_LIMIT": 3})
+
+    assert (loaded["WTF_CSRF_ENABLED"], loaded["SHOP_LIMIT"]) == (False, 3)
+
+
+def test_development_answers_this_machine_only():
+    loaded = config.load()
+
+    assert loaded["TRUSTED_HOSTS"] == ["localhost", ".localhost", "127.0.0.1"]
+
+
+def test_development_keeps_one_generated_key(tmp_path):
+    first = config.load()["SECRET_KEY"]
+
+    second = config.load()["SECRET_KEY"]
+
+    path = tmp_path / "instance" / "secret_key"
+    assert first == second == path.read_text()
+    assert len(first) == 64
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 or os.name == "nt"
+
+
+def test_tests_get_a_key_of_their_own_each_time():
+    keys = {config.load({"APP_ENV": "testing"})["SECRET_KEY"] for _ in range(2)}
+
+    assert len(keys) == 2
+
+
+def test_fallback_keys_are_split_at_commas():
+    loaded = config.load({"SECRET_KEY_FALLBACKS": "one, two,"})
+
+    assert loaded["SECRET_KEY_FALLBACKS"] == ["one", "two"]
+
+
+def test_gunicorn_gets_address_workers_and_threads(monkeypatch):
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    monkeypatch.setenv("WEB_CONCURRENCY", "3")
+
+    server = config.server()
+
+    assert server == {"bind": "0.0.0.0:5000", "workers": 3, "threads": 4}
+
+
+def example_lines():
+    text = (ROOT / ".env.example").read_text()
+    return re.findall(r"^(# )?([A-Z_]+)=(.*)$", text, re.MULTILINE)
+
+
+def test_the_example_file_names_every_variable_once_and_in_order():
+    assert [name for _, name, _ in example_lines()] == list(config.VARIABLES)
+
+
+def test_the_example_file_sets_only_what_a_new_clone_needs():
+    given = {name: value for comment, name, value in example_lines() if not comment}
+
+    assert given == {"APP_ENV": "development", "SECRET_KEY": ""}
+
+
+def test_the_example_file_shows_the_defaults():
+    # A variable without a default shows how its value looks.
+    shown = {name: value for _, name, value in example_lines() if config.VARIABLES[name]}
+
+    assert shown == {name: value for name, value in config.VARIABLES.items() if value}
+
+
+def test_the_example_file_gives_each_variable_a_purpose_and_a_default():
+    text = (ROOT / ".env.example").read_text()
+    paragraphs = [p for p in text.split("\n\n") if re.search(r"^(# )?[A-Z_]+=", p, re.MULTILINE)]
+
+    for paragraph in paragraphs:
+        assert re.match(r"# \S", paragraph)
+        assert re.search(r"default|Default|if empty|Production: required", paragraph), paragraph

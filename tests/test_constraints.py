@@ -1,0 +1,175 @@
+"""The database's refusals, in the user's words, on each engine."""
+
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import delete, insert, text, update
+from sqlalchemy.exc import DBAPIError
+
+from core.constraints import Violation, _read_mysql, violation_of
+from services import db
+from tests.sample.models import Box, Thing
+
+TAKEN = "This value is already taken."
+MISSING = "This record does not exist or was deleted."
+NOBODY = 2**31 - 1
+
+
+@pytest.fixture
+def thing(save):
+    box = save(Box(name="Drawer"))
+    return save(Thing(name="Key", code="K1", price=Decimal(1), shelf=1, box_id=box.id))
+
+
+@pytest.fixture
+def violation(app, isolated):
+    """Run a statement and return the rule that it breaks."""
+
+    def run(statement):
+        with app.app_context():
+            with pytest.raises(DBAPIError) as caught:
+                db.session.execute(statement)
+            db.session.rollback()
+            return violation_of(caught.value)
+
+    return run
+
+
+def another(thing, **changes):
+    values = {"name": "Pen", "code": "P1", "price": Decimal(1), "box_id": thing.box_id}
+    return insert(Thing).values(**values | {"version": 1} | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"code": "K1"}, Violation("unique", ("code",), TAKEN), id="duplicate"),
+        pytest.param(
+            {"shelf": 1}, Violation("unique", ("box_id", "shelf"), TAKEN), id="duplicate-pair"
+        ),
+        pytest.param(
+            {"box_id": NOBODY}, Violation("missing", ("box_id",), MISSING), id="no-parent"
+        ),
+        pytest.param(
+            {"price": Decimal(-1)},
+            Violation("check", ("price",), "From 0 on."),
+            id="check-with-words-of-its-own",
+        ),
+        pytest.param(
+            {"amount": 1000},
+            Violation("check", ("amount",), "This value is not allowed."),
+            id="check",
+        ),
+        pytest.param(
+            {"name": None},
+            Violation("required", ("name",), "This value is required."),
+            id="nothing",
+        ),
+    ],
+)
+def test_an_insert_that_breaks_a_rule_names_rule_and_columns(violation, thing, changes, expected):
+    assert violation(another(thing, **changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param(
+            {"box_id": NOBODY}, Violation("missing", ("box_id",), MISSING), id="no-parent"
+        ),
+        pytest.param({"shelf": 13}, Violation("check", ("shelf",), "Never shelf 13."), id="check"),
+    ],
+)
+def test_an_update_that_breaks_a_rule_names_rule_and_columns(violation, thing, changes, expected):
+    statement = update(Thing).where(Thing.id == thing.id).values(**changes)
+
+    assert violation(statement) == expected
+
+
+def test_the_duplicate_of_a_primary_key_names_it(violation, thing):
+    statement = insert(Box).values(id=thing.box_id, name="Other", version=1)
+
+    assert violation(statement) == Violation("unique", ("id",), TAKEN)
+
+
+def test_deleting_a_parent_says_that_it_is_in_use(violation, thing):
+    statement = delete(Box).where(Box.id == thing.box_id)
+
+    assert violation(statement) == Violation(
+        "in_use", ("id",), "Not deleted: other records still use this one."
+    )
+
+
+def test_one_of_many_rows_without_a_parent_is_found(app, isolated, thing):
+    rows = [
+        {"name": "Pen", "code": f"P{n}", "price": 1, "version": 1, "box_id": NOBODY}
+        for n in range(2)
+    ]
+    with app.app_context():
+        with pytest.raises(DBAPIError) as caught:
+            db.session.execute(insert(Thing).returning(Thing.id), rows)
+        db.session.rollback()
+
+        found = violation_of(caught.value)
+
+    assert found == Violation("missing", ("box_id",), MISSING)
+
+
+def test_a_violation_has_the_shape_of_field_errors():
+    errors = Violation("unique", ("box_id", "shelf"), TAKEN).errors
+
+    assert errors == {"box_id": [TAKEN], "shelf": [TAKEN]}
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT 1 FROM sample_nowhere", "SELEKT 1"], ids=["no-table", "no-sql"]
+)
+def test_other_errors_are_no_violation(violation, statement):
+    assert violation(text(statement)) is None
+
+
+# What MariaDB 10.11 and MySQL 8 say.
+@pytest.mark.parametrize(
+    ("number", "message", "expected"),
+    [
+        pytest.param(
+            1062,
+            "Duplicate entry 'K1' for key 'uq_sample_thing_code'",
+            ("unique", "uq_sample_thing_code", []),
+            id="duplicate-mariadb",
+        ),
+        pytest.param(
+            1062,
+            "Duplicate entry 'K1' for key 'sample_thing.uq_sample_thing_code'",
+            ("unique", "uq_sample_thing_code", []),
+            id="duplicate-mysql",
+        ),
+        pytest.param(
+            1452,
+            "Cannot add or update a child row: a foreign key constraint fails "
+            "(`shop`.`sample_thing`, CONSTRAINT `fk_sample_thing_box_id_sample_box` FOREIGN KEY "
+            "(`box_id`) REFERENCES `sample_box` (`id`))",
+            ("missing", "fk_sample_thing_box_id_sample_box", []),
+            id="no-parent",
+        ),
+        pytest.param(
+            1451,
+            "Cannot delete or update a parent row: a foreign key constraint fails (`shop`.`thing`, "
+            "CONSTRAINT `fk_thing` FOREIGN KEY (`box_id`) REFERENCES `box` (`id`))",
+            ("in_use", "fk_thing", []),
+            id="in-use",
+        ),
+        pytest.param(
+            4025,
+            "CONSTRAINT `ck_sample_thing_price_from_0` failed for `shop`.`sample_thing`",
+            ("check", "ck_sample_thing_price_from_0", []),
+            id="check",
+        ),
+        pytest.param(
+            1048, "Column 'name' cannot be null", ("required", None, ["name"]), id="nothing"
+        ),
+        pytest.param(1146, "Table 'shop.nowhere' doesn't exist", ("", None, []), id="no-table"),
+    ],
+)
+def test_the_words_of_mariadb_are_understood(number, message, expected):
+    assert _read_mysql(Exception(number, message)) == expected

@@ -1,0 +1,231 @@
+"""One form field for each kind of column: what it shows, takes, refuses and keeps."""
+
+import re
+import uuid
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+import pytest
+
+from services import db
+from tests.reading import Reader, form_on, submit
+from tests.sample.forms import SpecimenForm
+from tests.sample.models import Box, Mood, Size, Specimen
+
+TOKEN = uuid.UUID("12345678-1234-5678-1234-567812345678")
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+FULL = {
+    "line": "Ñandú",
+    "prose": "One\nTwo",
+    "whole": -5,
+    "small": 3,
+    "big": 2**40,
+    "exact": Decimal("1234.50"),
+    "ratio": 0.1,
+    "day": date(2024, 2, 29),
+    "moment": MOMENT,
+    "wall": MOMENT.replace(tzinfo=None),
+    "clock": time(3, 4, 5),
+    "flag": False,
+    "size": Size.SMALL,
+    "mood": Mood.BAD,
+    "word": "blue",
+    "token": TOKEN,
+    "serial": "S1",
+    "grade": 3,
+}
+
+
+@pytest.fixture
+def specimen(save):
+    box = save(Box(name="Drawer"))
+    return save(Specimen(**FULL, boxes=[box]))
+
+
+@pytest.fixture
+def url(specimen):
+    return f"/sample/specimens/{specimen.id}/edit"
+
+
+@pytest.fixture
+def stored(app, specimen):
+    """Read the fields from the database again."""
+
+    def read(*names):
+        with app.app_context():
+            record = db.session.get(Specimen, specimen.id)
+            return {name: getattr(record, name) for name in names}
+
+    return read
+
+
+def test_a_form_that_is_sent_unchanged_changes_nothing(client, url, stored):
+    answer = submit(client, url)
+
+    assert answer.status_code == 302
+    assert stored(*FULL) == FULL
+    assert [box.name for box in stored("boxes")["boxes"]] == ["Drawer"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "expected"),
+    [
+        pytest.param("line", "  trimmed ", "trimmed", id="text-is-trimmed"),
+        pytest.param("prose", "", None, id="no-optional-text"),
+        pytest.param("whole", "2147483647", 2147483647, id="largest-integer"),
+        pytest.param("whole", "", None, id="no-integer"),
+        pytest.param("small", "-32767", -32767, id="small-integer"),
+        pytest.param("big", str(2**63 - 1), 2**63 - 1, id="big-integer"),
+        pytest.param("exact", "9999.99", Decimal("9999.99"), id="decimal"),
+        pytest.param("exact", "7", Decimal("7.00"), id="decimal-without-places"),
+        pytest.param("ratio", "1e-3", 0.001, id="float"),
+        pytest.param("day", "2000-12-31", date(2000, 12, 31), id="date"),
+        pytest.param("day", "", None, id="no-date"),
+        pytest.param(
+            "moment",
+            "2026-07-01T12:00",
+            datetime(2026, 7, 1, 12, tzinfo=UTC),
+            id="time-of-a-browser-in-utc",
+        ),
+        pytest.param("moment", "", None, id="no-time"),
+        pytest.param("wall", "2026-01-02T03:04:05", FULL["wall"], id="time-without-a-zone"),
+        pytest.param("clock", "23:59", time(23, 59), id="time-of-day"),
+        pytest.param("flag", "y", True, id="checked-box"),
+        pytest.param("flag", None, False, id="unchecked-box"),
+        pytest.param("size", "xl", Size.EXTRA_LARGE, id="enum"),
+        pytest.param("mood", "good", Mood.GOOD, id="optional-enum"),
+        pytest.param("mood", "", None, id="no-enum"),
+        pytest.param("word", "red", "red", id="enum-of-texts"),
+        pytest.param("word", "", None, id="no-enum-of-texts"),
+        pytest.param("token", str(uuid.UUID(int=7)), uuid.UUID(int=7), id="uuid"),
+        pytest.param("token", "", None, id="no-uuid"),
+        pytest.param("boxes", None, [], id="none-of-many"),
+    ],
+)
+def test_a_value_is_taken(client, url, stored, name, sent, expected):
+    answer = submit(client, url, **{name: sent})
+
+    assert answer.status_code == 302, Reader(answer.text).texts
+    assert stored(name) == {name: expected}
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "message"),
+    [
+        pytest.param("line", "", "This field is required.", id="no-text"),
+        pytest.param("line", "   ", "This field is required.", id="blank-text"),
+        pytest.param(
+            "line", "x" * 41, "Field cannot be longer than 40 characters.", id="long-text"
+        ),
+        pytest.param("line", "a\x00b", "NUL characters are not allowed.", id="nul"),
+        pytest.param("prose", "a\x00b", "NUL characters are not allowed.", id="nul-in-long-text"),
+        pytest.param("whole", "1.5", "Not a valid integer value.", id="no-integer"),
+        pytest.param("whole", "9" * 5000, "Not a valid integer value.", id="endless-integer"),
+        pytest.param(
+            "whole",
+            "2147483648",
+            "Number must be between -2147483647 and 2147483647.",
+            id="integer-out-of-range",
+        ),
+        pytest.param(
+            "small",
+            "32768",
+            "Number must be between -32767 and 32767.",
+            id="small-integer-out-of-range",
+        ),
+        pytest.param(
+            "big",
+            str(2**63),
+            f"Number must be between -{2**63 - 1} and {2**63 - 1}.",
+            id="big-integer-out-of-range",
+        ),
+        pytest.param("exact", "1.005", "At most 2 decimal places.", id="places"),
+        pytest.param(
+            "exact",
+            "10000",
+            "Number must be between -9999.99 and 9999.99.",
+            id="decimal-out-of-range",
+        ),
+        pytest.param("exact", "a", "Not a valid decimal value.", id="no-decimal"),
+        pytest.param("exact", "NaN", "Not a valid decimal value.", id="not-a-number"),
+        pytest.param(
+            "exact",
+            "1e9999999",
+            "Number must be between -9999.99 and 9999.99.",
+            id="endless-decimal",
+        ),
+        pytest.param("ratio", "a", "Not a valid float value.", id="no-float"),
+        pytest.param("day", "2023-02-29", "Not a valid date value.", id="no-date"),
+        pytest.param("moment", "yesterday", "Not a valid datetime value.", id="no-time"),
+        pytest.param("clock", "25:00", "Not a valid time value.", id="no-time-of-day"),
+        pytest.param("size", "medium", "Invalid Choice: could not coerce.", id="no-member"),
+        pytest.param(
+            "mood", "odd", "Invalid Choice: could not coerce.", id="no-member-of-an-optional-enum"
+        ),
+        pytest.param("token", "1234", "This is not a valid UUID.", id="no-uuid"),
+    ],
+)
+def test_a_value_is_refused_at_its_field_and_kept(client, url, stored, name, sent, message):
+    before = stored(*FULL)
+
+    answer = submit(client, url, **{name: sent})
+
+    assert answer.status_code == 200
+    assert message in Reader(answer.text).texts[f"{name}-errors"]
+    assert stored(*FULL) == before
+
+
+def test_a_signaling_nan_is_refused(client, url):
+    answer = submit(client, url, exact="sNaN")
+
+    assert Reader(answer.text).texts["exact-errors"] == "Not a valid decimal value."
+
+
+def test_an_enum_shows_its_labels_and_what_is_stored(client, url):
+    page = client.get(url).text
+
+    assert '<option selected value="small">Small</option>' in page
+    assert '<option value="xl">Extra large</option>' in page
+    assert '<option selected value="bad">In bad mood</option>' in page
+    assert '<option value="">—</option>' in page
+
+
+def test_a_relation_shows_its_records_as_texts(client, url):
+    page = client.get(url).text
+
+    assert re.search(r'<option selected value="\d+">Drawer</option>', page)
+
+
+def test_a_field_is_labelled_by_its_name_unless_told(client):
+    page = client.get("/sample/things/new").text
+
+    assert '<label class="form-label" for="made_on">Made on</label>' in page
+
+
+def test_a_callable_default_is_called_for_each_form(app):
+    with app.test_request_context():
+        serials = {SpecimenForm().serial.data for _ in range(2)}
+
+    assert len(serials) == 2
+
+
+def test_a_constant_default_is_shown(app):
+    with app.test_request_context():
+        form = SpecimenForm()
+
+    assert (form.flag.data, form.size.data) == (True, Size.EXTRA_LARGE)
+
+
+def test_what_the_database_fills_may_be_left_out(client, url, stored):
+    answer = submit(client, url, grade="")
+
+    assert answer.status_code == 302
+    assert stored("grade") == {"grade": 3}
+
+
+def test_nothing_is_chosen_for_a_parent_until_somebody_chooses(client, save):
+    save(Box(name="Drawer"))
+
+    form = form_on(client.get("/sample/things/new"))
+
+    assert form.values["box"] == ""

@@ -1,0 +1,180 @@
+"""The engines as the web needs them: who waits for whom, and what comes back as it went in."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import StatementError
+
+from services import db
+from tests.sample.models import Box, Specimen
+
+MOMENT = datetime(2026, 3, 29, 1, 30, 59, 123456, tzinfo=timezone(timedelta(hours=2)))
+
+
+@pytest.fixture
+def sqlite(make_app):
+    """An application on an SQLite file with one table."""
+    application = make_app()
+    with application.app_context(), db.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY)"))
+    return application
+
+
+@pytest.fixture
+def stranger(tmp_path, sqlite):
+    """Another process on the same file, which waits for nobody."""
+    connection = sqlite3.connect(tmp_path / "own.db", timeout=0, isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def test_sqlite_is_prepared_for_the_web(sqlite):
+    names = ("foreign_keys", "journal_mode", "busy_timeout", "synchronous")
+
+    with sqlite.app_context(), db.engine.connect() as connection:
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
+
+    assert values == [1, "wal", 5000, 1]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_request_that_may_write_takes_the_lock_first(sqlite, stranger, method):
+    with sqlite.test_request_context(method=method):
+        db.session.execute(text("SELECT 1"))
+
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            stranger.execute("BEGIN IMMEDIATE")
+
+
+def test_a_command_takes_the_lock_first(sqlite, stranger):
+    with sqlite.app_context():
+        db.session.execute(text("SELECT 1"))
+
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            stranger.execute("BEGIN IMMEDIATE")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_request_that_reads_does_not_stop_writers(sqlite, stranger, method):
+    with sqlite.test_request_context(method=method):
+        before = db.session.scalar(text("SELECT count(*) FROM note"))
+        stranger.execute("INSERT INTO note DEFAULT VALUES")
+
+        after = db.session.scalar(text("SELECT count(*) FROM note"))
+
+    assert (before, after) == (0, 0)
+
+
+def test_a_writer_does_not_stop_requests_that_read(sqlite, stranger):
+    stranger.execute("BEGIN IMMEDIATE")
+    stranger.execute("INSERT INTO note DEFAULT VALUES")
+
+    with sqlite.test_request_context(method="GET"):
+        count = db.session.scalar(text("SELECT count(*) FROM note"))
+
+    assert count == 0
+
+
+def test_a_rollback_takes_back_changes_of_tables_too(sqlite):
+    with sqlite.app_context():
+        db.session.execute(text("CREATE TABLE later (id INTEGER)"))
+        db.session.rollback()
+
+        tables = db.session.scalars(text("SELECT name FROM sqlite_master")).all()
+
+    assert tables == ["note"]
+
+
+def test_what_a_test_commits_stays_inside_the_test(app, save):
+    save(Box(name="Here"))
+    engine = create_engine(app.config["SQLALCHEMY_DATABASE_URI"])
+
+    with engine.connect() as connection:
+        rows = connection.execute(select(Box.__table__)).all()
+
+    engine.dispose()
+    assert rows == []
+
+
+def test_a_time_comes_back_in_utc(app, save):
+    id = save(Specimen(line="x", moment=MOMENT)).id
+
+    with app.app_context():
+        moment = db.session.get(Specimen, id).moment
+
+    assert moment == MOMENT
+    assert moment.tzinfo is UTC or moment.utcoffset() == timedelta(0)
+
+
+def test_a_time_without_a_zone_is_refused(save):
+    with pytest.raises(StatementError, match="has no time zone: use datetime"):
+        save(Specimen(line="x", moment=MOMENT.replace(tzinfo=None)))
+
+
+def test_no_time_comes_back_as_none(app, save):
+    assert save(Specimen(line="x", moment=None)).moment is None
+
+
+def test_times_and_versions_are_kept_by_the_mixins(app, save):
+    box = save(Box(name="First"))
+    with app.app_context():
+        stored = db.session.get(Box, box.id)
+        stored.name = "Second"
+        db.session.commit()
+
+        changed = (stored.version, stored.created_at, stored.updated_at)
+
+    assert box.version == 1
+    assert changed[0] == 2
+    assert changed[1] == box.created_at
+    assert changed[2] > box.updated_at
+
+
+def test_a_record_shows_its_class_and_id():
+    assert repr(Box(id=7, name="x")) == "<Box 7>"
+
+
+@pytest.mark.parametrize("id", [2**31, 2**63 - 1, 2**63, 10**100])
+def test_an_id_that_no_database_takes_is_not_found(client, id):
+    answers = [client.get(f"/sample/things/{id}/edit"), client.get(f"/outside/things/{id}")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+
+
+def shown(application, *names):
+    with application.app_context():
+        return [db.session.scalar(text(f"SHOW {name}")) for name in names]
+
+
+@pytest.mark.postgresql
+def test_postgresql_gets_its_timeouts_and_zone(make_app, postgresql_url):
+    application = make_app(DATABASE_URL=postgresql_url, DB_STATEMENT_TIMEOUT_MS="3000")
+
+    values = shown(application, "statement_timeout", "lock_timeout", "timezone")
+
+    assert values == ["3s", "3s", "UTC"]
+
+
+@pytest.mark.postgresql
+def test_behind_pgbouncer_each_transaction_sets_the_timeouts(make_app, postgresql_url):
+    application = make_app(
+        DATABASE_URL=postgresql_url, DB_PGBOUNCER="true", DB_STATEMENT_TIMEOUT_MS="3000"
+    )
+
+    values = shown(application, "statement_timeout", "lock_timeout")
+
+    assert values == ["3s", "5s"]
+
+
+@pytest.mark.postgresql
+def test_a_statement_that_runs_too_long_is_answered_503(make_app, postgresql_url):
+    application = make_app(DATABASE_URL=postgresql_url, DB_STATEMENT_TIMEOUT_MS="100")
+    application.add_url_rule(
+        "/slow", "slow", lambda: db.session.execute(text("SELECT pg_sleep(5)")) and ""
+    )
+
+    answer = application.test_client().get("/slow")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

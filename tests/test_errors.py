@@ -1,0 +1,157 @@
+"""Each failure is answered alike under test and in production, as a page or as a problem."""
+
+import pytest
+
+from core.errors import STALE
+from core.testing import app_on_test_database
+from tests.conftest import INSTALLED_APPS
+
+MEDIA_TYPES = {"/sample": "text/html", "/outside": "application/problem+json"}
+UNAVAILABLE = "The database does not answer at the moment: try again in a few seconds."
+CRASH = (
+    "The server encountered an internal error and was unable to complete your request. Either "
+    "the server is overloaded or there is an error in the application."
+)
+
+
+@pytest.fixture(scope="module", params=["testing", "production"])
+def app(request, tmp_path_factory):
+    with app_on_test_database(tmp_path_factory.mktemp("errors"), INSTALLED_APPS) as application:
+        # Flask and Flask-RESTful answer otherwise when errors may reach a test: see both.
+        if request.param == "production":
+            application.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+        application.config["WTF_CSRF_ENABLED"] = False
+        yield application
+
+
+@pytest.fixture(params=["/sample", "/outside"], ids=["page", "api"])
+def face(request):
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "detail"),
+    [
+        ("abort", 404, "No such thing."),
+        ("restful_abort", 403, "Not for you."),
+        ("throttled", 429, "Slow down."),
+        ("full_pool", 503, UNAVAILABLE),
+        ("lost_update", 409, STALE),
+        ("duplicate", 409, "This value is already taken."),
+        ("invalid", 422, "The body breaks rules of its fields; `errors` names them."),
+    ],
+)
+def test_a_failure_is_answered_in_the_words_of_its_reader(client, face, fault, status, detail):
+    answer = client.post(f"{face}/faults/{fault}")
+
+    assert answer.status_code == status
+    assert answer.mimetype == MEDIA_TYPES[face]
+    assert detail in answer.text.replace("&#39;", "'")
+    assert "sqlalchemy" not in answer.text.lower()
+    assert "sample_box" not in answer.text
+
+
+# Under test a crash reaches the test.
+@pytest.mark.parametrize("app", ["production"], indirect=True)
+@pytest.mark.parametrize("fault", ["crash", "broken_query"])
+def test_a_fault_of_the_program_says_nothing_of_its_inside(client, face, fault):
+    answer = client.get(f"{face}/faults/{fault}")
+
+    assert answer.status_code == 500
+    assert answer.mimetype == MEDIA_TYPES[face]
+    assert CRASH in answer.text
+    assert "hunter2" not in answer.text
+    assert "sample_nowhere" not in answer.text
+
+
+def test_a_problem_has_the_members_of_its_rfc_and_the_request_id(client):
+    answer = client.get("/outside/faults/abort", headers={"X-Request-ID": "0123abcd"})
+
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "No such thing.",
+        "request_id": "0123abcd",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "errors"),
+    [
+        ("invalid", {"name": ["Not this one."]}),
+        ("invalid_as_a_whole", {"_schema": ["Not like this."]}),
+        ("duplicate", {"name": ["This value is already taken."]}),
+    ],
+)
+def test_a_problem_names_the_fields(client, fault, errors):
+    answer = client.post(f"/outside/faults/{fault}")
+
+    assert answer.json["errors"] == errors
+
+
+def test_a_page_names_status_and_request(client):
+    answer = client.get("/sample/faults/abort", headers={"X-Request-ID": "0123abcd"})
+
+    assert "<h1>Not Found</h1>" in answer.text
+    assert "Error 404 · request <code>0123abcd</code>" in answer.text
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [("throttled", "7"), ("full_pool", "5")])
+def test_the_time_to_wait_is_kept(client, face, fault, seconds):
+    answer = client.get(f"{face}/faults/{fault}")
+
+    assert answer.headers["Retry-After"] == seconds
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/nowhere", "/api/sample/nowhere"])
+def test_unknown_urls_under_the_prefix_are_problems(client, inside, path):
+    prefix = inside.removesuffix("/sample")
+
+    answer = client.get(path.replace("/api", prefix))
+
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/apiary", "/sample/nowhere"])
+def test_other_unknown_urls_are_pages(client, path):
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+
+
+def test_a_url_that_begins_like_the_prefix_is_a_page(client, inside):
+    answer = client.get(inside.removesuffix("/sample") + "0")
+
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+
+
+def test_a_wrong_method_names_the_right_ones_on_a_page(client):
+    answer = client.delete("/sample/things")
+
+    assert (answer.status_code, answer.mimetype) == (405, "text/html")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_a_wrong_method_names_the_right_ones_in_the_api_wherever_it_is(client, inside):
+    answers = [client.delete(f"{mount}/things") for mount in (inside, "/outside")]
+
+    for answer in answers:
+        assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
+        assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_after_a_refusal_of_the_database_the_next_request_works(client):
+    client.post("/outside/faults/duplicate")
+
+    answer = client.get("/outside/things")
+
+    assert (answer.status_code, answer.json["data"]) == (200, [])
+
+
+@pytest.mark.postgresql
+def test_a_text_that_is_too_long_for_its_column_is_no_crash(client, postgresql_url):
+    answer = client.get("/outside/faults/too_long")
+
+    assert answer.status_code == 422
+    assert answer.json["detail"] == "A value is too long or out of range."

@@ -1,0 +1,307 @@
+"""What happens to a form: its fields, its messages, and two people at once."""
+
+import threading
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+from werkzeug.datastructures import MultiDict
+
+from core.constraints import Violation
+from core.forms import CONFLICT, DELETED, ModelForm
+from services import db
+from tests.reading import Reader, form_on, submit
+from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, ThingForm
+from tests.sample.models import Box, Size, Thing
+
+NEW = "/sample/things/new"
+REQUIRED = "This field is required."
+TAKEN = "This value is already taken."
+
+
+@pytest.fixture
+def box(save):
+    return save(Box(name="Drawer"))
+
+
+@pytest.fixture
+def thing(save, box):
+    return save(Thing(name="Key", code="K1", price=Decimal("1.50"), shelf=4, box_id=box.id))
+
+
+@pytest.fixture
+def edit(thing):
+    return f"/sample/things/{thing.id}/edit"
+
+
+def things(app):
+    with app.app_context():
+        return db.session.scalars(Thing.oldest()).unique().all()
+
+
+def stored(app, id):
+    with app.app_context():
+        return db.session.get(Thing, id)
+
+
+def errors_on(answer):
+    """Return the messages at the fields, by their names."""
+    texts = Reader(answer.text).texts
+    return {id.removesuffix("-errors"): text for id, text in texts.items() if "-errors" in id}
+
+
+def test_a_complete_form_makes_a_record(client, app, box):
+    answer = submit(client, NEW, name="Pen", code="P1", price="2.5", active="y", box=str(box.id))
+
+    [thing] = things(app)
+    assert answer.status_code == 302
+    assert (thing.name, thing.code, thing.price) == ("Pen", "P1", Decimal("2.50"))
+    assert (thing.note, thing.shelf, thing.made_on) == (None, None, None)
+    assert (thing.amount, thing.size, thing.active) == (0, Size.SMALL, True)
+    assert (thing.box_id, thing.version) == (box.id, 1)
+
+
+def test_an_empty_form_says_what_is_required(client, app):
+    answer = submit(client, NEW, amount="")
+
+    assert answer.status_code == 422
+    assert errors_on(answer) == dict.fromkeys(("name", "code", "price", "amount", "box"), REQUIRED)
+    assert things(app) == []
+
+
+def test_what_was_typed_is_kept(client, box):
+    typed = {"name": "A <b>", "note": "x & y", "price": "a lot", "size": "xl", "made_on": "soon"}
+
+    answer = submit(client, NEW, **typed, active="y", box=str(box.id))
+
+    values = form_on(answer).values.to_dict()
+    assert {name: values[name] for name in typed} == typed
+    assert (values["active"], values["box"]) == ("y", str(box.id))
+
+
+def test_an_error_is_tied_to_its_field(client):
+    answer = submit(client, NEW)
+
+    page = Reader(answer.text)
+    assert page.tag("input", id="code")["aria-describedby"] == "code-help code-errors"
+    assert page.tag("input", id="code")["aria-invalid"] == "true"
+    assert page.tag("input", id="name")["aria-describedby"] == "name-errors"
+    assert page.texts["code-help"] == "No two are equal."
+    assert page.texts["code-errors"] == REQUIRED
+
+
+def test_a_field_without_help_or_error_is_tied_to_nothing(client):
+    page = Reader(client.get(NEW).text)
+
+    assert "aria-describedby" not in page.tag("input", id="name")
+    assert "aria-invalid" not in page.tag("input", id="code")
+
+
+def test_every_field_has_its_label(client):
+    page = Reader(client.get(NEW).text)
+
+    labelled = {own["for"] for tag, own in page.tags if tag == "label"}
+    assert labelled == set(ThingForm.Meta.fields)
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        pytest.param({"code": "K1"}, {"code": TAKEN}, id="duplicate"),
+        pytest.param({"shelf": "4"}, {"shelf": TAKEN, "box": TAKEN}, id="duplicate-pair"),
+        pytest.param({"price": "-1"}, {"price": "From 0 on."}, id="check"),
+        pytest.param({"amount": "1000"}, {"amount": "This value is not allowed."}, id="limit"),
+    ],
+)
+def test_a_rule_of_the_database_is_a_message_at_its_field(client, app, thing, box, changes, errors):
+    typed = {"name": "Pen", "code": "P1", "price": "1", "box": str(box.id), **changes}
+
+    answer = submit(client, NEW, **typed)
+
+    assert answer.status_code == 422
+    assert errors_on(answer) == errors
+    assert form_on(answer).values["name"] == "Pen"
+    assert [thing.code for thing in things(app)] == ["K1"]
+
+
+@pytest.mark.parametrize("chosen", ["0", "99999999999999999999", "abc", "K1"])
+def test_a_parent_that_is_none_is_refused(client, box, chosen):
+    answer = submit(client, NEW, name="Pen", code="P1", price="1", box=chosen)
+
+    assert answer.status_code == 422
+    assert errors_on(answer) == {"box": "Not a valid choice"}
+
+
+def test_an_edit_changes_what_was_changed(client, app, thing, edit):
+    answer = submit(client, edit, name="Big key")
+
+    changed = stored(app, thing.id)
+    assert answer.status_code == 302
+    assert (changed.name, changed.code, changed.version) == ("Big key", "K1", 2)
+    assert (changed.price, changed.shelf, changed.box_id) == (Decimal("1.50"), 4, thing.box_id)
+
+
+@pytest.mark.parametrize("name", ["id", "box_id", "created_at"])
+def test_only_named_fields_can_be_set(client, app, thing, edit, name):
+    before = getattr(stored(app, thing.id), name)
+
+    submit(client, edit, **{name: "77"})
+
+    assert getattr(stored(app, thing.id), name) == before
+
+
+def test_of_two_people_the_second_sees_both_texts(client, app, thing, edit):
+    second = form_on(client.get(edit))
+    submit(client, edit, name="First", size="xl", shelf="")
+    second.values.setlist("name", ["Second"])
+
+    answer = client.post(second.action, data=second.values)
+
+    texts = Reader(answer.text).texts
+    assert answer.status_code == 422
+    assert CONFLICT in answer.text
+    assert form_on(answer).values["name"] == "Second"
+    assert texts["name-stored"] == "Stored now: First"
+    assert texts["size-stored"] == "Stored now: Extra large"
+    assert texts["shelf-stored"] == "Stored now: —"
+    assert "price-stored" not in texts
+    assert stored(app, thing.id).name == "First"
+
+
+def test_what_is_stored_is_tied_to_its_field(client, edit):
+    second = form_on(client.get(edit))
+    submit(client, edit, code="K2")
+
+    answer = client.post(second.action, data=second.values)
+
+    described = Reader(answer.text).tag("input", id="code")["aria-describedby"]
+    assert described == "code-help code-stored"
+
+
+def test_after_a_conflict_the_next_save_wins(client, app, thing, edit):
+    second = form_on(client.get(edit))
+    submit(client, edit, name="First")
+    second.values.setlist("name", ["Second"])
+    refused = form_on(client.post(second.action, data=second.values))
+
+    answer = client.post(refused.action, data=refused.values)
+
+    assert answer.status_code == 302
+    assert stored(app, thing.id).name == "Second"
+    assert stored(app, thing.id).version == 3
+
+
+@pytest.mark.parametrize("sent", ["abc", "0", "-1", "9" * 30, "1.0"])
+def test_a_version_that_is_none_saves_nothing(client, app, thing, edit, sent):
+    answer = submit(client, edit, name="Forged", version=sent)
+
+    assert answer.status_code == 422
+    assert stored(app, thing.id).name == "Key"
+
+
+def test_a_record_that_vanished_in_the_meantime_is_said_to_be_deleted(app, thing):
+    with app.test_request_context(method="POST"):
+        form = ThingForm(obj=db.session.get(Thing, thing.id), meta={"csrf": False})
+        db.session.rollback()
+        db.session.execute(text("DELETE FROM sample_thing"))
+
+        form.show_conflict()
+
+    assert form.form_errors == [DELETED]
+
+
+def test_a_record_without_versions_has_no_version_field(app):
+    with app.test_request_context():
+        names = set(SpecimenForm()._fields)
+
+    assert "version" not in names
+
+
+def test_the_fields_stand_in_the_order_of_meta(app):
+    with app.test_request_context():
+        names = list(HandmadeForm(meta={"csrf": False})._fields)
+
+    assert names == ["name", "code", "price", "version"]
+
+
+def test_a_field_by_hand_wins_over_the_derived_one(app):
+    with app.test_request_context():
+        form = HandmadeForm()
+
+    assert form.code.label.text == "By hand"
+    assert not form.code.flags.required
+
+
+def test_a_subclass_names_its_own_fields(app):
+    class ShortForm(ThingForm):
+        class Meta(ThingForm.Meta):
+            fields = ("name",)
+
+    with app.test_request_context(method="POST"):
+        thing, form = Thing(code="K1"), ShortForm(MultiDict({"name": "Key", "code": "K2"}))
+        form.populate_obj(thing)
+
+    assert (thing.name, thing.code) == ("Key", "K1")
+
+
+def test_a_form_without_a_model_is_a_plain_form(app):
+    class PlainForm(ModelForm):
+        pass
+
+    with app.test_request_context():
+        names = list(PlainForm(meta={"csrf": False})._fields)
+
+    assert names == []
+
+
+def test_a_rule_about_no_field_of_the_form_is_not_shown_there(app):
+    class NameForm(ModelForm):
+        class Meta:
+            model = Thing
+            fields = ("name",)
+
+    with app.test_request_context():
+        form = NameForm()
+        is_shown = form.show_violation(Violation("check", ("price",), "From 0 on."))
+
+    assert is_shown is False
+
+
+def test_threads_that_open_a_form_for_the_first_time_get_all_fields(app):
+    class FreshForm(ModelForm):
+        class Meta:
+            model = Thing
+            fields = ThingForm.Meta.fields
+
+    seen, start = [], threading.Barrier(8)
+
+    def open_form():
+        with app.test_request_context():
+            start.wait()
+            seen.append(list(FreshForm(meta={"csrf": False})._fields))
+
+    threads = [threading.Thread(target=open_form) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert seen == [[*ThingForm.Meta.fields, "version"]] * 8
+
+
+def test_a_form_is_refused_without_its_token(client, app, box):
+    form = form_on(client.get(NEW))
+    del form.values["csrf_token"]
+
+    answer = client.post(form.action, data=form.values)
+
+    assert answer.status_code == 400
+    assert things(app) == []
+
+
+def test_a_box_form_is_derived_with_its_limits(app):
+    with app.test_request_context(method="POST"):
+        form = BoxForm(MultiDict({"name": "x" * 41}), meta={"csrf": False})
+        form.validate()
+
+    assert form.errors == {"name": ["Field cannot be longer than 40 characters."]}

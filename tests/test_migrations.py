@@ -1,0 +1,342 @@
+"""Migrations in copies of the project: its own history, and what alembic/env.py promises."""
+
+import ast
+import shutil
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from tests.project import connected, count, tables
+
+CLEAN = "No new upgrade operations detected"
+
+MODELS = """
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Family(Base):
+    __tablename__ = "people_family"
+    __table_args__ = (sa.CheckConstraint("size > 0", "size_from_1"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(50), unique=True)
+    town: Mapped[str | None] = mapped_column(sa.String(50), index=True)
+    size: Mapped[int] = mapped_column(server_default="1")
+
+
+class Person(Base):
+    __tablename__ = "people_person"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    family_id: Mapped[int] = mapped_column(sa.ForeignKey("people_family.id", ondelete="CASCADE"))
+"""
+
+OWN_BASE = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Boat(Base):
+    __tablename__ = "boats_boat"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = {name!r}
+down_revision = {after!r}
+
+
+def upgrade():
+    {upgrade}
+
+
+def downgrade():
+    pass
+"""
+
+TWO_TABLES = """for name in ("left_house", "left_other"):
+        op.create_table(name, sa.Column("id", sa.Integer(), primary_key=True))
+    op.create_table(
+        "left_room",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("parent_id", sa.Integer(), sa.ForeignKey("left_house.id", name="fk_left")),
+    )"""
+
+
+def write_revision(project, name, upgrade, after=None):
+    text = REVISION.format(name=name, after=after, upgrade=upgrade)
+    return project.write(f"alembic/versions/{name}.py", text)
+
+
+def history(project):
+    """Return the ids of the project's revisions, oldest first."""
+    scripts = ScriptDirectory.from_config(Config(project.root / "alembic.ini"))
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
+def test_each_revision_applies_in_a_process_of_its_own(project, database_url):
+    project = project.on(database_url)
+
+    for revision in history(project):
+        project.alembic("upgrade", revision)
+
+    assert CLEAN in project.alembic("check")
+
+
+def test_the_history_goes_up_down_and_up_again(project, database_url):
+    project = project.on(database_url)
+    project.alembic("upgrade", "head")
+    made = tables(database_url)
+
+    project.alembic("downgrade", "base")
+
+    assert tables(database_url) == set()
+    project.alembic("upgrade", "head")
+    assert tables(database_url) == made
+    assert CLEAN in project.alembic("check")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_sql_of_an_upgrade_runs_on_postgresql(project, database_url):
+    # Nobody listens there: writing the SQL needs no database.
+    nowhere = project.on("postgresql://nobody@127.0.0.1:1/nothing")
+    written = nowhere.run("alembic", "upgrade", "head", "--sql")
+
+    with connected(database_url) as connection:
+        connection.exec_driver_sql(written.stdout.replace("%", "%%"))
+
+    assert CLEAN in project.on(database_url).alembic("check")
+
+
+def test_an_upgrade_is_written_as_sql_without_a_database(scaffold):
+    write_revision(scaffold, "two", TWO_TABLES)
+
+    result = scaffold.on("postgresql://nobody@127.0.0.1:1/nothing").run(
+        "alembic", "upgrade", "head", "--sql"
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert "CREATE TABLE alembic_version" in result.stdout
+    assert "CREATE TABLE left_room" in result.stdout
+    assert "INFO" not in result.stdout
+
+
+def test_alembic_works_from_any_folder(scaffold, tmp_path, sqlite_url):
+    write_revision(scaffold, "two", TWO_TABLES)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    result = scaffold.on(sqlite_url).run(
+        "alembic", "-c", str(scaffold.root / "alembic.ini"), "upgrade", "head", cwd=elsewhere
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert list(elsewhere.iterdir()) == []
+    assert tables(sqlite_url) == {"left_house", "left_room", "left_other"}
+
+
+def test_a_relative_sqlite_file_is_the_same_from_any_folder(scaffold, tmp_path):
+    project = scaffold.on("sqlite:///relative.db")
+
+    project.run("alembic", "-c", str(project.root / "alembic.ini"), "upgrade", "head", cwd=tmp_path)
+
+    assert (project.root / "instance/relative.db").exists()
+
+
+def test_a_changed_parent_table_keeps_its_children_and_its_rules(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.add_module("people", MODELS)
+    project.revision()
+    project.alembic("upgrade", "head")
+    with connected(database_url) as connection:
+        connection.exec_driver_sql("INSERT INTO people_family (id, name) VALUES (1, 'Ruiz')")
+        connection.exec_driver_sql(
+            "INSERT INTO people_person (id, family_id) VALUES (1, 1), (2, 1)"
+        )
+    project.replace(
+        "app/people/models.py",
+        "name: Mapped[str] = mapped_column(sa.String(50)",
+        "name: Mapped[str] = mapped_column(sa.String(80)",
+    )
+    project.replace("app/people/models.py", "town: Mapped[str | None]", "city: Mapped[str | None]")
+
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert CLEAN in project.alembic("check")
+    assert count(database_url, "people_family") == 1
+    assert count(database_url, "people_person") == 2
+    with connected(database_url) as connection:
+        family = inspect(connection)
+        checks = {check["name"] for check in family.get_check_constraints("people_family")}
+        assert checks == {"ck_people_family_size_from_1"}
+        keys = family.get_foreign_keys("people_person")
+        assert [key["options"]["ondelete"] for key in keys] == ["CASCADE"]
+
+
+@pytest.mark.parametrize(
+    "database_url",
+    # MariaDB commits each change of the schema by itself.
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
+    indirect=True,
+)
+def test_a_revision_that_fails_leaves_nothing_behind(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_revision(project, "good", TWO_TABLES)
+    write_revision(
+        project,
+        "bad",
+        """op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
+    op.execute("INSERT INTO left_house (id) VALUES (1)")
+    op.execute("INSERT INTO nowhere VALUES (1)")""",
+        after="good",
+    )
+
+    project.alembic_fails("upgrade", "head")
+
+    assert tables(database_url) == {"left_house", "left_room", "left_other"}
+    assert count(database_url, "left_house") == 0
+    assert "good (head)" not in project.alembic("current")
+    assert "good" in project.alembic("current")
+
+
+def test_a_revision_that_orphans_rows_is_undone_on_sqlite(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    write_revision(project, "good", TWO_TABLES)
+    write_revision(
+        project,
+        "bad",
+        """op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
+    op.execute("INSERT INTO left_room (id, parent_id) VALUES (1, 7)")""",
+        after="good",
+    )
+
+    output = project.alembic_fails("upgrade", "head")
+
+    assert "FAILED: After this revision rows of left_room would have no parent" in output
+    assert "Traceback" not in output
+    assert tables(sqlite_url) == {"left_house", "left_room", "left_other"}
+    assert count(sqlite_url, "left_room") == 0
+
+
+def test_tables_that_no_module_declares_are_dropped_only_by_name(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_revision(project, "two", TWO_TABLES)
+    project.alembic("upgrade", "head")
+
+    output = project.alembic("check")
+    untouched = project.revision("--rev-id", "untouched").read_text()
+    project.alembic("upgrade", "head")
+    dropping = project.having(ALEMBIC_ALLOW_DROP="left_house,left_room").revision().read_text()
+    project.alembic("upgrade", "head")
+
+    for name in ("left_house", "left_room", "left_other"):
+        assert f"Table {name} belongs to no module of INSTALLED_APPS and is left alone" in output
+    assert "op." not in untouched
+    assert "# WARNING: Table left_room is dropped with its rows." in dropping
+    assert tables(database_url) == {"left_other"}
+
+
+def test_revision_warns_of_what_loses_data_or_fails(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    project.add_module("people", MODELS)
+    with connected(sqlite_url) as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE people_family (id INTEGER NOT NULL PRIMARY KEY, surname VARCHAR(50),"
+            " town VARCHAR(50), size INTEGER)"
+        )
+    expected = [
+        "Column people_family.name is NOT NULL without a server_default",
+        "Column people_family.size becomes NOT NULL",
+        "Column people_family.surname is dropped with its values",
+    ]
+
+    output = project.alembic("revision", "--autogenerate", "-m", "100% of 'it'\"s\" new")
+
+    (file,) = project.revisions
+    text = file.read_text(encoding="utf-8")
+    ast.parse(text)
+    for warning in expected:
+        assert f"WARNING: {warning}" in output
+        assert f"# WARNING: {warning}" in text
+
+
+def test_modules_with_bases_of_their_own_share_the_history(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.add_module("people", MODELS)
+    project.add_module("boats", OWN_BASE)
+    project.install("app.people", "app.boats")
+
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert tables(database_url) == {"people_family", "people_person", "boats_boat"}
+    assert CLEAN in project.alembic("check")
+
+
+def test_a_foreign_key_between_two_bases_is_refused_with_a_sentence(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    project.add_module("people", MODELS)
+    key = '    family_id: Mapped[int] = mapped_column(ForeignKey("people_family.id"))\n'
+    project.add_module("boats", OWN_BASE + key)
+    project.install("app.people", "app.boats")
+
+    output = project.alembic_fails("check")
+
+    assert output.strip() == (
+        "FAILED: INSTALLED_APPS lists 'app.boats', whose table 'boats_boat' has a foreign key to "
+        "'people_family' of another declarative Base: put both on the scaffold's base "
+        "(from core.models import Base)."
+    )
+
+
+def test_an_unsafe_configuration_is_refused_with_a_sentence(scaffold, sqlite_url):
+    output = scaffold.on(sqlite_url).having(APP_ENV="production").alembic_fails("current")
+
+    assert output.startswith("FAILED: SECRET_KEY is missing: set it to ")
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_without_modules_the_history_still_runs(project, database_url):
+    project.install()
+    project = project.on(database_url)
+
+    project.alembic("upgrade", "head")
+
+    assert CLEAN in project.alembic("check")
+
+
+def test_without_modules_and_revisions_a_first_revision_can_be_made(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+
+    project.alembic("upgrade", "head")
+    project.revision()
+
+    assert not (project.root / "alembic/__init__.py").exists()
+    assert CLEAN not in project.alembic_fails("check")
+
+
+def test_the_library_is_imported_from_a_folder_that_has_one_of_its_name(scaffold):
+    where = scaffold.python("-c", "import alembic.config; print(alembic.__file__)")
+
+    assert "site-packages" in where
+
+
+def test_a_clone_without_the_empty_folder_of_revisions_migrates(scaffold, sqlite_url):
+    shutil.rmtree(scaffold.root / "alembic/versions", ignore_errors=True)
+
+    assert CLEAN in scaffold.on(sqlite_url).alembic("check")

@@ -1,0 +1,355 @@
+"""The module contract: what a listed module may be, and each refusal, sentence for sentence."""
+
+import importlib
+import sys
+
+import pytest
+
+from core.modules import ModuleError
+
+BLUEPRINT = (
+    "from flask import Blueprint\n\nbp = Blueprint({name!r}, __name__, url_prefix='/{name}')\n"
+)
+MODELS = """
+from sqlalchemy.orm import Mapped, mapped_column
+from core.models import Base
+
+class Record(Base):
+    __tablename__ = {table!r}
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+OWN_BASE_MODELS = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class Record(Base):
+    __tablename__ = {table!r}
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Write modules without tables into lab/, a package that exists for one test."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name, init, **files):
+        folder = tmp_path / "lab" / name
+        folder.mkdir(parents=True)
+        (tmp_path / "lab" / "__init__.py").touch()
+        for file, text in {"__init__": init, **files}.items():
+            (folder / f"{file}.py").write_text(text)
+        importlib.invalidate_caches()
+
+    yield write
+    for name in [name for name in sys.modules if name.partition(".")[0] == "lab"]:
+        del sys.modules[name]
+
+
+def refusal(make_app, *entries):
+    with pytest.raises(ModuleError) as caught:
+        make_app(entries)
+    return caught.value
+
+
+def test_a_missing_module_is_refused(make_app):
+    error = refusal(make_app, "app.nowhere")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'app.nowhere', but there is no app/nowhere/__init__.py: "
+        "create it or remove the entry."
+    )
+
+
+def test_a_module_in_a_missing_package_is_refused(make_app):
+    error = refusal(make_app, "apps.shop")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'apps.shop', but there is no apps/shop/__init__.py: "
+        "create it or remove the entry."
+    )
+
+
+def test_a_folder_without_an_init_file_is_refused(make_app, package, tmp_path):
+    package("bare", "")
+    (tmp_path / "lab" / "bare" / "__init__.py").unlink()
+
+    error = refusal(make_app, "lab.bare")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'lab.bare', but there is no lab/bare/__init__.py: "
+        "create it or remove the entry."
+    )
+
+
+def test_a_file_in_place_of_a_folder_is_refused(make_app, package, tmp_path):
+    package("other", "")
+    (tmp_path / "lab" / "single.py").write_text(BLUEPRINT.format(name="single"))
+
+    error = refusal(make_app, "lab.single")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'lab.single', but there is no lab/single/__init__.py: "
+        "create it or remove the entry."
+    )
+
+
+def test_a_module_that_fails_to_import_is_refused_with_its_cause(make_app, package):
+    package("broken", "import nothing_of_this_name\n")
+
+    error = refusal(make_app, "lab.broken")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'lab.broken', but importing it failed with ModuleNotFoundError: "
+        "No module named 'nothing_of_this_name': mend lab/broken/ or remove the entry."
+    )
+    assert isinstance(error.__cause__, ModuleNotFoundError)
+    assert error.__cause__.name == "nothing_of_this_name"
+
+
+def test_a_module_whose_models_fail_to_import_is_refused(make_app, package):
+    package("shaky", BLUEPRINT.format(name="shaky"), models="1 / 0\n")
+
+    error = refusal(make_app, "lab.shaky")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'lab.shaky', but importing it failed with ZeroDivisionError: "
+        "division by zero: mend lab/shaky/ or remove the entry."
+    )
+    assert isinstance(error.__cause__, ZeroDivisionError)
+
+
+def test_a_module_without_a_blueprint_is_refused(make_app, package):
+    package("plain", "from tests.sample import sample_bp\n")
+
+    error = refusal(make_app, "lab.plain")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'lab.plain', but lab/plain/__init__.py makes no Blueprint: add "
+        "bp = Blueprint('plain', __name__) or remove the entry."
+    )
+
+
+def test_a_module_that_is_listed_twice_is_refused(make_app):
+    error = refusal(make_app, "tests.sample", "tests.sample")
+
+    assert str(error) == "INSTALLED_APPS lists 'tests.sample' twice: remove one of the two."
+
+
+def test_a_blueprint_with_the_name_of_another_is_refused(make_app, package):
+    package("copy", BLUEPRINT.format(name="sample"))
+
+    error = refusal(make_app, "tests.sample", "lab.copy")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'lab.copy', whose blueprint 'sample' has the name of the one in "
+        "tests.sample: give it another name in Blueprint(...)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown"),
+    [
+        pytest.param("/sample/things", "GET /sample/things", id="plain"),
+        pytest.param(
+            "/sample/things/<int:number>/edit",
+            "GET /sample/things/<int:number>/edit",
+            id="argument-of-another-name",
+        ),
+    ],
+)
+def test_a_url_that_two_blueprints_answer_is_refused(make_app, package, rule, shown):
+    package(
+        "rival",
+        "from flask import Blueprint\n\n"
+        "bp = Blueprint('rival', __name__)\n"
+        f"bp.add_url_rule({rule!r}, 'page', lambda **_: '')\n",
+    )
+
+    error = refusal(make_app, "tests.sample", "lab.rival")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists modules whose blueprints 'sample' and 'rival' both answer "
+        f"{shown}: give one of them another url_prefix."
+    )
+
+
+def test_two_blueprints_may_answer_different_methods_of_a_url(make_app, package):
+    package(
+        "partner",
+        "from flask import Blueprint\n\n"
+        "bp = Blueprint('partner', __name__)\n"
+        "bp.add_url_rule('/sample/things', 'page', lambda: 'put', methods=['PUT'])\n",
+    )
+    application = make_app(["tests.sample", "lab.partner"], WTF_CSRF_ENABLED=False)
+
+    answer = application.test_client().put("/sample/things")
+
+    assert answer.text == "put"
+
+
+def test_any_name_and_number_of_blueprints_is_served(make_app, package):
+    package(
+        "pair",
+        "from flask import Blueprint\n\n"
+        "one = Blueprint('left', __name__, url_prefix='/left')\n"
+        "two = Blueprint('right', __name__, url_prefix='/right')\n"
+        "one.add_url_rule('/', 'page', lambda: 'left')\n"
+        "two.add_url_rule('/', 'page', lambda: 'right')\n",
+    )
+    client = make_app(["lab.pair"]).test_client()
+
+    texts = [client.get("/left/").text, client.get("/right/").text]
+
+    assert texts == ["left", "right"]
+
+
+def test_a_blueprint_of_another_package_is_left_to_its_owner(make_app, package):
+    package(
+        "guest",
+        f"{BLUEPRINT.format(name='guest')}from tests.sample import sample_bp\n",
+    )
+
+    application = make_app(["lab.guest"])
+
+    assert "guest" in application.blueprints
+    assert "sample" not in application.blueprints
+
+
+def test_a_nested_blueprint_is_registered_once_under_its_parent(make_app, package):
+    package(
+        "nest",
+        "from flask import Blueprint\n\n"
+        "child = Blueprint('child', __name__, url_prefix='/child')\n"
+        "parent = Blueprint('parent', __name__, url_prefix='/parent')\n"
+        "child.add_url_rule('/', 'page', lambda: 'child')\n"
+        "parent.register_blueprint(child)\n",
+    )
+
+    application = make_app(["lab.nest"])
+
+    rules = [rule.rule for rule in application.url_map.iter_rules() if "child" in rule.endpoint]
+    assert rules == ["/parent/child/"]
+
+
+def test_models_may_import_what_works_in_a_request_only(make_app, package):
+    init = BLUEPRINT.format(name="proxied")
+    package("proxied", init, models="from flask import current_app, g\n")
+
+    application = make_app(["lab.proxied"])
+
+    assert application.extensions["modules"][0].metadata == []
+
+
+def test_a_command_in_cli_py_is_found(app):
+    result = app.test_cli_runner().invoke(args=["sample", "greet"])
+
+    assert result.output == "Hello from the sample.\n"
+
+
+def test_the_menu_of_a_module_stands_on_every_page(client):
+    page = client.get("/sample/things").text
+
+    assert 'href="/sample/things"' in page.partition("</nav>")[0]
+
+
+def app_of(scaffold, *names):
+    """Return what starting with these modules in a process of its own says."""
+    scaffold.install(*(f"app.{name}" for name in names))
+    code = (
+        "from core.factory import create_app\n"
+        "from core.modules import ModuleError, installed_metadata\n"
+        "try:\n"
+        "    app = create_app()\n"
+        "    with app.app_context():\n"
+        "        print(sorted(t for m in installed_metadata() for t in m.tables))\n"
+        "except ModuleError as error:\n"
+        "    print(error)\n"
+    )
+    return scaffold.python("-c", code).strip()
+
+
+def add(scaffold, name, models):
+    scaffold.write(f"app/{name}/__init__.py", BLUEPRINT.format(name=name))
+    scaffold.write(f"app/{name}/models.py", models)
+
+
+def test_a_table_that_two_modules_declare_is_refused(scaffold):
+    add(scaffold, "one", MODELS.format(table="record"))
+    add(scaffold, "two", MODELS.format(table="record"))
+
+    assert app_of(scaffold, "one", "two") == (
+        "INSTALLED_APPS lists 'app.two', whose table 'record' exists in another module: give it "
+        "another __tablename__, for example 'two_record'."
+    )
+
+
+@pytest.mark.parametrize(
+    "order", [("one", "two"), ("two", "one")], ids=["own-base-last", "own-base-first"]
+)
+def test_a_table_that_two_bases_declare_is_refused(scaffold, order):
+    add(scaffold, "one", MODELS.format(table="record"))
+    add(scaffold, "two", OWN_BASE_MODELS.format(table="record"))
+
+    assert app_of(scaffold, *order) == (
+        f"INSTALLED_APPS lists 'app.{order[1]}', whose table 'record' exists in another module: "
+        f"give it another __tablename__, for example '{order[1]}_record'."
+    )
+
+
+def test_a_foreign_key_between_two_bases_is_refused(scaffold):
+    add(scaffold, "one", MODELS.format(table="one_record"))
+    key = "    one_id: Mapped[int] = mapped_column(ForeignKey('one_record.id'))\n"
+    add(scaffold, "two", OWN_BASE_MODELS.format(table="two_record") + key)
+
+    assert app_of(scaffold, "one", "two") == (
+        "INSTALLED_APPS lists 'app.two', whose table 'two_record' has a foreign key to "
+        "'one_record' of another declarative Base: put both on the scaffold's base "
+        "(from core.models import Base)."
+    )
+
+
+def test_modules_on_the_scaffolds_base_and_on_their_own_live_together(scaffold):
+    add(scaffold, "one", MODELS.format(table="one_record"))
+    add(scaffold, "two", OWN_BASE_MODELS.format(table="two_record"))
+
+    assert app_of(scaffold, "one", "two") == "['one_record', 'two_record']"
+
+
+def test_a_module_with_a_base_of_its_own_is_served(scaffold):
+    add(scaffold, "two", OWN_BASE_MODELS.format(table="two_record"))
+    scaffold.write(
+        "app/two/__init__.py",
+        f"{BLUEPRINT.format(name='two')}from . import archivo_rutas\n",
+    )
+    scaffold.write(
+        "app/two/archivo_rutas.py",
+        "from services import db\n"
+        "from . import bp\n"
+        "from .models import Base, Record\n\n"
+        "@bp.get('/')\n"
+        "def show():\n"
+        "    Base.metadata.create_all(db.engine)\n"
+        "    db.session.add(Record(id=7))\n"
+        "    db.session.commit()\n"
+        "    return f'record {db.session.get(Record, 7).id}'\n",
+    )
+    scaffold.install("app.two")
+
+    # A GET that writes is no model; here it saves a form.
+    assert scaffold.get("/two/") == "record 7\n"
+
+
+def test_the_refusal_reaches_the_command_line_as_one_sentence(scaffold):
+    scaffold.install("app.nowhere")
+
+    result = scaffold.run("python", "run.py")
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].endswith(
+        "INSTALLED_APPS lists 'app.nowhere', but there is no app/nowhere/__init__.py: "
+        "create it or remove the entry."
+    )

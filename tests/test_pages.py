@@ -1,0 +1,265 @@
+"""The HTML side: lists, the welcome page, templates that win, and no inline code anywhere."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from flask import get_flashed_messages
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import STALE
+from core.listing import MAX_OFFSET
+from core.pages import database_rules
+from core.setting import setting
+from services import db
+from tests.reading import Reader, form_on, submit
+from tests.sample.models import Box, Specimen, Thing
+
+INDEX = "/sample/things"
+PER_PAGE, MOST = setting("PER_PAGE"), setting("MAX_PER_PAGE")
+
+
+@pytest.fixture
+def box(save):
+    return save(Box(name="Drawer"))
+
+
+@pytest.fixture
+def thing(save, box):
+    return save(Thing(name="Key", code="K1", price=Decimal(1), box_id=box.id))
+
+
+@pytest.fixture
+def many(save, box):
+    for number in range(PER_PAGE + 5):
+        save(Thing(name=f"Thing {number}", code=f"T{number}", price=1, box_id=box.id))
+
+
+def names_on(answer):
+    return re.findall(r">(Thing \d+)</a>", answer.text)
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(
+    ("query", "first", "count"),
+    [
+        pytest.param("", 0, PER_PAGE, id="nothing"),
+        pytest.param("page=2", PER_PAGE, 5, id="second"),
+        pytest.param("per_page=2&page=3", 4, 2, id="small"),
+        pytest.param("page=99", None, 0, id="past-the-end"),
+        pytest.param(f"per_page={10**8}", 0, PER_PAGE + 5, id="page-size-is-capped"),
+        pytest.param("page=-1", 0, PER_PAGE, id="negative"),
+        pytest.param("page=0&per_page=0", 0, 1, id="zero"),
+        pytest.param("page=1.5&per_page=many", 0, PER_PAGE, id="words"),
+        pytest.param("page=" + "9" * 5000, 0, PER_PAGE, id="endless"),
+        pytest.param("page=%00&per_page=%FF", 0, PER_PAGE, id="no-text"),
+        pytest.param("page=%D9%A3", 0, PER_PAGE, id="arabic-digit"),
+        pytest.param("page=2&page=1", PER_PAGE, 5, id="twice"),
+        pytest.param("colour=red&q='%20OR%201=1--", 0, PER_PAGE, id="unknown"),
+        pytest.param("page[]=2", 0, PER_PAGE, id="brackets"),
+    ],
+)
+def test_a_list_answers_any_query(client, query, first, count):
+    answer = client.get(f"{INDEX}?{query}")
+
+    names = names_on(answer)
+    assert answer.status_code == 200
+    assert len(names) == count
+    assert names[:1] == ([] if first is None else [f"Thing {first}"])
+
+
+def test_no_page_lies_past_the_last_that_is_read(client, thing):
+    answer = client.get(f"{INDEX}?page=999999999&per_page=10")
+
+    assert answer.status_code == 200
+    assert f"The list ends before page {MAX_OFFSET // 10}" in answer.text
+
+
+def test_a_page_past_the_end_links_back(client, thing):
+    answer = client.get(f"{INDEX}?page=7")
+
+    assert f'href="{INDEX}?page=1&amp;per_page={PER_PAGE}"' in answer.text
+
+
+@pytest.mark.usefixtures("many")
+def test_pages_are_linked(client):
+    answer = client.get(f"{INDEX}?page=2&per_page=10&colour=red")
+
+    links = re.findall(r'class="page-link"\s+href="([^"]+)">([^<]+)<', answer.text)
+    assert links == [
+        (f"{INDEX}?page={number}&amp;per_page=10", text)
+        for number, text in [(1, "Previous"), (1, "1"), (3, "3"), (3, "Next")]
+    ]
+    assert 'aria-current="page"><span class="page-link">2</span>' in answer.text
+
+
+def test_a_short_list_has_no_links_to_pages(client, thing):
+    answer = client.get(INDEX)
+
+    assert 'aria-label="Pages"' not in answer.text
+    assert "1 in all" in answer.text
+
+
+def test_deleting_what_is_used_says_so(client, thing):
+    form = form_on(client.get(INDEX))
+
+    answer = client.post(form.action, data=form.values, follow_redirects=True)
+
+    assert "Not deleted: other records still use this one." in answer.text
+    assert "Key" in answer.text
+
+
+def test_deleting_what_is_not_used_says_so(client, save, thing):
+    other = save(Box(name="Other"))
+    token = form_on(client.get(INDEX)).values
+
+    answer = client.post(f"/sample/boxes/{other.id}/delete", data=token, follow_redirects=True)
+
+    assert "The box was deleted." in answer.text
+
+
+def test_without_a_form_a_lost_update_is_a_message(app, thing):
+    with app.test_request_context(method="POST"):
+        stale = db.session.get(Thing, thing.id)
+        stale.expect_version(7)
+        stale.name = "Late"
+
+        with database_rules():
+            db.session.commit()
+
+        messages = get_flashed_messages(with_categories=True)
+    assert messages == [("danger", STALE)]
+
+
+def test_an_error_that_is_no_rule_is_not_hidden(app, isolated):
+    with app.test_request_context(method="POST"), pytest.raises(DBAPIError), database_rules():
+        db.session.execute(text("SELECT 1 FROM sample_nowhere"))
+
+
+def test_a_get_deletes_nothing(client, thing):
+    answer = client.get(f"/sample/boxes/{thing.box_id}/delete")
+
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+
+
+def test_the_welcome_page_names_the_modules_and_their_pages(make_app):
+    page = make_app(["tests.sample"]).test_client().get("/").text
+
+    assert "<code>tests.sample</code>" in page
+    assert f'<a href="{INDEX}">Things</a>' in page
+
+
+def test_the_product_has_its_name_on_every_page(client):
+    page = client.get(INDEX).text
+
+    assert re.search(rf"<title>\s*Things · {setting('APP_NAME')}\s*</title>", page)
+    assert "<h1>Things</h1>" in page
+
+
+def test_a_page_has_its_landmarks(client):
+    page = Reader(client.get(INDEX).text)
+
+    assert page.tag("html") == {"lang": "en"}
+    assert page.tag("nav")["aria-label"] == "Main"
+    assert page.tag("main")["id"] == "content"
+    assert page.tag("a", href="#content")
+    assert page.tag("div", **{"aria-live": "polite"})
+
+
+@pytest.fixture
+def product(make_app, tmp_path, monkeypatch):
+    """An application whose one module claims / and brings templates and an error page."""
+    folder = tmp_path / "front"
+    (folder / "templates" / "errors").mkdir(parents=True)
+    (folder / "__init__.py").write_text(
+        "from flask import Blueprint, render_template\n\n"
+        "bp = Blueprint('front', __name__, template_folder='templates')\n"
+        "bp.add_url_rule('/', 'home', lambda: render_template('home.html'))\n"
+    )
+    templates = {
+        "base.html": "<body class=mine>{% block content %}{% endblock %}</body>",
+        "home.html": "{% extends 'base.html' %}{% block content %}Our home{% endblock %}",
+        "errors/404.html": "Lost in our shop, error {{ status }}",
+    }
+    for name, source in templates.items():
+        (folder / "templates" / name).write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    return make_app(["front"]).test_client()
+
+
+def test_a_module_may_claim_the_home_page(product):
+    assert product.get("/").text == "<body class=mine>Our home</body>"
+
+
+def test_a_template_of_a_module_wins_over_cores(product):
+    assert product.get("/nowhere").text == "Lost in our shop, error 404"
+
+
+def test_other_error_pages_take_the_layout_of_the_module(product):
+    answer = product.post("/")
+
+    assert answer.status_code == 405
+    assert answer.text.startswith("<body class=mine>")
+
+
+def test_everything_a_page_loads_is_served_by_the_application(client):
+    page = Reader(client.get(INDEX).text)
+
+    files = [own["href"] for tag, own in page.tags if tag == "link"]
+    files += [own["src"] for tag, own in page.tags if "src" in own]
+    statuses = {file: client.get(file, buffered=True).status_code for file in files}
+    assert len(files) >= 3
+    assert statuses == dict.fromkeys(files, 200)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        INDEX,
+        f"{INDEX}?per_page=1",
+        f"{INDEX}/new",
+        f"{INDEX}/{{thing}}/edit",
+        "/sample/specimens/{specimen}/edit",
+        "/nowhere",
+        "/sample/faults/throttled",
+    ],
+)
+def test_no_page_has_inline_scripts_or_styles(client, save, thing, path):
+    specimen = save(Specimen(line="x"))
+    save(Thing(name="Pen", code="P1", price=1, box_id=thing.box_id))
+
+    answer = client.get(path.format(thing=thing.id, specimen=specimen.id))
+
+    assert inline_code(answer.text) == []
+
+
+def test_no_page_with_errors_or_a_conflict_has_inline_code(client, thing):
+    url = f"{INDEX}/{thing.id}/edit"
+    second = form_on(client.get(url))
+    submit(client, url, name="First")
+
+    pages = [
+        submit(client, f"{INDEX}/new"),
+        client.post(second.action, data=second.values),
+        client.post(INDEX),
+    ]
+
+    assert [page.status_code for page in pages] == [422, 422, 400]
+    assert [inline_code(page.text) for page in pages] == [[], [], []]
+
+
+def inline_code(html):
+    """Return what the Content-Security-Policy forbids."""
+    page = Reader(html)
+    return [
+        (tag, own)
+        for tag, own in page.tags
+        if tag == "style"
+        or (tag == "script" and "src" not in own)
+        or "style" in own
+        or any(name.startswith("on") for name in own)
+        or any((own.get(name) or "").startswith("javascript:") for name in ("href", "action"))
+    ]

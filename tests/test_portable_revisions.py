@@ -1,0 +1,167 @@
+"""A revision of every kind of column and of change, made on one engine, applies on the others."""
+
+import pytest
+
+from tests.project import (
+    ENGINES,
+    Project,
+    connected,
+    copy_project,
+    count,
+    empty_database,
+    tables,
+    without_product,
+)
+
+HEAD = """
+import enum
+import uuid
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Owner(Base):
+    __tablename__ = "kinds_owner"
+
+    id: Mapped[int] = mapped_column(
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
+    )
+
+
+# By itself: on SQLite Alembic cannot change a table that has a computed column.
+class Sum(Base):
+    __tablename__ = "kinds_sum"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+    doubled: Mapped[int | None] = mapped_column(sa.Computed("amount * 2", persisted=True))
+
+
+class Thing(Base):
+    __tablename__ = "kinds_thing"
+    __table_args__ = (
+        sa.UniqueConstraint("first_string", "first_integer"),
+        sa.CheckConstraint("first_integer >= 0", "integer_from_0"),
+        sa.Index(None, "first_date", "first_time"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kept: Mapped[str] = mapped_column(sa.String(20), server_default="")
+    given: Mapped[int | None] = mapped_column(index=True)
+    left: Mapped[int | None]
+"""
+
+# Each can be added to a table that has rows.
+COLUMNS = """
+    first_integer: Mapped[int] = mapped_column(server_default="1")
+    first_big: Mapped[int | None] = mapped_column(sa.BigInteger)
+    first_small: Mapped[int] = mapped_column(sa.SmallInteger, server_default=sa.text("7"))
+    first_string: Mapped[str] = mapped_column(server_default="50% of the maker's")
+    first_code: Mapped[str | None] = mapped_column(sa.String(20), unique=True)
+    first_text: Mapped[str | None] = mapped_column(sa.Text)
+    first_no: Mapped[bool] = mapped_column(server_default=sa.false())
+    first_yes: Mapped[bool] = mapped_column(server_default=sa.true())
+    first_moment: Mapped[datetime] = mapped_column(server_default=sa.func.now())
+    first_zoned: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )
+    first_naive: Mapped[datetime] = mapped_column(sa.DateTime, server_default=sa.func.now())
+    first_stamp: Mapped[datetime] = mapped_column(server_default=sa.func.current_timestamp())
+    first_date: Mapped[date | None]
+    first_time: Mapped[time | None]
+    first_interval: Mapped[timedelta | None]
+    first_numeric: Mapped[Decimal] = mapped_column(sa.Numeric(10, 2), server_default="0.50")
+    first_python_float: Mapped[float | None]
+    first_float: Mapped[float | None] = mapped_column(sa.Float)
+    first_double: Mapped[float | None] = mapped_column(sa.Double)
+    first_colour: Mapped[Colour] = mapped_column(server_default="red")
+    first_enum: Mapped[Colour | None] = mapped_column(
+        sa.Enum(Colour, native_enum=False, length=32)
+    )
+    first_uuid: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    first_json: Mapped[dict] = mapped_column(sa.JSON, server_default="{}")
+    first_bytes: Mapped[bytes | None]
+    first_binary: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    first_owner_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("kinds_owner.id", ondelete="CASCADE")
+    )
+    first_other_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("kinds_owner.id", ondelete="SET NULL"), index=True
+    )
+    first_parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("kinds_thing.id"))
+"""
+
+FIRST = HEAD + COLUMNS
+# Adds every column once more, lengthens one, makes one required and bigger, drops one and an index.
+SECOND = (
+    FIRST.replace("sa.String(20), server_default", "sa.String(40), server_default")
+    .replace("int | None] = mapped_column(index=True)", "int] = mapped_column(sa.BigInteger)")
+    .replace("    left: Mapped[int | None]\n", "")
+    .replace('"first_date", "first_time"', '"first_date"')
+) + COLUMNS.replace("first_", "second_")
+
+
+def make_revisions(project: Project, url: str) -> None:
+    """Write a revision that makes all columns, and one that adds, changes and drops some."""
+    project = project.on(url)
+    project.add_module("kinds", FIRST)
+    project.revision("--rev-id", "first")
+    project.alembic("upgrade", "head")
+    project.write("app/kinds/models.py", SECOND)
+    project.revision("--rev-id", "second")
+
+
+@pytest.fixture(scope="module")
+def made_on(tmp_path_factory):
+    """Return the project with revisions made on an engine; they are made once."""
+    projects: dict[str, Project] = {}
+
+    def make(engine: str) -> Project:
+        if engine not in projects:
+            folder = tmp_path_factory.mktemp(engine)
+            project = without_product(copy_project(folder / "project"))
+            with empty_database(engine, folder, "made") as url:
+                make_revisions(project, url)
+            projects[engine] = project
+        return projects[engine]
+
+    return make
+
+
+@pytest.mark.parametrize("source", ENGINES)
+def test_a_revision_made_on_one_engine_applies_on_another(source, made_on, database_url):
+    project = made_on(source).on(database_url)
+
+    project.alembic("upgrade", "first")
+    with connected(database_url) as connection:
+        connection.exec_driver_sql("INSERT INTO kinds_owner (id) VALUES (1)")
+        connection.exec_driver_sql(
+            "INSERT INTO kinds_thing (given, first_owner_id, first_other_id) VALUES (5, 1, 1)"
+        )
+    project.alembic("upgrade", "head")
+
+    assert "No new upgrade operations" in project.alembic("check")
+    assert count(database_url, "kinds_thing") == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_revisions_of_every_kind_go_down_and_up_again(engine, made_on, tmp_path):
+    with empty_database(engine, tmp_path) as url:
+        project = made_on(engine).on(url)
+        project.alembic("upgrade", "head")
+
+        project.alembic("downgrade", "base")
+
+        assert tables(url) == set()
+        project.alembic("upgrade", "head")
+        assert "No new upgrade operations" in project.alembic("check")

@@ -1,0 +1,380 @@
+"""Holds the documents to their word: commands are run, code is served, tables are compared."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+import config
+from core.testing import free_port, wait_for
+from tests.project import Project, connected
+
+ROOT = config.BASE_DIR
+PAIRS = [("README.md", "README.es.md"), ("docs/migrations.md", "docs/migraciones.es.md")]
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+)
+# Blocks in these languages are typed in or saved: not a letter may differ. The words in the others
+# are translated.
+EXACT = {"sh", "powershell", "python", "jinja", "sql"}
+FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block; `path` is the file that its first line names, if it names one."""
+
+    language: str
+    text: str
+
+    @property
+    def path(self) -> str:
+        named = re.match(r"(?:#|\{#) (app/\S+)(?: #\})?$", self.text, re.MULTILINE)
+        return named[1] if named else ""
+
+    @property
+    def commands(self) -> list[list[str]]:
+        return [shlex.split(line) for line in self.text.splitlines()]
+
+
+def read(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def prose(document: str) -> str:
+    return FENCED.sub("", read(document))
+
+
+def blocks(document: str, language: str = "") -> list[Block]:
+    found = [Block(*match) for match in FENCED.findall(read(document))]
+    return [block for block in found if language in ("", block.language)]
+
+
+def block_with(document: str, language: str, words: str) -> Block:
+    return next(block for block in blocks(document, language) if words in block.text)
+
+
+def headings(document: str) -> list[tuple[str, str]]:
+    return re.findall(r"^(#+) (.+)$", prose(document), re.MULTILINE)
+
+
+def table_under(document: str, head: str) -> list[list[str]]:
+    """Return the cells of the rows of the table whose first head is this one."""
+    rows = prose(document).partition(f"| {head} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+def anchors(document: str) -> set[str]:
+    """Return the anchors that GitHub makes of the headings."""
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for _, title in headings(document)
+    }
+
+
+# What the documents say
+
+
+@pytest.mark.parametrize(("english", "spanish"), PAIRS)
+def test_both_languages_have_the_same_structure(english, spanish):
+    levels = [[level for level, _ in headings(document)] for document in (english, spanish)]
+    languages = [[block.language for block in blocks(document)] for document in (english, spanish)]
+    rows = [prose(document).count("\n|") for document in (english, spanish)]
+
+    assert levels[0] == levels[1]
+    assert languages[0] == languages[1]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(("english", "spanish"), PAIRS)
+def test_both_languages_have_the_same_commands_and_code(english, spanish):
+    exact = [
+        [block for block in blocks(document) if block.language in EXACT]
+        for document in (english, spanish)
+    ]
+
+    assert exact[0] == exact[1]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_fence_is_closed_and_names_its_language(document):
+    assert "```" not in prose(document)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_within_the_project_leads_somewhere(document):
+    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", prose(document))
+
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        linked = (ROOT / document).parent / path if path else ROOT / document
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.resolve().relative_to(ROOT).as_posix()), target
+
+
+@pytest.mark.parametrize(
+    ("document", "head"), [("README.md", "Variable"), ("README.es.md", "Variable")]
+)
+def test_the_configuration_table_has_every_variable_with_its_default(document, head):
+    rows = {name.strip("`"): default for name, _, default, _ in table_under(document, head)}
+
+    assert list(rows) == list(config.VARIABLES)
+    literal = {name: value for name, value in config.VARIABLES.items() if value}
+    assert {name: rows[name].strip("`") for name in literal} == literal
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_make_target_exists(document):
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    code = [*re.findall(r"`([^`\n]+)`", prose(document)), *(b.text for b in blocks(document, "sh"))]
+
+    named = {
+        target for text in code for target in re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)
+    }
+
+    assert named <= set(phony.split())
+
+
+@pytest.mark.parametrize("language", ["sh", "powershell"])
+def test_the_tests_without_make_are_those_of_make(language):
+    quick = re.search(r"^QUICK := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+
+    commands = block_with("README.md", language, "python -m pytest -m").commands
+
+    assert commands == [["python", "-m", "pytest", "-m", quick]]
+
+
+@pytest.mark.parametrize(
+    ("document", "head"), [("README.md", "Whose"), ("README.es.md", "De quién")]
+)
+def test_the_table_of_owners_names_what_exists(document, head):
+    paths = [
+        path for row in table_under(document, head) for path in re.findall(r"`([^`]+)`", row[1])
+    ]
+    made_later = {".env", "instance/"}
+
+    assert "core/" in paths
+    assert "settings.py" in paths
+    assert [path for path in paths if path not in made_later and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_requirements_file_exists(document):
+    named = re.findall(r"-r (requirements\S*\.txt)", read(document))
+
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+# What they tell the reader to do
+
+
+def follow(project: Project, block: Block) -> None:
+    """Run a block's commands as its reader would; a leading NAME=value goes to the environment."""
+    for command in block.commands:
+        variables = {}
+        while re.match(r"[A-Z_]+=", command[0]):
+            name, _, variables[name] = command.pop(0).partition("=")
+        result = project.having(**variables).run(*command)
+        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+
+
+def write_files(project: Project, folder: str, guarded: bool = False) -> None:
+    """Write the files of the README that are in this folder; of two with one name the asked one."""
+    for block in blocks("README.md"):
+        if block.path.startswith(folder) and guarded == ("require_login" in block.text):
+            project.write(block.path, block.text)
+
+
+def list_entry(project: Project, folder: str) -> None:
+    """Add the line that the README shows to the list in settings.py."""
+    entry = block_with("README.md", "text", folder.strip("/").replace("/", "."))
+    settings = (project.root / "settings.py").read_text(encoding="utf-8")
+    opening, _, entries = settings.rpartition("INSTALLED_APPS = [")
+    project.write("settings.py", f"{opening}INSTALLED_APPS = [\n    {entry.text}{entries}")
+
+
+def add_module(project: Project, folder: str) -> None:
+    write_files(project, folder)
+    list_entry(project, folder)
+    follow(project, block_with("README.md", "sh", f'-m "{Path(folder).name}"'))
+
+
+@contextmanager
+def serving(project: Project) -> Iterator[str]:
+    """Run `python run.py` in the copy; yield the URL it serves."""
+    port = str(free_port())
+    command = [sys.executable, "run.py"]
+    environment = project.having(PORT=port).environment
+    with subprocess.Popen(
+        command, cwd=project.root, env=environment, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/health/ready")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def answer(request: Request | str) -> tuple[int, str]:
+    with urlopen(request, timeout=10) as response:
+        return response.status, response.read().decode()
+
+
+def curl(line: list[str], base: str) -> tuple[int, str]:
+    """Send what a curl command of the README sends, to the server at `base`."""
+    options = dict(pairwise(line))
+    url = next(word for word in line if word.startswith("http"))
+    headers = dict([options["-H"].split(": ")]) if "-H" in options else {}
+    body = options["-d"].encode() if "-d" in options else None
+    return answer(Request(url.replace("http://127.0.0.1:5000", base), body, headers))
+
+
+@pytest.mark.structure
+def test_the_modules_of_the_readme_work_as_written(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.write(
+        "app/inventory/__init__.py", block_with("README.md", "python", "archivo_rutas").text
+    )
+
+    for folder in ("app/inventory/", "app/notes/", "app/tasks/"):
+        add_module(project, folder)
+
+    with serving(project) as url:
+        assert json.loads(answer(f"{url}/inventory")[1]) == {"items": []}
+        assert "Notes" in answer(f"{url}/notes/")[1]
+        create, index = block_with("README.md", "sh", "curl").commands
+        assert curl(create, url)[0] == 201
+        assert json.loads(curl(index, url)[1])["data"][0]["title"] == "Water the plants"
+
+
+LOGIN = """
+import re
+from run import app
+
+client = app.test_client()
+print(client.get("/notes/").location, client.get("/api/v1/tasks").status_code)
+with client.session_transaction() as session:
+    session["user_id"] = 1
+form = client.get("/notes/new").text
+token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)[1]
+for headers in ({}, {"X-CSRFToken": token}):
+    print(client.post("/api/v1/tasks", json={"title": "Rest"}, headers=headers).status_code)
+"""
+
+
+@pytest.mark.structure
+def test_the_login_of_the_readme_guards_pages_and_api(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    for folder in ("app/notes/", "app/tasks/"):
+        add_module(project, folder)
+        write_files(project, folder, guarded=True)
+
+    result = project.run(Path(sys.executable).name, "-c", LOGIN)
+
+    assert result.stdout.splitlines() == ["/login 401", "400", "201"], result.stderr
+
+
+@pytest.mark.structure
+def test_templates_of_the_product_replace_those_of_core(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    project.write("app/templates/errors/404.html", "{% extends 'base.html' %}")
+    project.write("app/templates/base.html", "The look of the product")
+
+    assert project.get("/nowhere") == "The look of the product\n"
+
+
+@pytest.mark.structure
+def test_the_lines_without_make_set_the_project_up(project):
+    lines = block_with("README.md", "sh", "flask setup").commands
+    assert [line[0] for line in lines] == ["python3", ".", "pip", "flask", "python"]
+    shells = block_with("README.md", "powershell", "flask setup").commands
+    assert shells[-3:] == lines[-3:]
+
+    result = project.run(*lines[-2])
+
+    assert result.returncode == 0, result.stderr
+    with serving(project) as url:
+        assert answer(f"{url}/")[0] == 200
+
+
+@pytest.mark.structure
+def test_production_takes_the_readmes_variables_once_the_keys_are_filled_in(project):
+    text = block_with("README.md", "ini", "APP_ENV").text
+    project.write(".env", text)
+    check = ("gunicorn", "--check-config", "run:app")
+
+    refused = project.run(*check)
+    project.write(".env", re.sub(r"<.+>", "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV", text))
+    accepted = project.run(*check)
+
+    assert refused.returncode != 0
+    assert "SECRET_KEY is shorter than 32 characters" in refused.stderr
+    assert accepted.returncode == 0, accepted.stderr
+
+
+def revise(project: Project, command: Block, code: Block) -> None:
+    """Make the empty revision of the document and give it the document's code."""
+    before = project.revisions
+    follow(project, command)
+    (path,) = project.revisions - before
+    head = path.read_text(encoding="utf-8").partition("def upgrade")[0]
+    path.write_text(head + code.text, encoding="utf-8")
+
+
+@pytest.mark.structure
+def test_the_migrations_of_the_document_go_up_and_down(scaffold, database_url):
+    document = "docs/migrations.md"
+    project = scaffold.on(database_url)
+    add_module(project, "app/notes/")
+    project.python("-c", INSERT_NOTE)
+
+    for code in blocks(document, "python"):
+        command = blocks(document)[blocks(document).index(code) - 1]
+        revise(project, command, code)
+    for step in ("upgrade head", "downgrade -3", "upgrade head"):
+        project.alembic(*step.split())
+
+    with connected(database_url) as connection:
+        note = connection.exec_driver_sql("SELECT title, slug, pinned, views, body FROM notes_note")
+        assert tuple(note.one()) == ("Milk", "milk", False, 0, "fresh")
+
+
+INSERT_NOTE = """
+from run import app
+from app.notes.models import Note
+from services import db
+
+with app.app_context():
+    db.session.add(Note(title="Milk", text="fresh"))
+    db.session.commit()
+"""
+
+
+@pytest.mark.structure
+def test_the_other_commands_of_the_document_work(scaffold, sqlite_url):
+    document = "docs/migrations.md"
+    project = scaffold.on(sqlite_url)
+    add_module(project, "app/notes/")
+    (base,) = [path.name.split("_")[3] for path in project.revisions]
+
+    follow(project, block_with(document, "sh", "--sql"))
+    follow(project, block_with(document, "sh", "stamp"))
+    follow(project, block_with(document, "sh", "downgrade"))
+    for message in ("mine", "theirs"):
+        project.alembic("revision", "--splice", "--head", base, "-m", message)
+    assert "multiple head" in project.alembic_fails("upgrade", "head").lower()
+    follow(project, block_with(document, "sh", "merge"))
+    follow(project, block_with(document, "sh", '"what changed"'))
+
+    project.install()
+    follow(project, block_with(document, "sh", "ALEMBIC_ALLOW_DROP"))
+    assert "notes_note" not in project.alembic("check")

@@ -1,0 +1,377 @@
+"""The shapes of the API: items, lists, preconditions, and what a body or a query may not be."""
+
+import gzip
+from decimal import Decimal
+from io import BytesIO
+
+import pytest
+
+from core.listing import MAX_OFFSET
+from core.setting import setting
+from tests.sample.models import Box, Thing
+
+PROBLEM = "application/problem+json"
+PER_PAGE, MOST = setting("PER_PAGE"), setting("MAX_PER_PAGE")
+
+
+@pytest.fixture(params=["inside", "outside"])
+def things(request, inside):
+    """The URL of the list, under API_PREFIX and elsewhere."""
+    return f"{inside if request.param == 'inside' else '/outside'}/things"
+
+
+@pytest.fixture
+def box(save):
+    return save(Box(name="Drawer"))
+
+
+@pytest.fixture
+def body(box):
+    return {"name": "Ñandú", "code": "K1", "price": "1.50", "box_id": box.id}
+
+
+@pytest.fixture
+def thing(save, box):
+    """The URL of a stored thing, and the thing."""
+    record = save(Thing(name="Key", code="K1", price=Decimal("1.50"), amount=7, box_id=box.id))
+    return f"/outside/things/{record.id}", record
+
+
+@pytest.fixture
+def many(save, box):
+    for number in range(PER_PAGE + 5):
+        save(Thing(name=f"Thing {number}", code=f"T{number}", price=1, box_id=box.id))
+
+
+def test_a_created_item_is_answered_with_its_address(client, things, body):
+    answer = client.post(things, json=body)
+
+    item = answer.json["data"]
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"{things}/{item['id']}"
+    assert answer.headers["ETag"]
+    assert client.get(answer.headers["Location"]).json == answer.json
+
+
+def test_an_item_has_exact_decimals_and_times_in_utc(client, body):
+    answer = client.post("/outside/things", json=body | {"size": "xl", "made_on": "2024-02-29"})
+
+    item = answer.json["data"]
+    created, updated = item.pop("created_at"), item.pop("updated_at")
+    assert created.endswith("Z")
+    assert updated.endswith("Z")
+    assert item.pop("id") > 0
+    assert item == {
+        **body,
+        "note": None,
+        "amount": 0,
+        "shelf": None,
+        "size": "xl",
+        "made_on": "2024-02-29",
+        "active": False,
+        "box": {"id": body["box_id"], "name": "Drawer"},
+        "version": 1,
+    }
+    assert "Ñandú" in answer.text
+
+
+def test_an_item_that_is_deleted_is_gone(client, thing):
+    url, _ = thing
+
+    answer = client.delete(url)
+
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert client.get(url).status_code == 404
+
+
+def test_put_replaces_all_and_an_absent_optional_goes_to_its_default(client, thing, body):
+    url, _ = thing
+
+    answer = client.put(url, json=body)
+
+    assert answer.status_code == 200
+    assert (answer.json["data"]["name"], answer.json["data"]["amount"]) == ("Ñandú", 0)
+    assert answer.json["data"]["version"] == 2
+
+
+def test_put_refuses_a_body_without_what_is_required(client, thing):
+    url, _ = thing
+
+    answer = client.put(url, json={"name": "Key"})
+
+    assert answer.status_code == 422
+    assert set(answer.json["errors"]) == {"code", "price", "box_id"}
+
+
+def test_patch_changes_what_it_names(client, thing):
+    url, _ = thing
+
+    answer = client.patch(url, json={"note": "new"})
+
+    item = answer.json["data"]
+    assert (item["note"], item["amount"], item["price"]) == ("new", 7, "1.50")
+
+
+def test_a_head_request_answers_as_get_without_the_body(client, thing):
+    url, _ = thing
+
+    answer = client.head(url)
+
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert answer.headers["ETag"] == client.get(url).headers["ETag"]
+
+
+def test_an_empty_list_has_its_shape(client, things):
+    answer = client.get(things)
+
+    first = f"{things}?page=1&per_page={PER_PAGE}"
+    assert answer.status_code == 200
+    assert answer.json == {
+        "data": [],
+        "meta": {
+            "page": 1,
+            "per_page": PER_PAGE,
+            "total": 0,
+            "total_is_estimate": False,
+            "next_cursor": None,
+        },
+        "links": {"self": first, "first": first, "prev": None, "next": None, "last": first},
+    }
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(
+    ("page", "names", "around"),
+    [
+        pytest.param(1, ["Thing 0", "Thing 9"], (None, 2, 3), id="first"),
+        pytest.param(2, ["Thing 10", "Thing 19"], (1, 3, 3), id="middle"),
+        pytest.param(3, ["Thing 20", "Thing 24"], (2, None, 3), id="last"),
+        pytest.param(4, [], (3, None, 3), id="past-the-end"),
+        pytest.param(99, [], (3, None, 3), id="far-past-the-end"),
+    ],
+)
+def test_a_page_links_to_those_around_it(client, page, names, around):
+    answer = client.get(f"/outside/things?page={page}&per_page=10")
+
+    def link(number):
+        return number and f"/outside/things?page={number}&per_page=10"
+
+    data = answer.json["data"]
+    prev, next_, last = around
+    assert answer.status_code == 200
+    assert [thing["name"] for thing in (data[:1] + data[-1:])] == names
+    assert (answer.json["meta"]["page"], answer.json["meta"]["total"]) == (page, PER_PAGE + 5)
+    assert answer.json["links"] == {
+        "self": link(page),
+        "first": link(1),
+        "prev": link(prev),
+        "next": link(next_),
+        "last": link(last),
+    }
+
+
+@pytest.mark.usefixtures("many")
+def test_a_list_is_paged_without_being_asked(client):
+    answer = client.get("/outside/things")
+
+    assert len(answer.json["data"]) == PER_PAGE
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        pytest.param(
+            "color=red",
+            "Unknown parameter 'color': allowed are page, per_page.",
+            id="unknown",
+        ),
+        pytest.param("page=0", f"page must be between 1 and {MAX_OFFSET}.", id="page-zero"),
+        pytest.param("page=-1", "page must be one whole number.", id="negative"),
+        pytest.param("page=", "page must be one whole number.", id="empty"),
+        pytest.param("page=1.0", "page must be one whole number.", id="fraction"),
+        pytest.param("page=%EF%BC%91", "page must be one whole number.", id="full-width-digit"),
+        pytest.param("page=1&page=2", "page must be one whole number.", id="twice"),
+        pytest.param("page=" + "9" * 99, "page must be one whole number.", id="endless"),
+        pytest.param(
+            f"per_page={MOST + 1}", f"per_page must be between 1 and {MOST}.", id="large-page"
+        ),
+        pytest.param("per_page=0", f"per_page must be between 1 and {MOST}.", id="empty-page"),
+        pytest.param(
+            f"page={MAX_OFFSET}&per_page={MOST}",
+            f"The page lies past the first {MAX_OFFSET} rows: narrow the list down.",
+            id="far",
+        ),
+    ],
+)
+def test_a_query_that_is_not_understood_is_refused(client, query, detail):
+    answer = client.get(f"/outside/things?{query}")
+
+    assert (answer.status_code, answer.mimetype) == (400, PROBLEM)
+    assert answer.json["detail"] == detail
+
+
+def test_the_largest_page_is_answered(client):
+    answer = client.get(f"/outside/things?per_page={MOST}")
+
+    assert (answer.status_code, answer.json["meta"]["per_page"]) == (200, MOST)
+
+
+def test_what_the_client_has_is_not_sent_again(client, thing):
+    url, _ = thing
+    tag = client.get(url).headers["ETag"]
+
+    answer = client.get(url, headers={"If-None-Match": tag})
+
+    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
+
+
+def test_what_has_changed_is_sent_again(client, thing):
+    url, _ = thing
+    tag = client.get(url).headers["ETag"]
+    client.patch(url, json={"note": "new"})
+
+    answer = client.get(url, headers={"If-None-Match": tag})
+
+    assert answer.status_code == 200
+    assert answer.headers["ETag"] != tag
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param("{}", id="as-sent"),
+        pytest.param("W/{}", id="weak"),
+        pytest.param('"other", {}', id="one-of-a-list"),
+        pytest.param("*", id="any"),
+    ],
+)
+def test_a_change_of_the_state_that_was_read_is_made(client, thing, body, method, form):
+    url, _ = thing
+    tag = client.get(url).headers["ETag"]
+
+    answer = client.open(url, method=method, json=body, headers={"If-Match": form.format(tag)})
+
+    assert answer.status_code in (200, 204)
+
+
+@pytest.mark.parametrize("suffix", [":gzip", "-gzip", ":br", "-zstd"])
+def test_a_tag_that_compression_marked_still_matches(client, thing, suffix):
+    url, _ = thing
+    tag = client.get(url).headers["ETag"]
+
+    answer = client.patch(url, json={"note": "new"}, headers={"If-Match": f'W/{tag[:-1]}{suffix}"'})
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("tag", ['"0123456789abcdef01234567"', "none", ""])
+def test_a_change_of_another_state_is_refused(client, thing, body, method, tag):
+    url, _ = thing
+
+    answer = client.open(url, method=method, json=body, headers={"If-Match": tag})
+
+    assert (answer.status_code, answer.mimetype) == (412, PROBLEM)
+    assert answer.json["detail"] == ("The record has changed since you read it: read it again.")
+    assert client.get(url).json["data"]["name"] == "Key"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        pytest.param('{"name": "a", "name": "b"}', 400, id="duplicate-key"),
+        pytest.param('{"price": NaN}', 400, id="nan"),
+        pytest.param('{"price": Infinity}', 400, id="infinity"),
+        pytest.param('{"price": -Infinity}', 400, id="negative-infinity"),
+        pytest.param('{"name": ', 400, id="cut-off"),
+        pytest.param("{'name': 'a'}", 400, id="single-quotes"),
+        pytest.param("", 400, id="nothing"),
+        pytest.param("[" * 100_000, 400, id="deep-list"),
+        pytest.param('{"a":' * 100_000, 400, id="deep-object"),
+        pytest.param(b'{"name": "\xff"}', 400, id="no-utf-8"),
+        pytest.param('{"amount": ' + "9" * 5000 + "}", 400, id="endless-integer"),
+        pytest.param('{"amount": ' + "9" * 100 + "}", 422, id="huge-integer"),
+        pytest.param('{"amount": 1e999}', 422, id="huge-float"),
+        pytest.param('{"\\ud800": 1}', 422, id="half-a-character-as-key"),
+        pytest.param('{"name": "\\ud800"}', 422, id="half-a-character"),
+        pytest.param('{"name": "\\u0000"}', 422, id="nul"),
+        pytest.param("null", 422, id="null"),
+        pytest.param("[]", 422, id="list"),
+        pytest.param('"text"', 422, id="text"),
+    ],
+)
+def test_a_hostile_body_is_refused_as_a_problem(client, sent, status):
+    answer = client.post("/outside/things", data=sent, content_type="application/json")
+
+    assert (answer.status_code, answer.mimetype) == (status, PROBLEM)
+    assert answer.json["status"] == status
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None]
+)
+def test_a_body_of_another_media_type_is_refused(client, media_type):
+    answer = client.post("/outside/things", data=b'{"name": "a"}', content_type=media_type)
+
+    assert (answer.status_code, answer.mimetype) == (415, PROBLEM)
+
+
+@pytest.mark.parametrize(("length", "status"), [(99, 400), (100, 413), (5000, 413)])
+def test_a_body_without_a_length_is_refused_at_the_limit(make_app, length, status):
+    application = make_app(["tests.sample"], MAX_CONTENT_LENGTH="100")
+
+    answer = application.test_client().post(
+        "/outside/things",
+        input_stream=BytesIO(b"{" * length),
+        content_type="application/json",
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert (answer.status_code, answer.mimetype) == (status, PROBLEM)
+
+
+def test_a_compressed_body_is_refused(client, body):
+    answer = client.post(
+        "/outside/things",
+        data=gzip.compress(b"{}"),
+        content_type="application/json",
+        headers={"Content-Encoding": "gzip"},
+    )
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        pytest.param({"code": "K1"}, {"code": ["This value is already taken."]}, id="duplicate"),
+        pytest.param(
+            {"box_id": 2**31 - 1},
+            {"box_id": ["This record does not exist or was deleted."]},
+            id="no-parent",
+        ),
+        pytest.param({"price": "-1"}, {"price": ["From 0 on."]}, id="check"),
+    ],
+)
+def test_a_rule_of_the_database_is_a_conflict_at_its_field(client, thing, body, changes, errors):
+    answer = client.post("/outside/things", json={**body, "code": "P1", **changes})
+
+    assert (answer.status_code, answer.mimetype) == (409, PROBLEM)
+    assert answer.json["errors"] == errors
+
+
+def test_a_wrong_method_on_an_item_names_the_right_ones(client, things):
+    answer = client.post(f"{things}/1", json={})
+
+    assert (answer.status_code, answer.mimetype) == (405, PROBLEM)
+    allowed = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"}
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_an_unknown_item_is_not_found(client, things, method):
+    answer = client.open(f"{things}/999999", method=method, json={})
+
+    assert (answer.status_code, answer.mimetype) == (404, PROBLEM)

@@ -1,0 +1,81 @@
+"""`python run.py` for development, `run:app` for servers."""
+
+import socket
+import subprocess
+import sys
+from urllib.request import urlopen
+
+import pytest
+
+from core.testing import free_port, wait_for
+
+
+@pytest.fixture
+def taken_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def sentence(result):
+    """Return the one line with which the start gives up."""
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    return line
+
+
+def test_a_port_that_is_taken_is_answered_with_one_sentence(scaffold, taken_port):
+    result = scaffold.having(PORT=str(taken_port)).run("python", "run.py")
+
+    assert sentence(result) == (
+        f"Error: cannot serve on 127.0.0.1:{taken_port} (Address already in use): stop the "
+        "program that uses the port (on macOS: AirPlay Receiver on 5000) or set another one in "
+        ".env, for example PORT=5001."
+    )
+
+
+def test_production_is_sent_to_gunicorn(scaffold):
+    production = {
+        "APP_ENV": "production",
+        "SECRET_KEY": "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV",
+        "TRUSTED_HOSTS": "localhost",
+        "DATABASE_URL": "sqlite:///app.db",
+    }
+
+    result = scaffold.having(**production).run("python", "run.py")
+
+    assert sentence(result) == (
+        "Error: run.py serves development only: start production with `gunicorn run:app`."
+    )
+
+
+def test_a_configuration_that_is_refused_is_one_sentence(scaffold):
+    result = scaffold.having(APP_ENV="staging").run("python", "run.py")
+
+    assert sentence(result) == (
+        "Error: APP_ENV is 'staging': set it to one of development, testing, production."
+    )
+
+
+def test_a_server_gets_the_refusal_as_an_exception(scaffold):
+    result = scaffold.having(APP_ENV="staging").run("python", "-c", "import run")
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("config.ConfigError: APP_ENV is 'staging'")
+
+
+def test_run_serves_the_site(scaffold):
+    port = str(free_port())
+    project = scaffold.having(PORT=port)
+    command = [sys.executable, "run.py"]
+
+    with subprocess.Popen(
+        command, cwd=project.root, env=project.environment, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/health/live")
+            with urlopen(f"http://127.0.0.1:{port}/") as answer:
+                page = answer.read().decode()
+        finally:
+            process.terminate()
+
+    assert "no module is installed yet" in page

@@ -1,0 +1,233 @@
+"""What a schema makes of a body: the limits of the columns, exact decimals, times in UTC."""
+
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from marshmallow import ValidationError
+
+from core.schemas import Schema
+from tests.sample.models import Mood, Size, Specimen, Thing
+from tests.sample.schemas import SpecimenSchema, ThingSchema
+
+SPECIMEN = {"line": "x"}
+THING = {"name": "Key", "code": "K1", "price": "1.50", "box_id": 1}
+LATE = timezone(timedelta(hours=-5))
+
+
+def loaded(name, value):
+    return SpecimenSchema().load(SPECIMEN | {name: value})[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "expected"),
+    [
+        pytest.param("whole", 2**31 - 1, 2**31 - 1, id="largest-integer"),
+        pytest.param("big", 2**63 - 1, 2**63 - 1, id="big-integer"),
+        pytest.param("exact", "12.50", Decimal("12.50"), id="decimal"),
+        pytest.param("exact", 12.5, Decimal("12.50"), id="decimal-from-a-number"),
+        pytest.param("exact", "1.500", Decimal("1.50"), id="decimal-with-zeros"),
+        pytest.param("exact", "1e3", Decimal("1000.00"), id="decimal-with-exponent"),
+        pytest.param("exact", "-9999.99", Decimal("-9999.99"), id="smallest-decimal"),
+        pytest.param("ratio", 0.1, 0.1, id="float"),
+        pytest.param("day", "2024-02-29", date(2024, 2, 29), id="date"),
+        pytest.param(
+            "moment",
+            "2026-01-02T03:04:05Z",
+            datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+            id="time-in-utc",
+        ),
+        pytest.param(
+            "moment",
+            "2026-01-02T03:04:05-05:00",
+            datetime(2026, 1, 2, 3, 4, 5, tzinfo=LATE),
+            id="time-with-offset",
+        ),
+        pytest.param(
+            "moment",
+            "2026-01-02T03:04:05",
+            datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+            id="time-without-offset",
+        ),
+        pytest.param("clock", "03:04:05", time(3, 4, 5), id="time-of-day"),
+        pytest.param("size", "xl", Size.EXTRA_LARGE, id="enum"),
+        pytest.param("mood", None, None, id="no-enum"),
+        pytest.param("token", str(UUID(int=7)), UUID(int=7), id="uuid"),
+        pytest.param("prose", None, None, id="no-text"),
+        pytest.param("prose", "", "", id="empty-optional-text"),
+    ],
+)
+def test_a_value_is_taken(name, sent, expected):
+    value = loaded(name, sent)
+
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "message"),
+    [
+        pytest.param("line", "", "This must not be blank.", id="empty-required-text"),
+        pytest.param("line", " \n ", "This must not be blank.", id="blank-required-text"),
+        pytest.param("line", None, "Field may not be null.", id="null"),
+        pytest.param("line", 5, "Not a valid string.", id="no-text"),
+        pytest.param("line", "x" * 41, "Longer than maximum length 40.", id="long-text"),
+        pytest.param("line", "a\x00b", "NUL characters are not allowed.", id="nul"),
+        pytest.param("prose", "\ud800", "This is not valid Unicode text.", id="half-a-character"),
+        pytest.param("whole", True, "Not a valid integer.", id="boolean-as-integer"),
+        pytest.param("whole", 1.5, "Not a valid integer.", id="fraction"),
+        pytest.param("whole", "1", "Not a valid integer.", id="text-as-integer"),
+        pytest.param("exact", True, "Not a valid number.", id="boolean-as-decimal"),
+        pytest.param("exact", [], "Not a valid number.", id="list-as-decimal"),
+        pytest.param("exact", "a lot", "Not a valid number.", id="word-as-decimal"),
+        pytest.param("exact", "1.005", "At most 2 decimal places.", id="places"),
+        pytest.param("exact", "1" * 32, "Not a valid number.", id="endless-decimal"),
+        pytest.param("exact", "1e9999999", "Not a valid number.", id="huge-exponent"),
+        pytest.param("exact", "-1e-9999999", "At most 2 decimal places.", id="tiny-exponent"),
+        pytest.param(
+            "exact",
+            "NaN",
+            "Special numeric values (nan or infinity) are not permitted.",
+            id="not-a-number",
+        ),
+        pytest.param(
+            "exact",
+            "sNaN",
+            "Special numeric values (nan or infinity) are not permitted.",
+            id="signaling-nan",
+        ),
+        pytest.param(
+            "ratio",
+            float("inf"),
+            "Special numeric values (nan or infinity) are not permitted.",
+            id="infinity",
+        ),
+        pytest.param("day", "2023-02-29", "Not a valid date.", id="no-date"),
+        pytest.param("day", 5, "Not a valid date.", id="number-as-date"),
+        pytest.param("moment", "soon", "Not a valid datetime.", id="no-time"),
+        pytest.param("size", "medium", "Must be one of: small, xl.", id="no-member"),
+        pytest.param("size", ["xl"], "Must be one of: small, xl.", id="list-as-enum"),
+        pytest.param("token", "1234", "Not a valid UUID.", id="no-uuid"),
+        pytest.param("flag", "maybe", "Not a valid boolean.", id="no-boolean"),
+        pytest.param("id", 5, "Unknown field.", id="what-the-database-sets"),
+        pytest.param("doubled", 5, "Unknown field.", id="what-the-database-computes"),
+        pytest.param("colour", 5, "Unknown field.", id="unknown"),
+    ],
+)
+def test_a_value_is_refused(name, sent, message):
+    with pytest.raises(ValidationError) as caught:
+        loaded(name, sent)
+
+    assert caught.value.messages == {name: [message]}
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "limit"),
+    [
+        ("whole", 2**31, 2**31 - 1),
+        ("whole", 10**30, 2**31 - 1),
+        ("small", -(2**15), 2**15 - 1),
+        ("big", 2**63, 2**63 - 1),
+        ("exact", "10000", "9999.99"),
+    ],
+)
+def test_a_number_beyond_its_column_is_refused(name, sent, limit):
+    with pytest.raises(ValidationError) as caught:
+        loaded(name, sent)
+
+    [message] = caught.value.messages[name]
+    assert f"-{limit}" in message
+    assert message.endswith(f" {limit}.")
+
+
+@pytest.mark.parametrize("body", [[], None, "text", 5], ids=["list", "null", "text", "number"])
+def test_a_body_that_is_no_object_is_refused(body):
+    with pytest.raises(ValidationError) as caught:
+        SpecimenSchema().load(body)
+
+    assert caught.value.messages == {"_schema": ["Invalid input type."]}
+
+
+def test_what_is_absent_has_the_default_of_its_column():
+    values = ThingSchema().load(THING)
+
+    assert values == {
+        **THING,
+        "price": Decimal("1.50"),
+        "amount": 0,
+        "size": Size.SMALL,
+        "active": False,
+        "note": None,
+        "shelf": None,
+        "made_on": None,
+    }
+
+
+def test_what_the_database_fills_is_left_to_it():
+    values = SpecimenSchema().load(SPECIMEN)
+
+    assert "grade" not in values
+
+
+def test_what_is_required_is_named():
+    with pytest.raises(ValidationError) as caught:
+        ThingSchema().load({})
+
+    missing = ["Missing data for required field."]
+    assert caught.value.messages == dict.fromkeys(("name", "code", "price", "box_id"), missing)
+
+
+def test_filling_replaces_all_fields():
+    thing = Thing(name="Old", code="K1", amount=7, note="Old", size=Size.EXTRA_LARGE)
+
+    ThingSchema().fill(thing, THING)
+
+    assert (thing.name, thing.amount, thing.note, thing.size) == ("Key", 0, None, Size.SMALL)
+
+
+def test_filling_in_part_changes_the_named_fields_alone():
+    thing = Thing(name="Old", code="K1", amount=7)
+
+    ThingSchema().fill(thing, {"amount": 8}, partial=True)
+
+    assert (thing.name, thing.code, thing.amount, thing.note) == ("Old", "K1", 8, None)
+
+
+def test_a_record_is_written_exactly():
+    specimen = Specimen(
+        line="Ñ",
+        exact=Decimal("1.5"),
+        ratio=0.1,
+        day=date(2024, 2, 29),
+        moment=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
+        clock=time(3, 4),
+        size=Size.EXTRA_LARGE,
+        mood=Mood.BAD,
+        token=UUID(int=7),
+    )
+
+    written = SpecimenSchema().dump(specimen)
+
+    assert {name: value for name, value in written.items() if value is not None} == {
+        "line": "Ñ",
+        "exact": "1.50",
+        "ratio": 0.1,
+        "day": "2024-02-29",
+        "moment": "2026-01-02T03:04:05.000678Z",
+        "clock": "03:04:00",
+        "size": "xl",
+        "mood": "bad",
+        "token": "00000000-0000-0000-0000-000000000007",
+    }
+
+
+def test_a_schema_does_not_take_what_is_unknown_in_a_nested_list():
+    class ManySchema(Schema):
+        class Meta(Schema.Meta):
+            model = Thing
+
+    with pytest.raises(ValidationError) as caught:
+        ManySchema(many=True).load([{"price": "1", "name": "x", "code": "y", "colour": "z"}])
+
+    assert caught.value.messages == {0: {"colour": ["Unknown field."]}}

@@ -1,0 +1,239 @@
+"""What protects every answer, whatever made it."""
+
+import pytest
+from flask import request, session
+
+from core.security import content_security_policy
+from core.setting import setting
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+HSTS = "Strict-Transport-Security"
+PREFIX = setting("API_PREFIX")
+
+
+@pytest.fixture
+def site(make_app, production):
+    """The sample in production, where https ends at the application."""
+    return make_app(["tests.sample"], **production)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        pytest.param("GET", "/", 200, id="page"),
+        pytest.param("GET", "/static/app.css", 200, id="static-file"),
+        pytest.param("GET", "/health/live", 200, id="health"),
+        pytest.param("GET", "/outside/things?page=0", 400, id="api"),
+        pytest.param("GET", "/nowhere", 404, id="unknown-page"),
+        pytest.param("GET", f"{PREFIX}/nowhere", 404, id="unknown-url-of-the-api"),
+        pytest.param("POST", "/sample/things", 400, id="refused-form"),
+        pytest.param("DELETE", "/health/live", 405, id="method"),
+        pytest.param("GET", "/sample/faults/crash", 500, id="crash"),
+        pytest.param("GET", "/outside/faults/crash", 500, id="crash-of-the-api"),
+    ],
+)
+def test_every_answer_carries_the_security_headers(site, method, path, status):
+    answer = site.test_client().open(path, method=method, buffered=True)
+
+    assert answer.status_code == status
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+    assert answer.headers[HSTS] == "max-age=31536000"
+
+
+def test_an_answer_to_an_untrusted_host_carries_the_security_headers(site):
+    answer = site.test_client().get("/", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 400
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
+def test_a_view_may_set_a_header_of_its_own(make_app):
+    application = make_app()
+    application.add_url_rule("/frame", "frame", lambda: ("", {"X-Frame-Options": "SAMEORIGIN"}))
+
+    answer = application.test_client().get("/frame")
+
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_plain_http_is_not_forbidden_outside_production(client):
+    answer = client.get("/")
+
+    assert HSTS not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("added", "directive"),
+    [
+        pytest.param(
+            {"img-src": ["https://cdn.example"]},
+            "img-src 'self' data: https://cdn.example",
+            id="known",
+        ),
+        pytest.param(
+            {"script-src": ["https://stats.example"]},
+            "script-src 'self' https://stats.example",
+            id="new",
+        ),
+    ],
+)
+def test_settings_add_origins_to_the_policy(added, directive):
+    policy = content_security_policy(added)
+
+    directives = policy.split("; ")
+    assert directive in directives
+    assert "default-src 'self'" in directives
+    assert len({name.partition(" ")[0] for name in directives}) == len(directives)
+
+
+@pytest.mark.parametrize("environment", ["testing", "production"])
+def test_a_form_without_a_token_is_refused(make_app, production, environment):
+    client = make_app(["tests.sample"], **{**production, "APP_ENV": environment}).test_client()
+
+    answer = client.post("/sample/faults/abort")
+
+    assert answer.status_code == 400
+    assert "The CSRF token is missing." in answer.text
+
+
+def test_a_route_without_a_form_class_is_protected_as_well(make_app):
+    application = make_app()
+    application.add_url_rule("/open", "open", lambda: "changed", methods=["POST", "DELETE"])
+
+    answers = [application.test_client().open("/open", method=m) for m in ("POST", "DELETE")]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+
+
+@pytest.mark.parametrize("mount", ["/outside", f"{PREFIX}/sample"])
+def test_the_blueprints_of_an_api_need_no_token(site, mount):
+    answer = site.test_client().post(f"{mount}/faults/abort")
+
+    assert answer.status_code == 404
+    assert answer.json["detail"] == "No such thing."
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("localhost:5000", 200),
+        ("shop.localhost", 200),
+        ("127.0.0.1:5000", 200),
+        ("evil.example", 400),
+        ("localhost.evil.example", 400),
+        ("192.168.0.10", 400),
+    ],
+)
+def test_development_answers_this_machine_only(make_app, host, status):
+    client = make_app(APP_ENV="development").test_client()
+
+    answer = client.get("/", headers={"Host": host})
+
+    assert answer.status_code == status
+
+
+def test_production_answers_the_hosts_that_it_trusts(make_app, production):
+    hosts = {"TRUSTED_HOSTS": "example.com,.shops.example"}
+    client = make_app(**{**production, **hosts}).test_client()
+
+    answers = {
+        host: client.get("/", headers={"Host": host}).status_code
+        for host in ("example.com", "one.shops.example", "www.example.com", "localhost")
+    }
+
+    assert answers == {
+        "example.com": 200,
+        "one.shops.example": 200,
+        "www.example.com": 400,
+        "localhost": 400,
+    }
+
+
+def test_an_untrusted_host_is_refused_in_plain_text(site):
+    answer = site.test_client().get("/", headers={"Host": "evil.example"})
+
+    assert answer.mimetype == "text/plain"
+    assert answer.text == "Host 'evil.example' is not trusted.\n"
+
+
+def test_an_untrusted_host_is_refused_as_a_problem_under_the_api(site):
+    answer = site.test_client().get(f"{PREFIX}/nowhere", headers={"Host": "evil.example"})
+
+    assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+@pytest.mark.parametrize("proxies", ["0", "1"])
+def test_health_answers_under_any_host(make_app, production, path, proxies):
+    hosts = {"TRUSTED_HOSTS": ".shops.example", "PROXY_COUNT": proxies}
+    client = make_app(**{**production, **hosts}).test_client()
+
+    answer = client.get(path, headers={"Host": "10.0.0.7:8000", "X-Forwarded-Host": "probe"})
+
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(
+    ("count", "forwarded", "seen"),
+    [
+        pytest.param("0", "203.0.113.9", ("127.0.0.1", "http"), id="none-trusted"),
+        pytest.param("1", "203.0.113.9", ("203.0.113.9", "https"), id="one"),
+        pytest.param("1", "6.6.6.6, 203.0.113.9", ("203.0.113.9", "https"), id="forged-beyond-one"),
+        pytest.param("2", "203.0.113.9, 10.0.0.2", ("203.0.113.9", "http"), id="two"),
+    ],
+)
+def test_as_many_proxies_are_believed_as_configured(make_app, count, forwarded, seen):
+    application = make_app(PROXY_COUNT=count)
+    application.add_url_rule("/me", "me", lambda: [request.remote_addr, request.scheme])
+
+    answer = application.test_client().get(
+        "/me", headers={"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
+    )
+
+    assert tuple(answer.json) == seen
+
+
+@pytest.mark.parametrize(
+    ("environment", "flags"),
+    [
+        pytest.param("testing", {"HttpOnly", "Path=/", "SameSite=Lax"}, id="testing"),
+        pytest.param(
+            "production", {"HttpOnly", "Path=/", "SameSite=Lax", "Secure"}, id="production"
+        ),
+    ],
+)
+def test_the_session_cookie_is_closed_to_scripts_and_other_sites(
+    make_app, production, environment, flags
+):
+    application = make_app(**{**production, "APP_ENV": environment})
+    application.add_url_rule("/remember", "remember", lambda: session.update(name="Ana") or "")
+
+    cookie = application.test_client().get("/remember").headers["Set-Cookie"]
+
+    name, *rest = cookie.split("; ")
+    assert set(rest) == flags
+    assert name.startswith("__Host-") == ("Secure" in flags)
+
+
+def test_a_request_over_the_limit_is_refused(make_app):
+    client = make_app(["tests.sample"], MAX_CONTENT_LENGTH="100").test_client()
+
+    answers = [
+        client.post("/sample/things", data={"name": "x" * 101}),
+        client.post("/outside/things", json={"name": "x" * 101}),
+    ]
+
+    assert [(answer.status_code, answer.mimetype) for answer in answers] == [
+        (413, "text/html"),
+        (413, "application/problem+json"),
+    ]
