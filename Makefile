@@ -10,10 +10,9 @@ export PYTHON VENV
 # What pip needs at run time: ours, then the product's own.
 PACKAGES := requirements.txt requirements-app.txt
 # What a newcomer's machine can run: no browser, no server, no long wait.
-QUICK := not browser and not postgresql and not mariadb and not slow
-# The floor holds for what the scaffold ships; a demo that was deleted is not missed, and what a
-# product adds to app/ is measured by its owner's own rules.
-COVERED := $(wildcard core app/example app/api)
+QUICK := not browser and not postgresql and not mariadb and not structure and not slow
+# The checks use all cores; a test file stays in one process, which builds its fixtures once.
+PARALLEL := -n auto --dist loadfile
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,12 +31,12 @@ check: venv-dev  ## check style, types and imports, then run the tests with cove
 	$(VENV)/bin/lint-imports --no-logo
 	$(PY) -m djlint --quiet --lint core app
 	$(PY) -m djlint --check core app
-	TEST_DATABASE_URL= $(PY) -m pytest -m "$(QUICK)" $(COVERED:%=--cov=%) --cov-fail-under=95 $(ARGS)
+	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) --cov --cov-fail-under=95 -m "$(QUICK)" $(ARGS)
 
 # The last run has no marker but `slow` left out: everything on PostgreSQL, MariaDB, the browser.
 check-all: check  ## check, then every test on another Python, PostgreSQL, MariaDB and in a browser
-	@TEST_DATABASE_URL= sh scripts/another-python.sh -m pytest --no-skips -m "$(QUICK)" $(ARGS)
-	@$(PY) scripts/databases.py $(PY) -m pytest --no-skips -m "not slow" $(ARGS)
+	@TEST_DATABASE_URL= sh scripts/another-python.sh -m pytest $(PARALLEL) --no-skips -m "$(QUICK)" $(ARGS)
+	@$(PY) scripts/databases.py $(PY) -m pytest $(PARALLEL) --no-skips -m "not slow" $(ARGS)
 
 lock:  ## pin all packages again after a change of a .in file or a merge; UPGRADE=1 renews them
 	@sh scripts/venv.sh

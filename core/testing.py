@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from services import db
 # Commands that tests start are under test too, and read no .env.
 os.environ["APP_ENV"] = "testing"
 os.environ["FLASK_SKIP_DOTENV"] = "1"
+# Processes of pytest-xdist take a database each.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,18 +52,18 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 @contextmanager
 def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) -> Iterator[Flask]:
     """Build an application on TEST_DATABASE_URL or on an SQLite file, with fresh tables."""
-    url = os.environ.get("TEST_DATABASE_URL")
-    overrides = {} if url else {"DATABASE_URL": f"sqlite:///{folder.as_posix()}/test.db"}
-    application = create_app({"APP_ENV": "testing", **overrides}, installed_apps)
-    # A view's commit and rollback then end a savepoint inside the test's transaction.
-    db.session.session_factory.configure(join_transaction_mode="create_savepoint")
-    with application.app_context():
-        for metadata in installed_metadata():
-            metadata.drop_all(db.engine)
-            metadata.create_all(db.engine)
-    yield application
-    with application.app_context():
-        db.engine.dispose()
+    shared = os.environ.get("TEST_DATABASE_URL") and not WORKER
+    with nullcontext("") if shared else scratch_database(folder, "main") as url:
+        application = create_app({"APP_ENV": "testing", "DATABASE_URL": url}, installed_apps)
+        # A view's commit and rollback then end a savepoint inside the test's transaction.
+        db.session.session_factory.configure(join_transaction_mode="create_savepoint")
+        with application.app_context():
+            for metadata in installed_metadata():
+                metadata.drop_all(db.engine)
+                metadata.create_all(db.engine)
+        yield application
+        with application.app_context():
+            db.engine.dispose()
 
 
 @pytest.fixture
@@ -144,7 +146,8 @@ def scratch_database(folder: Path, name: str = "live", server: str | None = None
         yield f"sqlite:///{folder.as_posix()}/{name}.db"
         return
     url = parse_url("TEST_DATABASE_URL", given)
-    own = url.set(database=f"{str(url.database).removesuffix('_test')}_{name}_test")
+    base = str(url.database).removesuffix("_test")
+    own = url.set(database=f"{base}_{name}{WORKER}_test")
     _administer(url, f"DROP DATABASE IF EXISTS {own.database}", f"CREATE DATABASE {own.database}")
     yield own.render_as_string(hide_password=False)
     _administer(url, f"DROP DATABASE IF EXISTS {own.database}")

@@ -10,7 +10,7 @@ for version in 3.13 3.12 3.11; do
     for python in "python$version" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python; do
         if "$python" -c 'import ensurepip' 2>/dev/null; then
             export VENV=".venv-py$version" PYTHON="$python"
-            sh scripts/venv.sh requirements.txt requirements-app.txt requirements-optional.txt
+            sh scripts/venv.sh requirements.txt requirements-app.txt requirements-optional.txt requirements-dev.txt
             echo "On Python $version:"
             exec "$VENV/bin/python" "$@"
         fi

@@ -176,18 +176,21 @@ def sqlite_url(tmp_path: Path) -> str:
 
 def copy_project(folder: Path) -> Project:
     """Copy what git tracks or would track; neither secrets nor databases."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=BASE_DIR,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in listing.stdout.split("\0"):
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True)
+    names = listing.stdout.split("\0") if listing.returncode == 0 else _names_without_git()
+    for name in names:
         if name and (BASE_DIR / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(BASE_DIR / name, folder / name)
     return Project(folder)
+
+
+def _names_without_git() -> list[str]:
+    """Name the files of a downloaded archive: all but what was made in it since."""
+    made = {".venv", "instance", "__pycache__", ".env"}
+    files = (path.relative_to(BASE_DIR) for path in BASE_DIR.rglob("*"))
+    return [str(path) for path in files if not made.intersection(path.parts)]
 
 
 def without_product(project: Project) -> Project:

@@ -64,10 +64,12 @@ def test_without_modules_the_welcome_page_says_what_to_do(make_app):
     assert 'Blueprint("shop", __name__, url_prefix="/shop")' in answer.text.replace("&#34;", '"')
 
 
-def test_the_listed_modules_are_installed_in_their_order(app):
-    listed = [module.entry for module in app.extensions["modules"]]
+def test_the_listed_modules_are_installed_in_their_order(make_app):
+    entries = [*settings.INSTALLED_APPS, "tests.sample"]
 
-    assert listed == [*settings.INSTALLED_APPS, "tests.sample"]
+    application = make_app(entries)
+
+    assert [module.entry for module in application.extensions["modules"]] == entries
 
 
 def test_unsafe_configuration_stops_the_start(clean_environment):

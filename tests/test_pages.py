@@ -8,16 +8,18 @@ from flask import get_flashed_messages
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+import settings
 from core.errors import STALE
 from core.listing import MAX_OFFSET
+from core.modules import installed_metadata
 from core.pages import database_rules
-from core.setting import setting
+from core.setting import DEFAULTS, setting
 from services import db
 from tests.reading import Reader, form_on, submit
 from tests.sample.models import Box, Specimen, Thing
 
 INDEX = "/sample/things"
-PER_PAGE, MOST = setting("PER_PAGE"), setting("MAX_PER_PAGE")
+PER_PAGE, MOST = DEFAULTS["PER_PAGE"], DEFAULTS["MAX_PER_PAGE"]
 
 
 @pytest.fixture
@@ -249,6 +251,21 @@ def test_no_page_with_errors_or_a_conflict_has_inline_code(client, thing):
 
     assert [page.status_code for page in pages] == [422, 422, 400]
     assert [inline_code(page.text) for page in pages] == [[], [], []]
+
+
+def test_no_page_of_the_product_has_inline_code(make_app):
+    application = make_app([*settings.INSTALLED_APPS, "tests.sample"])
+    with application.app_context():
+        for metadata in installed_metadata():
+            metadata.create_all(db.engine)
+    client = application.test_client()
+
+    for rule in application.url_map.iter_rules():
+        if "GET" in rule.methods and not rule.arguments:
+            answer = client.get(rule.rule)
+
+            assert answer.status_code < 500, rule.rule
+            assert answer.mimetype != "text/html" or inline_code(answer.text) == [], rule.rule
 
 
 def inline_code(html):

@@ -7,11 +7,11 @@ from io import BytesIO
 import pytest
 
 from core.listing import MAX_OFFSET
-from core.setting import setting
+from core.setting import DEFAULTS
 from tests.sample.models import Box, Thing
 
 PROBLEM = "application/problem+json"
-PER_PAGE, MOST = setting("PER_PAGE"), setting("MAX_PER_PAGE")
+PER_PAGE, MOST = DEFAULTS["PER_PAGE"], DEFAULTS["MAX_PER_PAGE"]
 
 
 @pytest.fixture(params=["inside", "outside"])
