@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone lists them. Plain POSIX sh, for GNU make 3.81 (macOS) and newer.
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-all lock clean venv venv-dev
+.PHONY: help run test check check-all slow lock clean venv venv-dev
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -37,6 +37,9 @@ check: venv-dev  ## check style, types and imports, then run the tests with cove
 check-all: check  ## check, then every test on another Python, PostgreSQL, MariaDB and in a browser
 	@TEST_DATABASE_URL= sh scripts/another-python.sh -m pytest $(PARALLEL) --no-skips -m "$(QUICK)" $(ARGS)
 	@$(PY) scripts/databases.py $(PY) -m pytest $(PARALLEL) --no-skips -m "not slow" $(ARGS)
+
+slow: venv-dev  ## the tests that take minutes, on every database
+	@$(PY) scripts/databases.py $(PY) -m pytest --no-skips -m slow $(ARGS)
 
 lock:  ## pin all packages again after a change of a .in file or a merge; UPGRADE=1 renews them
 	@sh scripts/venv.sh

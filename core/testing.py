@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -29,6 +30,8 @@ os.environ["APP_ENV"] = "testing"
 os.environ["FLASK_SKIP_DOTENV"] = "1"
 # Processes of pytest-xdist take a database each.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+# One for each application that a process of tests builds.
+NUMBERS = count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,7 +56,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) -> Iterator[Flask]:
     """Build an application on TEST_DATABASE_URL or on an SQLite file, with fresh tables."""
     shared = os.environ.get("TEST_DATABASE_URL") and not WORKER
-    with nullcontext("") if shared else scratch_database(folder, "main") as url:
+    with nullcontext("") if shared else scratch_database(folder, f"main{next(NUMBERS)}") as url:
         application = create_app({"APP_ENV": "testing", "DATABASE_URL": url}, installed_apps)
         # A view's commit and rollback then end a savepoint inside the test's transaction.
         db.session.session_factory.configure(join_transaction_mode="create_savepoint")
