@@ -112,6 +112,8 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": cookie_secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+        # A form that was left open over lunch can be sent: its token lasts as long as the session.
+        "WTF_CSRF_TIME_LIMIT": None,
         "BOOTSTRAP_SERVE_LOCAL": True,
         **{key: value for key, value in overrides.items() if key not in VARIABLES},
     }
@@ -120,8 +122,9 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
 def server() -> dict[str, int | str]:
     """Return what gunicorn.conf.py needs to know: bind, workers and threads."""
     env = _environment({})
+    host = env["HOST"]
     return {
-        "bind": f"{env['HOST']}:{_integer('PORT', env['PORT'])}",
+        "bind": f"{f'[{host}]' if ':' in host else host}:{_integer('PORT', env['PORT'])}",
         "workers": _integer("WEB_CONCURRENCY", env["WEB_CONCURRENCY"]),
         "threads": _integer("WEB_THREADS", env["WEB_THREADS"]),
     }
@@ -196,8 +199,11 @@ def _secret_key(env: dict[str, str]) -> str:
         return key or secrets.token_urlsafe(48)
     if env["APP_ENV"] == "development":
         return key or _instance_key()
-    for name in ("SECRET_KEY", "WTF_CSRF_SECRET_KEY"):
-        if reason := _weakness(env[name], required=name == "SECRET_KEY"):
+    keys = [(name, env[name]) for name in ("SECRET_KEY", "WTF_CSRF_SECRET_KEY")]
+    # An earlier key that can be guessed opens sessions like the present one.
+    keys += [("SECRET_KEY_FALLBACKS", old) for old in _list(env["SECRET_KEY_FALLBACKS"])]
+    for name, value in keys:
+        if reason := _weakness(value, required=name == "SECRET_KEY"):
             raise ConfigError(f"{name} {reason}: set it to the output of {MAKE_SECRET}.")
     return key
 
@@ -214,11 +220,12 @@ def _instance_key() -> str:
     """Keep one generated key per clone, so that restarts in development do not end sessions."""
     path = INSTANCE_DIR / "secret_key"
     INSTANCE_DIR.mkdir(exist_ok=True)
-    try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+    if not path.exists():
+        # Written aside and moved into place, so that no other process reads half a key.
+        aside = path.with_name(f"secret_key.{os.getpid()}")
+        with open(os.open(aside, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+        aside.replace(path)
     return path.read_text()
 
 
@@ -328,7 +335,7 @@ def _engine_options(url: URL, env: dict[str, str]) -> dict[str, Any]:
         options["connect_args"]["application_name"] = _cookie_name(False)
         if not _flag("DB_PGBOUNCER", env["DB_PGBOUNCER"]):
             options["connect_args"]["options"] = (
-                f"-c statement_timeout={timeout} -c lock_timeout={min(timeout, 5000)} "
+                f"-c statement_timeout={timeout} -c lock_timeout={min(timeout or 5000, 5000)} "
                 "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
             )
     elif url.get_backend_name() in ("mysql", "mariadb"):

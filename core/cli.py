@@ -1,5 +1,6 @@
 """The commands of core: `flask setup` prepares a clone, `flask seed` fills the demo's tables."""
 
+import os
 import secrets
 from importlib import import_module
 from importlib.util import find_spec
@@ -58,10 +59,10 @@ def _write_env() -> None:
         return
     key = secrets.token_urlsafe(48)
     text = (BASE_DIR / ".env.example").read_text(encoding="utf-8")
-    # Mode x: a file that appears meanwhile is somebody's, and stays.
-    with path.open("x", encoding="utf-8") as file:
+    # O_EXCL: a file that appears meanwhile is somebody's, and stays.
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text.replace("\nSECRET_KEY=\n", f"\nSECRET_KEY={key}\n"))
-    path.chmod(0o600)
     click.echo("Wrote .env with a secret of its own.")
 
 

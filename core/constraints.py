@@ -18,7 +18,13 @@ MESSAGES = {
     "check": "This value is not allowed.",
     "required": "This value is required.",
 }
-POSTGRESQL_KINDS = {"23505": "unique", "23503": "missing", "23514": "check", "23502": "required"}
+POSTGRESQL_KINDS = {
+    "23505": "unique",
+    "23503": "missing",
+    "23001": "in_use",
+    "23514": "check",
+    "23502": "required",
+}
 # Error numbers; 4025 (MariaDB) and 3819 (MySQL) come as OperationalError.
 MYSQL_KINDS = {
     1062: "unique",
@@ -86,6 +92,8 @@ def _read_mysql(orig: Any) -> tuple[str, str | None, list[str]]:
 def _read_sqlite(orig: Any) -> tuple[str, str | None, list[str]]:
     rule, _, detail = str(orig).partition(" constraint failed: ")
     kind = SQLITE_KINDS.get(rule.split()[0], "") if "constraint failed" in str(orig) else ""
+    if index := re.fullmatch("index '(.+)'", detail):
+        return kind, index[1], []
     if kind in ("unique", "required"):
         return kind, None, [part.rpartition(".")[2] for part in detail.split(", ")]
     return kind, detail or None, []

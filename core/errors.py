@@ -1,5 +1,6 @@
 """Every failure ends here, from anywhere: as a page, or as a problem for the API."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from core.constraints import violation_of
@@ -17,9 +18,11 @@ from core.problem import problem, wants_problem
 from services import db, log
 
 RETRY_AFTER = 5
+DELETED = "Someone else deleted this record in the meantime."
 STALE = "Someone else changed this record in the meantime: load it again and repeat your change."
-# Messages of drivers that report a fault of the program, not of the connection, as operational.
-PROGRAM_FAULTS = ("no such table", "no such column", "Unknown column")
+# SQLite and MySQL report faults of the program, too, as operational errors: these pass.
+SQLITE_PASSING = re.compile("locked|busy|unable to open|disk I/O|full", re.IGNORECASE)
+MYSQL_FAULTS = {1054, 1364}
 
 
 def init_errors(app: Flask) -> None:
@@ -76,6 +79,8 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
     db.session.rollback()
     if isinstance(error, StaleDataError):
         return answer(409, STALE)
+    if isinstance(error, ObjectDeletedError):
+        return answer(404, DELETED)
     if isinstance(error, DBAPIError) and (violation := violation_of(error)):
         return answer(409, violation.message, violation.errors)
     if isinstance(error, DataError):
@@ -91,6 +96,8 @@ def _is_passing(error: SQLAlchemyError) -> bool:
     """Tell whether the same request may succeed later: no connection, a lock, a time-out."""
     if isinstance(error, PoolTimeoutError):
         return True
-    text = str(getattr(error, "orig", ""))
-    operational = isinstance(error, (OperationalError, InterfaceError))
-    return operational and not any(fault in text for fault in PROGRAM_FAULTS)
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    if db.engine.dialect.name == "sqlite":
+        return bool(SQLITE_PASSING.search(str(error.orig)))
+    return not MYSQL_FAULTS.intersection(getattr(error.orig, "args", ()))

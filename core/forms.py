@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from flask_wtf import FlaskForm
-from sqlalchemy.orm.exc import ObjectDeletedError
 from wtforms import IntegerField
 from wtforms.form import FormMeta
 from wtforms.validators import NumberRange, Optional
@@ -23,7 +22,6 @@ CONFLICT = (
     "Someone else changed this record while you were editing it. What is stored now stands below "
     "your text where the two differ: save again to keep yours."
 )
-DELETED = "Someone else deleted this record while you were editing it."
 
 
 class ModelFormMeta(FormMeta):
@@ -95,6 +93,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
+        for field in self:
+            if hasattr(field, "_object_list"):
+                # One of the choices may be what is gone: read them again.
+                field._object_list = None  # noqa: SLF001 - no public way
         fields = {self._field_of(column) for column in violation.columns} - {None}
         for name in fields:
             field = self._fields[str(name)]
@@ -103,11 +105,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     def show_conflict(self) -> None:
         """Show what is stored now beside what was typed, and let the next save replace it."""
-        try:
-            version = self.record.version
-        except ObjectDeletedError:
-            self.form_errors.append(DELETED)
-            return
+        # Of a record that was deleted this raises ObjectDeletedError, answered by core/errors.py.
+        version = self.record.version
         self.form_errors.append(CONFLICT)
         self.version.data, self.version.raw_data = version, [str(version)]
         for name in self.Meta.fields:

@@ -19,12 +19,15 @@ NOISY = ("alembic.runtime.plugins", "alembic.ddl.postgresql")
 def init_logs(app: Flask) -> None:
     """Send every log line of the process to stderr and give each answer its request id."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.set_name("andamio")
+    handler.set_name("core.logs")
     handler.setFormatter(JSONFormatter() if _is_production(app) else LineFormatter())
     root = logging.getLogger()
     # A second app in the process takes the handler over; others' handlers (pytest's) stay.
     root.handlers = [h for h in root.handlers if h.get_name() != handler.get_name()] + [handler]
     root.setLevel(app.config["LOG_LEVEL"])
+    # gunicorn's own lines take the same form.
+    server = logging.getLogger("gunicorn.error")
+    server.handlers, server.propagate = [], True
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     app.after_request(_add_request_id)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from alembic.util import CommandError
@@ -39,18 +40,14 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
             _run(context, connection=connection, **options)
 
 
-_own_app: list[Flask] = []
-
-
+@cache
 def _app() -> Flask:
-    """Return the application of this command, made once."""
-    if not _own_app:
-        try:
-            _own_app.append(create_app())
-        except (ConfigError, ModuleError) as error:
-            # Alembic prints this one as a sentence.
-            raise CommandError(str(error)) from error
-    return _own_app[0]
+    """Return the application of this command: a back-fill may run longer than a request."""
+    try:
+        return create_app({"DB_STATEMENT_TIMEOUT_MS": 0})
+    except (ConfigError, ModuleError) as error:
+        # Alembic prints this one as a sentence.
+        raise CommandError(str(error)) from error
 
 
 def _run(context: Any, **options: Any) -> None:
@@ -87,7 +84,6 @@ def _prepare(connection: Connection) -> None:
         driver.execute("PRAGMA foreign_keys = OFF")
     elif dialect == "postgresql":
         connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-        connection.exec_driver_sql("SET statement_timeout = 0")
         connection.commit()
     else:
         connection.exec_driver_sql(f"SET lock_wait_timeout = {LOCK_SECONDS}")

@@ -47,7 +47,9 @@ class Versioned:
 
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:
-        return {"version_id_col": cls.__table__.c.version}  # type: ignore[attr-defined]
+        column = cls.__table__.columns.get("version")  # type: ignore[attr-defined]
+        # The table of a joined subclass has none: its parent's counts for both.
+        return {} if column is None else {"version_id_col": column}
 
     def expect_version(self, version: int) -> None:
         """Let the next flush raise StaleDataError unless the row still has this version."""

@@ -15,6 +15,8 @@ from services import db
 
 # Files that a module may have and that register something when they are imported.
 OPTIONAL_FILES = ("models", "cli")
+# Blueprints that the factory registers after the modules'.
+RESERVED = ("core", "bootstrap")
 
 
 class ModuleError(RuntimeError):
@@ -142,13 +144,20 @@ def _check_tables(module: Module, others: Iterable[Module]) -> None:
 
 def _register(app: Flask, module: Module) -> None:
     for blueprint in module.blueprints:
-        if blueprint.name in app.blueprints:
-            other = app.blueprints[blueprint.name].import_name
+        if blueprint.name in app.blueprints or blueprint.name in RESERVED:
+            other = getattr(app.blueprints.get(blueprint.name), "import_name", "the scaffold")
             raise ModuleError(
                 f"INSTALLED_APPS lists {module.entry!r}, whose blueprint {blueprint.name!r} has "
                 f"the name of the one in {other}: give it another name in Blueprint(...)."
             )
         app.register_blueprint(blueprint)
+    for endpoint, text in module.menu:
+        if endpoint not in app.view_functions:
+            raise ModuleError(
+                f"INSTALLED_APPS lists {module.entry!r}, whose MENU leads {text!r} to the endpoint "
+                f"{endpoint!r}, which does not exist: name one of its own, such as "
+                f"{module.blueprints[0].name + '.index'!r}."
+            )
 
 
 def _check_foreign_keys(modules: Iterable[Module]) -> None:

@@ -20,7 +20,14 @@ from core.modules import installed_modules
 from core.setting import setting
 from services import bootstrap, db
 
-bp = Blueprint("core", __name__, template_folder="templates", static_folder="static")
+bp = Blueprint(
+    "core",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
+    # Not /static, which a module without a prefix takes for its own files.
+    static_url_path="/core/static",
+)
 
 
 def init_pages(app: Flask) -> None:

@@ -120,7 +120,7 @@ def _links(page: int, per_page: int, pages: int) -> dict[str, str | None]:
         arguments = {**(request.view_args or {}), "page": number, "per_page": per_page}
         return url_for(str(request.endpoint), **arguments)
 
-    last = max(pages, 1)
+    last = min(max(pages, 1), MAX_OFFSET // per_page + 1)
     return {
         "self": link(page),
         "first": link(1),

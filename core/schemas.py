@@ -1,8 +1,10 @@
 """The schemas' base: fields derived from a model, with the limits of its columns."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import UTC
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 import marshmallow
@@ -116,7 +118,9 @@ def _add_default(kwargs: dict[str, Any], column: Any) -> None:
     """Give an absent optional field its column's value, so that PUT replaces all (RFC 9110)."""
     default = getattr(column, "default", None)
     if default is not None and default.is_scalar:
-        kwargs["load_default"] = default.arg
+        kwargs["load_default"] = partial(deepcopy, default.arg)
+    elif default is not None and default.is_callable:
+        kwargs["load_default"] = partial(default.arg, None)
     elif getattr(column, "nullable", False) and default is None and not column.server_default:
         kwargs["load_default"] = None
 

@@ -60,6 +60,11 @@ def refusal(overrides):
             id="short-csrf-secret",
         ),
         pytest.param(
+            {"SECRET_KEY_FALLBACKS": "dev"},
+            f"SECRET_KEY_FALLBACKS is an example value that anyone can guess: {MAKE}",
+            id="weak-fallback",
+        ),
+        pytest.param(
             {"DEBUG": True},
             "FLASK_DEBUG is on in production, where it would show code and run commands for "
             "strangers: unset FLASK_DEBUG and DEBUG (`unset FLASK_DEBUG`).",

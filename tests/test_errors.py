@@ -38,6 +38,7 @@ def face(request):
         ("full_pool", 503, UNAVAILABLE),
         ("lost_update", 409, STALE),
         ("duplicate", 409, "This value is already taken."),
+        ("vanished", 404, "Someone else deleted this record in the meantime."),
         ("invalid", 422, "The body breaks rules of its fields; `errors` names them."),
     ],
 )
@@ -53,7 +54,7 @@ def test_a_failure_is_answered_in_the_words_of_its_reader(client, face, fault, s
 
 # Under test a crash reaches the test.
 @pytest.mark.parametrize("app", ["production"], indirect=True)
-@pytest.mark.parametrize("fault", ["crash", "broken_query"])
+@pytest.mark.parametrize("fault", ["crash", "broken_query", "older_schema"])
 def test_a_fault_of_the_program_says_nothing_of_its_inside(client, face, fault):
     answer = client.get(f"{face}/faults/{fault}")
 

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
 
 from core.constraints import Violation
-from core.forms import CONFLICT, DELETED, ModelForm
+from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, ThingForm
@@ -199,15 +200,14 @@ def test_a_version_that_is_none_saves_nothing(client, app, thing, edit, sent):
     assert stored(app, thing.id).name == "Key"
 
 
-def test_a_record_that_vanished_in_the_meantime_is_said_to_be_deleted(app, thing):
+def test_a_record_that_vanished_in_the_meantime_is_left_to_the_error_page(app, thing):
     with app.test_request_context(method="POST"):
         form = ThingForm(obj=db.session.get(Thing, thing.id), meta={"csrf": False})
         db.session.rollback()
         db.session.execute(text("DELETE FROM sample_thing"))
 
-        form.show_conflict()
-
-    assert form.form_errors == [DELETED]
+        with pytest.raises(ObjectDeletedError):
+            form.show_conflict()
 
 
 def test_a_record_without_versions_has_no_version_field(app):

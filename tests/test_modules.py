@@ -150,6 +150,29 @@ def test_a_blueprint_with_the_name_of_another_is_refused(make_app, package):
     )
 
 
+@pytest.mark.parametrize("name", ["core", "bootstrap"])
+def test_a_blueprint_with_a_name_of_the_scaffold_is_refused(make_app, package, name):
+    package(f"own_{name}", BLUEPRINT.format(name=name))
+
+    error = refusal(make_app, f"lab.own_{name}")
+
+    assert str(error) == (
+        f"INSTALLED_APPS lists 'lab.own_{name}', whose blueprint {name!r} has the name of the one "
+        "in the scaffold: give it another name in Blueprint(...)."
+    )
+
+
+def test_a_menu_that_leads_nowhere_is_refused(make_app, package):
+    package("lost", BLUEPRINT.format(name="lost") + '\nMENU = [("lost.nowhere", "Lost")]\n')
+
+    error = refusal(make_app, "lab.lost")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'lab.lost', whose MENU leads 'Lost' to the endpoint 'lost.nowhere', "
+        "which does not exist: name one of its own, such as 'lost.index'."
+    )
+
+
 @pytest.mark.parametrize(
     ("rule", "shown"),
     [

@@ -29,7 +29,7 @@ def site(make_app, production):
     ("method", "path", "status"),
     [
         pytest.param("GET", "/", 200, id="page"),
-        pytest.param("GET", "/static/app.css", 200, id="static-file"),
+        pytest.param("GET", "/core/static/app.css", 200, id="static-file"),
         pytest.param("GET", "/health/live", 200, id="health"),
         pytest.param("GET", "/outside/things?page=0", 400, id="api"),
         pytest.param("GET", "/nowhere", 404, id="unknown-page"),

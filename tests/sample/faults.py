@@ -39,6 +39,18 @@ def lost_update() -> None:
     db.session.commit()
 
 
+def vanished() -> None:
+    box = Box(name="Gone")
+    db.session.add(box)
+    db.session.commit()
+    db.session.execute(text("DELETE FROM sample_box"))
+    box.name.upper()
+
+
+def older_schema() -> None:
+    db.session.execute(text("INSERT INTO sample_box (nowhere) VALUES (1)"))
+
+
 def fault(name: str) -> str:
     """Fail in the named way."""
     if name == "abort":
@@ -54,6 +66,6 @@ def fault(name: str) -> str:
     if name == "duplicate":
         db.session.add_all([Box(name="Twice"), Box(name="Twice")])
         db.session.commit()
-    named = {f.__name__: f for f in (crash, broken_query, too_long, full_pool, lost_update)}
-    named[name]()
+    faults = (crash, broken_query, older_schema, too_long, full_pool, lost_update, vanished)
+    {f.__name__: f for f in faults}[name]()
     return "no fault"
