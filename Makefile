@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone lists them. Plain POSIX sh, for GNU make 3.81 (macOS) and newer.
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-all slow lock clean venv venv-dev
+.PHONY: help run test check check-all slow translations lock clean venv venv-dev
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -31,6 +31,7 @@ check: venv-dev  ## check style, types and imports, then run the tests with cove
 	$(VENV)/bin/lint-imports --no-logo
 	$(PY) -m djlint --quiet --lint core app
 	$(PY) -m djlint --check core app
+	$(PY) scripts/translations.py --check
 	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) --cov --cov-fail-under=95 -m "$(QUICK)" $(ARGS)
 
 # The last run has no marker but `slow` left out: everything on PostgreSQL, MariaDB, the browser.
@@ -40,6 +41,9 @@ check-all: check  ## check, then every test on another Python, PostgreSQL, Maria
 
 slow: venv-dev  ## the tests that take minutes, on every database
 	@$(PY) scripts/databases.py $(PY) -m pytest --no-skips -m slow $(ARGS)
+
+translations: venv  ## bring the catalogues up to date with the texts; tells what to translate
+	@$(PY) scripts/translations.py
 
 lock:  ## pin all packages again after a change of a .in file or a merge; UPGRADE=1 renews them
 	@sh scripts/venv.sh

@@ -3,6 +3,7 @@
 import logging
 
 from flask_bootstrap import Bootstrap5
+from flask_compress import Compress
 from flask_marshmallow import Marshmallow
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -13,4 +14,5 @@ db = SQLAlchemy(model_class=DeclarativeModel)
 ma = Marshmallow()
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
+compress = Compress()
 log = logging.getLogger("app")

@@ -17,6 +17,13 @@ API_PREFIX = "/api/v1"
 PER_PAGE = 20
 MAX_PER_PAGE = 100
 
+# The languages of the interface, the first of them for browsers that ask for none of them.
+LANGUAGES = ["en", "es"]
+
+# Times are stored in UTC and shown in this zone; amounts of money are in this currency.
+TIMEZONE = "America/Bogota"
+CURRENCY = "USD"
+
 # Origins added to the Content-Security-Policy, by directive. For example:
 # CSP = {"script-src": ["https://plausible.io"], "connect-src": ["https://plausible.io"]}
 CSP: dict[str, list[str]] = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import Constraint, ForeignKeyConstraint, Table, select
 from sqlalchemy.exc import DBAPIError
 
@@ -12,11 +13,11 @@ from core.modules import installed_metadata
 from services import db
 
 MESSAGES = {
-    "unique": "This value is already taken.",
-    "missing": "This record does not exist or was deleted.",
-    "in_use": "Not deleted: other records still use this one.",
-    "check": "This value is not allowed.",
-    "required": "This value is required.",
+    "unique": _l("This value is already taken."),
+    "missing": _l("This record does not exist or was deleted."),
+    "in_use": _l("Not deleted: other records still use this one."),
+    "check": _l("This value is not allowed."),
+    "required": _l("This value is required."),
 }
 POSTGRESQL_KINDS = {
     "23505": "unique",
@@ -61,7 +62,7 @@ def violation_of(error: DBAPIError) -> Violation | None:
     if kind == "missing" and str(error.statement).lstrip()[:6].upper() == "DELETE":
         kind = "in_use"
     if kind == "in_use":
-        return Violation(kind, ("id",), MESSAGES[kind])
+        return Violation(kind, ("id",), str(MESSAGES[kind]))
     if kind == "":
         return None
     constraint = next((c for c in _constraints() if c.name == name), None) if name else None
@@ -70,7 +71,7 @@ def violation_of(error: DBAPIError) -> Violation | None:
     elif kind == "missing":
         columns = _orphaned_columns(error)
     message = constraint.info.get("message") if constraint is not None else None
-    return Violation(kind, tuple(columns), message or MESSAGES[kind])
+    return Violation(kind, tuple(columns), str(message or MESSAGES[kind]))
 
 
 def _read_postgresql(orig: Any) -> tuple[str, str | None, list[str]]:

@@ -4,7 +4,6 @@ The stock converters lose enums, refuse unchecked boxes and know neither floats 
 SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in the alphabet wins.
 """
 
-import enum
 import uuid
 from collections.abc import Iterator
 from datetime import UTC
@@ -12,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from babel.numbers import get_decimal_symbol
+from flask_babel import get_locale, gettext
 from wtforms import Field, FloatField, Form, StringField, TextAreaField, TimeField
 from wtforms.fields import BooleanField, DateTimeLocalField, DecimalField, IntegerField, SelectField
 
@@ -25,11 +26,16 @@ from wtforms.validators import (
     StopValidation,
     ValidationError,
 )
+from wtforms.widgets import TextInput
 from wtforms_sqlalchemy import fields as stock
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
-from core.schemas import clean_text, integer_limit, numeric_limit
+from core.filters import enum_label
+from core.i18n import read_decimal
+from core.models import label_of
+from core.schemas import integer_limit, numeric_limit
+from core.text import clean_text
 from services import db
 
 BLANK = "—"
@@ -94,7 +100,34 @@ def finite(form: Form, field: Field) -> None:
     if field.process_errors and any(text.strip() for text in field.raw_data or ()):
         raise StopValidation
     if field.data is not None and not Decimal(field.data).is_finite():
-        raise StopValidation(field.gettext("Not a valid decimal value."))
+        raise StopValidation(gettext("Not a valid decimal value."))
+
+
+class LocalDecimalField(DecimalField):
+    """A decimal as the user's language writes it."""
+
+    widget = TextInput()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"render_kw": {"inputmode": "decimal"}, **kwargs})
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist:
+            return
+        try:
+            self.data = read_decimal(valuelist[0])
+        except ValueError:
+            self.data = None
+            raise ValueError(gettext("Not a valid decimal value.")) from None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        if self.data is None:
+            return ""
+        # Babel would round to six places, and fail at the digits of a NUMERIC(38, 10).
+        text = f"{self.data:.{self.places}f}" if self.places else f"{self.data:f}"
+        return text.replace(".", get_decimal_symbol(get_locale()))
 
 
 class Places:
@@ -106,19 +139,7 @@ class Places:
     def __call__(self, form: Form, field: Field) -> None:
         exponent = field.data.as_tuple().exponent if field.data is not None else 0
         if not isinstance(exponent, int) or -exponent > self.places:
-            raise ValidationError(f"At most {self.places} decimal places.")
-
-
-def enum_label(member: enum.Enum) -> str:
-    """Return the text for a member: its own `label`, or its name."""
-    return str(getattr(member, "label", member.name.replace("_", " ").capitalize()))
-
-
-def shown(value: Any) -> str:
-    """Return the text for any value of a field."""
-    if value is None:
-        return BLANK
-    return enum_label(value) if isinstance(value, enum.Enum) else str(value)
+            raise ValidationError(gettext("At most %(places)s decimal places.", places=self.places))
 
 
 class ModelConverter(StockConverter):  # type: ignore[misc]
@@ -139,7 +160,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
             field.kwargs["default"] = lambda: default.arg(None)
         if getattr(column, "server_default", None) is not None:
             _instead_of_required(field.kwargs, Optional())
-        field.kwargs.setdefault("label", prop.key.replace("_", " ").capitalize())
+        field.kwargs.setdefault("label", label_of(model, prop.key))
         return field
 
     @converts("String")
@@ -185,15 +206,16 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     @converts("Enum")
     def conv_Enum(self, column: Any, field_args: Any, **extra: Any) -> Any:
         members = column.type.enum_class
-        if members is None:
-            choices, coerce = [SelectChoice(value) for value in column.type.enums], str
-        else:
-            choices = [SelectChoice(str(m.value), enum_label(m)) for m in members]
-            coerce = enum_coerce(members)
-        if column.nullable:
-            choices.insert(0, SelectChoice("", BLANK))
-            return SelectField(choices=choices, coerce=_or_none(coerce), **field_args)
-        return SelectField(choices=choices, coerce=coerce, **field_args)
+        blank = [SelectChoice("", BLANK)] if column.nullable else []
+        coerce = enum_coerce(members) if members else str
+
+        def choices() -> list[Any]:
+            # For each form anew: the labels are in its reader's language.
+            if members is None:
+                return [*blank, *(SelectChoice(value) for value in column.type.enums)]
+            return [*blank, *(SelectChoice(str(m.value), enum_label(m)) for m in members)]
+
+        return SelectField(choices=choices, coerce=_or_none(coerce), **field_args)
 
     @converts("Integer")
     def handle_integer_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
@@ -215,7 +237,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
             field_args["validators"].append(NumberRange(min=-limit, max=limit))
         if column.type.scale is not None:
             field_args["validators"].append(Places(column.type.scale))
-        return DecimalField(places=column.type.scale, **field_args)
+        return LocalDecimalField(places=column.type.scale, **field_args)
 
     @converts("MANYTOONE")
     def conv_ManyToOne(self, prop: Any, field_args: Any, **extra: Any) -> Any:

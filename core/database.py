@@ -6,6 +6,7 @@ from flask import Flask, has_request_context, request
 from sqlalchemy import Connection, event
 from werkzeug.routing import IntegerConverter, ValidationError
 
+from core.text import fold
 from services import db
 
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -42,6 +43,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
+    connection.create_function("fold", 1, fold, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

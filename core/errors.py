@@ -5,21 +5,59 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    session,
+)
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
+from flask_wtf.csrf import CSRFError
 from marshmallow import ValidationError
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import violation_of
 from core.problem import problem, wants_problem
 from services import db, log
 
 RETRY_AFTER = 5
-DELETED = "Someone else deleted this record in the meantime."
-STALE = "Someone else changed this record in the meantime: load it again and repeat your change."
+DELETED = _l("Someone else deleted this record in the meantime.")
+STALE = _l(
+    "Someone else changed this record in the meantime: load it again and repeat your change."
+)
+EXPIRED = _l(
+    "The form had expired, so nothing was saved yet. What you typed is here: send it again."
+)
+EXPIRED_BUTTON = _l(
+    "The form had expired, so nothing was changed: go back, load the page again and repeat it."
+)
+DATABASE_AWAY = _l("The database does not answer at the moment: try again in a few seconds.")
+# What a page says: the title, and what to do. The API says what the exception says, in English.
+PAGES = {
+    400: (
+        _l("That did not work"),
+        _l("The request makes no sense to us: go back and try again."),
+    ),
+    403: (_l("Not allowed"), _l("You may not do this. Sign in as somebody who may.")),
+    404: (_l("Not found"), _l("There is nothing at this address: check it, or start over.")),
+    405: (_l("Not possible here"), _l("This address does not take that kind of request.")),
+    409: (_l("Conflict"), _l("What is stored does not allow this change.")),
+    413: (_l("Too large"), _l("What you sent is larger than this site takes.")),
+    429: (_l("Too many requests"), _l("Wait a moment, then try again.")),
+    500: (
+        _l("Something went wrong"),
+        _l("The fault is ours and was logged: try again later."),
+    ),
+    503: (_l("Back in a moment"), _l("A part of the site does not answer: try again shortly.")),
+}
 # SQLite and MySQL report faults of the program, too, as operational errors: these pass.
 SQLITE_PASSING = re.compile("locked|busy|unable to open|disk I/O|full", re.IGNORECASE)
 MYSQL_FAULTS = {1054, 1364}
@@ -28,6 +66,7 @@ MYSQL_FAULTS = {1054, 1364}
 def init_errors(app: Flask) -> None:
     """Register the handlers; a crash reaches the first one as InternalServerError."""
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(CSRFError, _expired_form)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(SQLAlchemyError, _database_error)
 
@@ -51,10 +90,35 @@ def answer(
 
 
 def _page(status: int, detail: str | None) -> str:
-    title = HTTPStatus(status).phrase
+    title, text = PAGES.get(status, (HTTPStatus(status).phrase, detail))
+    if detail == getattr(default_exceptions.get(status), "description", None):
+        detail = None
     return render_template(
-        [f"errors/{status}.html", "errors/error.html"], status=status, title=title, detail=detail
+        [f"errors/{status}.html", "errors/error.html"],
+        status=status,
+        title=title,
+        detail=detail or text,
     )
+
+
+def _expired_form(error: CSRFError) -> ResponseReturnValue:
+    """Bring the form back with what was typed: x_create belongs to x_new, x_update to x_edit."""
+    endpoint = str(request.endpoint).replace("_create", "_new").replace("_update", "_edit")
+    if wants_problem():
+        return _http_error(error)
+    view = current_app.view_functions.get(endpoint)
+    if view is None or endpoint == request.endpoint:
+        return answer(400, EXPIRED_BUTTON)
+    flash(EXPIRED, "warning")
+    # A form takes what was posted, also in the view that shows it; and that view saves nothing.
+    try:
+        response = make_response(view(**(request.view_args or {})))
+    except Exception as failure:
+        # Flask answers 500 to whatever leaves a handler, a 404 too.
+        session.pop("_flashes", None)
+        return current_app.handle_user_exception(failure)
+    response.status_code = 400
+    return response
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -87,8 +151,7 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return answer(422, "A value is too long or out of range.")
     if _is_passing(error):
         log.error("database unavailable: %s", type(error).__name__, exc_info=error)
-        detail = "The database does not answer at the moment: try again in a few seconds."
-        return answer(503, detail, headers={"Retry-After": str(RETRY_AFTER)})
+        return answer(503, DATABASE_AWAY, headers={"Retry-After": str(RETRY_AFTER)})
     raise error
 
 

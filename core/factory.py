@@ -6,10 +6,12 @@ from typing import Any
 from flask import Flask
 
 import config as configuration
+from core.assets import init_assets
 from core.cli import init_cli
 from core.database import init_database
 from core.errors import init_errors
 from core.health import init_health
+from core.i18n import init_i18n
 from core.logs import init_logs
 from core.modules import init_modules
 from core.pages import init_pages
@@ -42,6 +44,8 @@ def create_app(
     init_health(app)
     init_rest(app)
     init_modules(app, setting("INSTALLED_APPS") if installed_apps is None else installed_apps)
+    init_i18n(app)
     init_pages(app)
+    init_assets(app)
     init_cli(app)
     return app

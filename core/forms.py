@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from flask import request
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import IntegerField
 from wtforms.form import FormMeta
@@ -13,12 +15,15 @@ from wtforms.widgets import HiddenInput
 from wtforms_sqlalchemy.orm import model_fields
 
 from core.constraints import Violation
-from core.converters import ModelConverter, finite, shown
+from core.converters import ModelConverter, finite
+from core.filters import shown
 from core.models import Versioned
 from core.schemas import integer_limit
 from services import db
 
-CONFLICT = (
+# The button of a field that searches (core/choices.py) instead of saving the form.
+SEARCH_BUTTON = "_search"
+CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
     "your text where the two differ: save again to keep yours."
 )
@@ -80,6 +85,20 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         self.record = obj
         # Texts of what is stored now, by field name, after a conflict with another person's save.
         self.stored: dict[str, str] = {}
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Tell whether the form may be saved; a search in one of its fields never saves."""
+        valid: bool = super().validate(extra_validators)
+        if SEARCH_BUTTON not in request.form:
+            return valid
+        for field in self:
+            field.errors = ()
+        return False
+
+    @property
+    def first_error(self) -> str | None:
+        """Return the name of the field that should get the focus."""
+        return next((name for name, field in self._fields.items() if field.errors), None)
 
     def populate_obj(self, obj: Any) -> None:
         """Set the fields on the record; the next flush fails if its version is not the form's."""

@@ -103,7 +103,10 @@ def _check_foreign_keys(ctx: Any, **step: Any) -> None:
 
 
 class _Drops:
-    """Leaves tables alone that no listed module declares, but for those in ALEMBIC_ALLOW_DROP."""
+    """Leaves tables alone that no listed module declares, but for those in ALEMBIC_ALLOW_DROP.
+
+    So also indexes for one engine's searches: revisions make them by hand, no model declares them.
+    """
 
     def __init__(self, metadata: Iterable[MetaData], allowed: Iterable[str]) -> None:
         self.declared = {name for one in metadata for name in one.tables}
@@ -112,6 +115,8 @@ class _Drops:
     def include_object(
         self, item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
     ) -> bool:
+        if kind == "index" and reflected and compare_to is None:
+            return not item.dialect_kwargs.get("postgresql_ops")
         if kind != "table" or not reflected or compare_to is not None or name in self.allowed:
             return True
         log.warning(

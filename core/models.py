@@ -33,6 +33,15 @@ class Base(_Base):
         return f"<{type(self).__name__} {getattr(self, 'id', None)}>"
 
 
+def label_of(model: Any, name: str) -> Any:
+    """Return the text for a column or relationship: from the model's `labels`, else its name.
+
+    A label made by lazy_gettext stays one, so that each request reads its own language.
+    """
+    label = getattr(model, "labels", {}).get(name)
+    return label or name.removesuffix("_id").replace("_", " ").capitalize()
+
+
 class Timestamps:
     """When a row was made and last changed, in UTC."""
 

@@ -33,6 +33,15 @@ class Module:
     metadata: list[MetaData]
 
     @property
+    def api_urls(self) -> list[str]:
+        """Return the URLs of the module's API that need no argument."""
+        names = {blueprint.name for blueprint in self.blueprints}
+        names &= current_app.extensions["api_blueprints"]
+        rules = current_app.url_map.iter_rules()
+        owned = (r for r in rules if r.endpoint.partition(".")[0] in names and not r.arguments)
+        return [rule.rule for rule in owned]
+
+    @property
     def menu(self) -> list[tuple[str, str]]:
         """Return the module's MENU: pairs of an endpoint and the text of the link to it."""
         return list(getattr(self.package, "MENU", []))

@@ -1,22 +1,24 @@
 """The HTML side: templates, menu, welcome page, paging, and the database's rules on a page."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Blueprint, Flask, flash, render_template, request
-from flask_sqlalchemy.pagination import Pagination
-from sqlalchemy import Select
-from sqlalchemy.exc import DBAPIError
+from flask import Blueprint, Flask, current_app, flash, render_template, request
+from flask_babel import gettext
+from sqlalchemy import Select, inspect, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.datastructures import MultiDict
 
 from core.constraints import violation_of
 from core.errors import STALE
+from core.filters import controls
 from core.forms import ModelForm
-from core.listing import MAX_OFFSET, rows_of
+from core.listing import ListPage, Query
 from core.logs import request_id
-from core.modules import installed_modules
+from core.models import label_of
+from core.modules import installed_metadata, installed_modules
 from core.setting import setting
 from services import bootstrap, db
 
@@ -36,25 +38,50 @@ def init_pages(app: Flask) -> None:
     app.register_blueprint(bp)
     with app.app_context():
         menu = [entry for module in installed_modules() for entry in module.menu]
-    app.jinja_env.globals.update(app_name=setting("APP_NAME"), menu=menu, request_id=request_id)
+    app.jinja_env.globals.update(
+        app_name=setting("APP_NAME"),
+        controls=controls,
+        label_of=label_of,
+        menu=menu,
+        request_id=request_id,
+    )
 
 
 @bp.get("/")
 def welcome() -> str:
-    """Say what is installed and what to do next."""
-    return render_template("welcome.html", modules=installed_modules())
+    """Say what is installed, in development also in what state, and what to do next."""
+    state = _database_state() if current_app.config["APP_ENV"] == "development" else None
+    return render_template("welcome.html", modules=installed_modules(), state=state)
 
 
-def page_of(statement: Select[Any]) -> Pagination:
-    """Return the page of a select that the URL asks for; what is no page number means page 1."""
-    per_page = min(_number("per_page", setting("PER_PAGE")), setting("MAX_PER_PAGE"))
-    page = min(_number("page", 1), MAX_OFFSET // per_page)
-    return rows_of(statement, page, per_page)
+def _database_state() -> dict[str, Any]:
+    """Tell whether the database answers and has the tables of the models."""
+    try:
+        tables = set(inspect(db.engine).get_table_names())
+    except SQLAlchemyError:
+        return {"good": False, "text": gettext("The database does not answer: see DATABASE_URL.")}
+    missing = sorted({t for one in installed_metadata() for t in one.tables} - tables)
+    if missing:
+        names = ", ".join(missing)
+        text = gettext("Tables are missing (%(names)s): run alembic upgrade head.", names=names)
+        return {"good": False, "text": text}
+    return {"good": True, "text": gettext("The database answers and has all tables.")}
 
 
-def _number(name: str, default: int) -> int:
-    text = request.args.get(name, "")
-    return max(int(text), 1) if re.fullmatch(r"[0-9]{1,9}", text) else default
+def page_of(model: Any, statement: Select[Any] | None = None) -> ListPage:
+    """Return the page of a model's list that the URL asks for; what makes no sense is ignored.
+
+    `statement` narrows the rows down; by default they are all of the model's.
+    """
+    rows = select(model) if statement is None else statement
+    return ListPage(rows, model.listing, list_query(model))
+
+
+def list_query(model: Any) -> Query:
+    """Return what the URL asks of the model's list, without what makes no sense."""
+    # A form sends its empty inputs too; of two values for one name the first counts.
+    args = MultiDict((name, text) for name, text in request.args.items() if text)
+    return model.listing.read(args, refuse=lambda message: None)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def problem(status: int, detail: str | None, errors: Mapping[str, Any] | None = 
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": detail and str(detail),
         "request_id": request_id(),
     }
     if errors:

@@ -5,17 +5,15 @@ import re
 from typing import Any
 
 import flask_restful
-from flask import Blueprint, Flask, Response, json, request, url_for
-from sqlalchemy import Select
+from flask import Blueprint, Flask, Response, json, request
+from sqlalchemy import select
 from werkzeug.exceptions import BadRequest, PreconditionFailed, RequestEntityTooLarge
 
 from core.encoding import JSONProvider
-from core.listing import MAX_OFFSET, rows_of
+from core.listing import MAX_OFFSET, Listing, ListPage
 from core.schemas import Schema
-from core.setting import setting
 from services import csrf, ma
 
-LIST_PARAMETERS = ("page", "per_page")
 # Compression on the way marks a tag as weak or with its own name; it is still our version.
 ETAG = re.compile(r'(?:W/)?"([^"]*?)(?:[:-](?:gzip|br|zstd|deflate))?"')
 
@@ -77,56 +75,38 @@ def check_match(schema: Schema, record: Any) -> None:
         raise PreconditionFailed("The record has changed since you read it: read it again.")
 
 
-def page_of(schema: Schema, statement: Select[Any]) -> Response:
-    """Answer one page of a select as {"data", "meta", "links"}; 400 for unknown parameters."""
-    page, per_page = _page_parameters()
-    rows = rows_of(statement, page, per_page)
+def page_of(schema: Schema, statement: Any = None) -> Response:
+    """Answer one page of the schema's model as {"data", "meta", "links"}; 400 for a wrong URL.
+
+    `statement` narrows the rows down, or says what to load with them; by default it is all rows.
+    """
+    model: Any = schema.opts.model
+    listing = getattr(model, "listing", None) or Listing(default="id", model=model)
+    query = listing.read(request.args, _refuse)
+    page = ListPage(select(model) if statement is None else statement, listing, query)
     meta = {
-        "page": page,
-        "per_page": per_page,
-        "total": rows.total,
-        "total_is_estimate": False,
+        "page": page.page,
+        "per_page": page.per_page,
+        "total": page.total,
+        "total_is_estimate": page.total_is_estimate,
         "next_cursor": None,
     }
-    links = _links(page, per_page, rows.pages)
-    return _json({"data": schema.dump(rows.items, many=True), "meta": meta, "links": links})
+    data = schema.dump(page.items, many=True)
+    return _json({"data": data, "meta": meta, "links": _links(page)})
 
 
-def _page_parameters() -> tuple[int, int]:
-    unknown = sorted(set(request.args) - set(LIST_PARAMETERS))
-    if unknown:
-        allowed = ", ".join(LIST_PARAMETERS)
-        raise BadRequest(f"Unknown parameter {unknown[0][:40]!r}: allowed are {allowed}.")
-    page = _positive("page", 1, MAX_OFFSET)
-    per_page = _positive("per_page", setting("PER_PAGE"), setting("MAX_PER_PAGE"))
-    if (page - 1) * per_page > MAX_OFFSET:
-        raise BadRequest(f"The page lies past the first {MAX_OFFSET} rows: narrow the list down.")
-    return page, per_page
+def _refuse(message: str) -> None:
+    raise BadRequest(message)
 
 
-def _positive(name: str, default: int, limit: int) -> int:
-    values = request.args.getlist(name)
-    if not values:
-        return default
-    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
-        raise BadRequest(f"{name} must be one whole number.")
-    if not 1 <= int(values[0]) <= limit:
-        raise BadRequest(f"{name} must be between 1 and {limit}.")
-    return int(values[0])
-
-
-def _links(page: int, per_page: int, pages: int) -> dict[str, str | None]:
-    def link(number: int) -> str:
-        arguments = {**(request.view_args or {}), "page": number, "per_page": per_page}
-        return url_for(str(request.endpoint), **arguments)
-
-    last = min(max(pages, 1), MAX_OFFSET // per_page + 1)
+def _links(page: ListPage) -> dict[str, str | None]:
+    last = min(max(page.pages, 1), MAX_OFFSET // page.per_page + 1)
     return {
-        "self": link(page),
-        "first": link(1),
-        "prev": link(min(page - 1, last)) if page > 1 else None,
-        "next": link(page + 1) if page < last else None,
-        "last": link(last),
+        "self": page.url(page.page),
+        "first": page.url(1),
+        "prev": page.url(min(page.page - 1, last)) if page.page > 1 else None,
+        "next": page.url(page.page + 1) if page.page < last else None,
+        "last": None if page.total_is_estimate else page.url(last),
     }
 
 

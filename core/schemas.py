@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from marshmallow_sqlalchemy import ModelConverter
 
 from core.base import UTCDateTime
 from core.encoding import iso
+from core.text import clean_text
 from services import db
 
 # The ranges of the SQL types, which SQLite does not enforce and Python does not have.
@@ -33,17 +34,6 @@ def numeric_limit(column_type: sa.Numeric[Any]) -> Decimal | None:
         return None
     scale = column_type.scale or 0
     return Decimal(10) ** (column_type.precision - scale) - Decimal(1).scaleb(-scale)
-
-
-def clean_text(value: str) -> str:
-    """Return the text. Raises ValueError for what no database stores: NUL and half characters."""
-    if "\x00" in value:
-        raise ValueError("NUL characters are not allowed.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("This is not valid Unicode text.") from None
-    return value
 
 
 class String(fields.String):
@@ -80,6 +70,14 @@ class ISODateTime(fields.AwareDateTime):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format="iso", default_timezone=UTC, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        moment: datetime = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            # In UTC it lies before the year 1 or after 9999.
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else iso(value)

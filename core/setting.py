@@ -10,6 +10,9 @@ DEFAULTS: dict[str, Any] = {
     "INSTALLED_APPS": [],
     "PER_PAGE": 20,
     "MAX_PER_PAGE": 100,
+    "LANGUAGES": ["en", "es"],
+    "TIMEZONE": "UTC",
+    "CURRENCY": "USD",
     "CSP": {},
 }
 

@@ -26,8 +26,8 @@ def app(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def default_settings(monkeypatch):
-    """What a product chose for its lists and its policy is not what these tests are about."""
-    for name in ("PER_PAGE", "MAX_PER_PAGE", "CSP"):
+    """What a product chose, its languages among it, is not what these tests are about."""
+    for name in ("PER_PAGE", "MAX_PER_PAGE", "CSP", "LANGUAGES", "CURRENCY"):
         monkeypatch.setattr(settings, name, DEFAULTS[name], raising=False)
 
 

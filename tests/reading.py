@@ -13,6 +13,8 @@ class Form:
     """A form's address and the values that a browser would send unchanged."""
 
     action: str = ""
+    method: str = "get"
+    in_main: bool = False
     values: MultiDict[str, str] = field(default_factory=MultiDict)
 
 
@@ -42,7 +44,8 @@ class Reader(HTMLParser):
         if tag == "div":
             self._divs.append(own.get("id"))
         if tag == "form":
-            self.forms.append(Form(own["action"] or ""))
+            in_main = any(opened == "main" for opened, _ in self.tags)
+            self.forms.append(Form(own.get("action") or "", own["method"] or "", in_main))
         elif tag == "input" and own["type"] not in ("submit", "checkbox"):
             self._send(own["name"], own.get("value"))
         elif tag == "input" and own["type"] == "checkbox" and "checked" in own:
@@ -80,8 +83,9 @@ class Reader(HTMLParser):
 
 
 def form_on(response: TestResponse) -> Form:
-    """Return the first form of a page."""
-    return Reader(response.text).forms[0]
+    """Return the first form of a page that posts; those of every page's header left out."""
+    forms = Reader(response.text).forms
+    return next(form for form in forms if form.in_main and form.method == "post")
 
 
 def submit(client: Any, url: str, **changes: Any) -> TestResponse:

@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
+from wtforms import Form
 
+from core.converters import LocalDecimalField
 from services import db
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import SpecimenForm
@@ -179,6 +181,39 @@ def test_a_signaling_nan_is_refused(client, url):
     answer = submit(client, url, exact="sNaN")
 
     assert Reader(answer.text).texts["exact-errors"] == "Not a valid decimal value."
+
+
+def test_a_decimal_is_shown_and_taken_as_the_language_writes_it(client, url, stored):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+    form = form_on(client.get(url))
+    unchanged = client.post(form.action, data=form.values)
+    before = stored("exact")
+
+    answer = submit(client, url, exact="1.234,75")
+
+    assert form.values["exact"] == "1234,50"
+    assert (unchanged.status_code, before) == (302, {"exact": FULL["exact"]})
+    assert answer.status_code == 302
+    assert stored("exact") == {"exact": Decimal("1234.75")}
+
+
+@pytest.mark.parametrize(
+    ("places", "number", "text"),
+    [
+        pytest.param(2, Decimal("7"), "7.00", id="filled-up"),
+        pytest.param(0, Decimal("7"), "7", id="whole"),
+        pytest.param(None, Decimal("0.123456789"), "0.123456789", id="any-places"),
+        pytest.param(10, Decimal("9" * 28 + "." + "1" * 10), "9" * 28 + "." + "1" * 10, id="long"),
+    ],
+)
+def test_a_decimal_is_shown_to_its_last_digit(app, places, number, text):
+    class NumberForm(Form):
+        number = LocalDecimalField(places=places)
+
+    with app.test_request_context():
+        field = NumberForm(data={"number": number}).number
+
+        assert field._value() == text
 
 
 def test_an_enum_shows_its_labels_and_what_is_stored(client, url):

@@ -4,11 +4,12 @@ import threading
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
 
 from core.constraints import Violation
+from core.errors import EXPIRED, EXPIRED_BUTTON
 from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
@@ -37,7 +38,7 @@ def edit(thing):
 
 def things(app):
     with app.app_context():
-        return db.session.scalars(Thing.oldest()).unique().all()
+        return db.session.scalars(select(Thing).order_by(Thing.id)).all()
 
 
 def stored(app, id):
@@ -160,7 +161,7 @@ def test_of_two_people_the_second_sees_both_texts(client, app, thing, edit):
 
     texts = Reader(answer.text).texts
     assert answer.status_code == 422
-    assert CONFLICT in answer.text
+    assert str(CONFLICT) in answer.text
     assert form_on(answer).values["name"] == "Second"
     assert texts["name-stored"] == "Stored now: First"
     assert texts["size-stored"] == "Stored now: Extra large"
@@ -289,14 +290,54 @@ def test_threads_that_open_a_form_for_the_first_time_get_all_fields(app):
     assert seen == [[*ThingForm.Meta.fields, "version"]] * 8
 
 
-def test_a_form_is_refused_without_its_token(client, app, box):
+def test_a_form_without_its_token_comes_back_with_what_was_typed(client, app, box):
     form = form_on(client.get(NEW))
     del form.values["csrf_token"]
+    typed = {"name": "A <b>", "code": "P1", "price": "2.5", "active": "y", "box": str(box.id)}
+    for name, value in typed.items():
+        form.values.setlist(name, [value])
 
     answer = client.post(form.action, data=form.values)
 
+    returned = form_on(answer)
     assert answer.status_code == 400
+    assert str(EXPIRED) in answer.text
+    assert {name: returned.values[name] for name in typed} == typed
     assert things(app) == []
+
+    again = client.post(returned.action, data=returned.values)
+
+    assert again.status_code == 302
+    assert [thing.name for thing in things(app)] == ["A <b>"]
+
+
+def test_an_edit_without_its_token_keeps_the_version_that_was_read(client, app, thing, edit):
+    form = form_on(client.get(edit))
+    submit(client, edit, name="First")
+    form.values.setlist("name", ["Second"])
+    del form.values["csrf_token"]
+
+    returned = form_on(client.post(form.action, data=form.values))
+    answer = client.post(returned.action, data=returned.values)
+
+    assert returned.values["version"] == "1"
+    assert answer.status_code == 422
+    assert stored(app, thing.id).name == "First"
+
+
+def test_a_form_without_its_token_of_a_record_that_vanished_is_not_found(client):
+    answer = client.post("/sample/things/999999", data={"name": "Late"})
+
+    assert answer.status_code == 404
+    assert str(EXPIRED) not in answer.text
+
+
+def test_a_button_without_its_token_says_so_and_changes_nothing(client, app, thing):
+    answer = client.post(f"/sample/boxes/{thing.box_id}/delete")
+
+    assert answer.status_code == 400
+    assert str(EXPIRED_BUTTON) in answer.text
+    assert len(things(app)) == 1
 
 
 def test_a_box_form_is_derived_with_its_limits(app):

@@ -15,11 +15,17 @@ from urllib.request import Request, urlopen
 import pytest
 
 import config
+from core.security import content_security_policy
+from core.setting import DEFAULTS
 from core.testing import free_port, wait_for
 from tests.project import Project, connected
 
 ROOT = config.BASE_DIR
-PAIRS = [("README.md", "README.es.md"), ("docs/migrations.md", "docs/migraciones.es.md")]
+PAIRS = [
+    ("README.md", "README.es.md"),
+    ("docs/migrations.md", "docs/migraciones.es.md"),
+    ("docs/search.md", "docs/busqueda.es.md"),
+]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
 )
@@ -130,6 +136,24 @@ def test_the_configuration_table_has_every_variable_with_its_default(document, h
     assert list(rows) == list(config.VARIABLES)
     literal = {name: value for name, value in config.VARIABLES.items() if value}
     assert {name: rows[name].strip("`") for name in literal} == literal
+
+
+@pytest.mark.parametrize(
+    ("document", "head"), [("README.md", "Setting"), ("README.es.md", "Ajuste")]
+)
+def test_the_table_of_settings_has_every_setting(document, head):
+    named = [name for row in table_under(document, head) for name in re.findall(r"`(\w+)`", row[0])]
+
+    assert sorted(named) == sorted(DEFAULTS)
+
+
+def test_the_policy_of_the_readme_is_one():
+    values = {}
+    exec(block_with("README.md", "python", "CSP = ").text, values)
+
+    policy = content_security_policy(values["CSP"])
+
+    assert "script-src 'self' https://plausible.io https://cdn.jsdelivr.net" in policy
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -378,3 +402,38 @@ def test_the_other_commands_of_the_document_work(scaffold, sqlite_url):
     project.install()
     follow(project, block_with(document, "sh", "ALEMBIC_ALLOW_DROP"))
     assert "notes_note" not in project.alembic("check")
+
+
+SEARCH = """
+from run import app
+from core.pages import page_of
+from app.notes.models import Note
+from services import db
+
+with app.test_request_context("/?q=NANDU"):
+    db.session.add(Note(title="Ñandú"))
+    db.session.flush()
+    print([note.title == "Ñandú" for note in page_of(Note)])
+"""
+
+
+@pytest.mark.structure
+def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, database_url):
+    document = "docs/search.md"
+    project = scaffold.on(database_url)
+    add_module(project, "app/notes/")
+    index, accents, comparator = blocks(document, "python")
+
+    for code in (index, accents):
+        revise(project, blocks(document)[blocks(document).index(code) - 1], code)
+    for step in ("upgrade head", "check", "downgrade -2", "upgrade head"):
+        project.alembic(*step.split())
+    project.replace("app/notes/models.py", "from flask_babel", f"{comparator.text}from flask_babel")
+    project.replace(
+        "app/notes/models.py",
+        "title: Mapped[str] = mapped_column(String(120), unique=True)\n",
+        block_with(document, "text", "comparator_factory").text,
+    )
+
+    assert project.python("-c", SEARCH) == "[True]\n"
+    assert "No new upgrade operations" in project.alembic("check")

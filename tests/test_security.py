@@ -3,6 +3,7 @@
 import pytest
 from flask import request, session
 
+from core.errors import EXPIRED_BUTTON
 from core.security import content_security_policy
 from core.setting import setting
 
@@ -34,7 +35,7 @@ def site(make_app, production):
         pytest.param("GET", "/outside/things?page=0", 400, id="api"),
         pytest.param("GET", "/nowhere", 404, id="unknown-page"),
         pytest.param("GET", f"{PREFIX}/nowhere", 404, id="unknown-url-of-the-api"),
-        pytest.param("POST", "/sample/things", 400, id="refused-form"),
+        pytest.param("POST", "/sample/boxes/1/delete", 400, id="refused-form"),
         pytest.param("DELETE", "/health/live", 405, id="method"),
         pytest.param("GET", "/sample/faults/crash", 500, id="crash"),
         pytest.param("GET", "/outside/faults/crash", 500, id="crash-of-the-api"),
@@ -102,7 +103,7 @@ def test_a_form_without_a_token_is_refused(make_app, production, environment):
     answer = client.post("/sample/faults/abort")
 
     assert answer.status_code == 400
-    assert "The CSRF token is missing." in answer.text
+    assert str(EXPIRED_BUTTON) in answer.text
 
 
 def test_a_route_without_a_form_class_is_protected_as_well(make_app):

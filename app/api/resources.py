@@ -16,8 +16,8 @@ book_schema = BookSchema()
 
 class AuthorList(Resource):
     def get(self) -> Response:
-        """List the authors, the oldest entry first."""
-        return page_of(author_schema, Author.oldest())
+        """List the authors."""
+        return page_of(author_schema)
 
     def post(self) -> Response:
         """Create an author."""
@@ -59,8 +59,8 @@ class AuthorItem(Resource):
 
 class BookList(Resource):
     def get(self) -> Response:
-        """List the books with their authors, the oldest entry first."""
-        return page_of(book_schema, Book.oldest())
+        """List the books with their authors."""
+        return page_of(book_schema)
 
     def post(self) -> Response:
         """Create a book."""

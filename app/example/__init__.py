@@ -1,12 +1,14 @@
 """The monolithic module: categories and products, by browser."""
 
 from flask import Blueprint
+from flask_babel import lazy_gettext as _l
 
 example_bp = Blueprint("example", __name__, url_prefix="/example", template_folder="templates")
 
 MENU = [
-    ("example.product_index", "Products"),
-    ("example.category_index", "Categories"),
+    ("example.dashboard", _l("Dashboard")),
+    ("example.product_index", _l("Products")),
+    ("example.category_index", _l("Categories")),
 ]
 
 from . import routes

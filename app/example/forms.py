@@ -1,7 +1,9 @@
 """The forms of the module, derived from its models."""
 
-from wtforms.validators import NumberRange
+from flask_babel import lazy_gettext as _l
+from wtforms.validators import InputRequired, NumberRange
 
+from core.choices import SearchSelectField
 from core.forms import ModelForm
 
 from .models import Category, Product
@@ -14,6 +16,10 @@ class CategoryForm(ModelForm):
 
 
 class ProductForm(ModelForm):
+    category = SearchSelectField(
+        Product.labels["category"], validators=[InputRequired()], model=Category
+    )
+
     class Meta:
         model = Product
         fields = (
@@ -28,7 +34,7 @@ class ProductForm(ModelForm):
             "category",
         )
         field_args = {
-            "sku": {"label": "SKU", "description": "The code on the shelf; no two are equal."},
+            "sku": {"description": _l("The code on the shelf; no two are equal.")},
             "price": {"validators": [NumberRange(min=0)]},
             "stock": {"validators": [NumberRange(min=0)]},
         }

@@ -5,9 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, Numeric, Select, String, Text, select
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import CheckConstraint, ForeignKey, Numeric, Select, String, Text, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from core.listing import Listing
 from core.models import Base, Timestamps, Versioned
 
 
@@ -16,16 +18,25 @@ class Status(enum.Enum):
     ACTIVE = "active"
     RETIRED = "retired"
 
+    @property
+    def label(self) -> str:
+        return str(STATUS_LABELS[self])
+
+
+STATUS_LABELS = {
+    Status.DRAFT: _l("Draft"),
+    Status.ACTIVE: _l("Active"),
+    Status.RETIRED: _l("Retired"),
+}
+
 
 class Category(Timestamps, Versioned, Base):
     __tablename__ = "example_category"
+    listing = Listing(search=("name",), sort=("name", "updated_at"), default="name")
+    labels = {"name": _l("Name"), "updated_at": _l("Last changed")}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
-
-    @classmethod
-    def by_name(cls) -> Select[tuple[Self]]:
-        return select(cls).order_by(cls.name, cls.id)
 
     def __str__(self) -> str:
         return self.name
@@ -33,9 +44,28 @@ class Category(Timestamps, Versioned, Base):
 
 class Product(Timestamps, Versioned, Base):
     __tablename__ = "example_product"
+    listing = Listing(
+        search=("name", "sku"),
+        filters=("category_id", "status", "featured", "price", "released_on"),
+        sort=("name", "sku", "price", "stock", "released_on", "id"),
+        default="-id",
+    )
+    labels = {
+        "name": _l("Name"),
+        "sku": _l("SKU"),
+        "description": _l("Description"),
+        "price": _l("Price"),
+        "stock": _l("Stock"),
+        "status": _l("Status"),
+        "released_on": _l("Released on"),
+        "featured": _l("Featured"),
+        "category": _l("Category"),
+        "category_id": _l("Category"),
+        "updated_at": _l("Last changed"),
+    }
     __table_args__ = (
-        CheckConstraint("price >= 0", "price_from_0", info={"message": "From 0 on."}),
-        CheckConstraint("stock >= 0", "stock_from_0", info={"message": "From 0 on."}),
+        CheckConstraint("price >= 0", "price_from_0", info={"message": _l("From 0 on.")}),
+        CheckConstraint("stock >= 0", "stock_from_0", info={"message": _l("From 0 on.")}),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -53,12 +83,18 @@ class Product(Timestamps, Versioned, Base):
     category: Mapped[Category] = relationship(lazy="joined", innerjoin=True)
 
     @classmethod
-    def newest(cls) -> Select[tuple[Self]]:
-        return select(cls).order_by(cls.id.desc())
+    def in_category(cls, category: Category) -> Select[tuple[Self]]:
+        return select(cls).where(cls.category_id == category.id)
 
     @classmethod
-    def in_category(cls, category: Category) -> Select[tuple[Self]]:
-        return cls.newest().where(cls.category_id == category.id)
+    def per_category(cls) -> Select[tuple[str, int]]:
+        number = func.count(cls.id)
+        rows = select(Category.name, number).join_from(cls, Category).group_by(Category.name)
+        return rows.order_by(number.desc(), Category.name).limit(12)
+
+    @classmethod
+    def per_status(cls) -> Select[tuple[Status, int]]:
+        return select(cls.status, func.count()).group_by(cls.status).order_by(cls.status)
 
     def __str__(self) -> str:
         return self.name

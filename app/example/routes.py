@@ -2,7 +2,9 @@
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
+from core.export import csv_of
 from core.pages import database_rules, page_of
 from services import db
 
@@ -11,9 +13,22 @@ from .forms import CategoryForm, ProductForm
 from .models import Category, Product
 
 
+@bp.get("/")
+def dashboard() -> ResponseReturnValue:
+    categories = db.session.execute(Product.per_category()).all()
+    statuses = [(s.label, n) for s, n in db.session.execute(Product.per_status())]
+    return render_template("example/dashboard.html", categories=categories, statuses=statuses)
+
+
 @bp.get("/products")
 def product_index() -> ResponseReturnValue:
-    return render_template("example/product_index.html", page=page_of(Product.newest()))
+    return render_template("example/product_index.html", page=page_of(Product))
+
+
+@bp.get("/products.csv")
+def product_csv() -> ResponseReturnValue:
+    columns = ("name", "sku", "category.name", "price", "stock", "status", "released_on")
+    return csv_of(Product, columns)
 
 
 @bp.get("/products/<int:id>")
@@ -35,7 +50,7 @@ def product_create() -> ResponseReturnValue:
         db.session.add(product)
         with database_rules(form):
             db.session.commit()
-            flash(f"{product} was created.", "success")
+            flash(_("%(name)s was created.", name=product), "success")
             return redirect(url_for(".product_show", id=product.id))
     return render_template("example/product_new.html", form=form), 422
 
@@ -55,7 +70,7 @@ def product_update(id: int) -> ResponseReturnValue:
         form.populate_obj(product)
         with database_rules(form):
             db.session.commit()
-            flash(f"{product} was saved.", "success")
+            flash(_("%(name)s was saved.", name=product), "success")
             return redirect(url_for(".product_show", id=id))
     return render_template("example/product_edit.html", form=form, product=product), 422
 
@@ -66,20 +81,20 @@ def product_delete(id: int) -> ResponseReturnValue:
     db.session.delete(product)
     with database_rules():
         db.session.commit()
-        flash(f"{product} was deleted.", "success")
+        flash(_("%(name)s was deleted.", name=product), "success")
         return redirect(url_for(".product_index"))
     return redirect(url_for(".product_show", id=id))
 
 
 @bp.get("/categories")
 def category_index() -> ResponseReturnValue:
-    return render_template("example/category_index.html", page=page_of(Category.by_name()))
+    return render_template("example/category_index.html", page=page_of(Category))
 
 
 @bp.get("/categories/<int:id>")
 def category_show(id: int) -> ResponseReturnValue:
     category = db.get_or_404(Category, id)
-    page = page_of(Product.in_category(category))
+    page = page_of(Product, Product.in_category(category))
     return render_template("example/category_show.html", category=category, page=page)
 
 
@@ -96,7 +111,7 @@ def category_create() -> ResponseReturnValue:
         db.session.add(category)
         with database_rules(form):
             db.session.commit()
-            flash(f"{category} was created.", "success")
+            flash(_("%(name)s was created.", name=category), "success")
             return redirect(url_for(".category_show", id=category.id))
     return render_template("example/category_new.html", form=form), 422
 
@@ -116,7 +131,7 @@ def category_update(id: int) -> ResponseReturnValue:
         form.populate_obj(category)
         with database_rules(form):
             db.session.commit()
-            flash(f"{category} was saved.", "success")
+            flash(_("%(name)s was saved.", name=category), "success")
             return redirect(url_for(".category_show", id=id))
     return render_template("example/category_edit.html", form=form, category=category), 422
 
@@ -127,6 +142,6 @@ def category_delete(id: int) -> ResponseReturnValue:
     db.session.delete(category)
     with database_rules():
         db.session.commit()
-        flash(f"{category} was deleted.", "success")
+        flash(_("%(name)s was deleted.", name=category), "success")
         return redirect(url_for(".category_index"))
     return redirect(url_for(".category_show", id=id))

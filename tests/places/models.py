@@ -1,16 +1,17 @@
-"""The tables of the module and the selects that its resources run."""
+"""The tables of the module and the order of their lists."""
 
 from decimal import Decimal
-from typing import Self
 
-from sqlalchemy import ForeignKey, Numeric, Select, String, Text, select
+from sqlalchemy import ForeignKey, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from core.listing import Listing
 from core.models import Base, Timestamps, Versioned
 
 
 class Country(Timestamps, Versioned, Base):
     __tablename__ = "places_country"
+    listing = Listing(search=("name",), sort=("name", "population"), default="name")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     iso: Mapped[str] = mapped_column(String(2), unique=True)
@@ -19,13 +20,15 @@ class Country(Timestamps, Versioned, Base):
     population: Mapped[int]
     area: Mapped[Decimal] = mapped_column(Numeric(12, 2))
 
-    @classmethod
-    def by_name(cls) -> Select[tuple[Self]]:
-        return select(cls).order_by(cls.name, cls.id)
-
 
 class City(Timestamps, Versioned, Base):
     __tablename__ = "places_city"
+    listing = Listing(
+        search=("name",),
+        filters=("country_id", "population"),
+        sort=("name", "population"),
+        default="-population",
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     geoname: Mapped[int] = mapped_column(unique=True)
@@ -38,7 +41,3 @@ class City(Timestamps, Versioned, Base):
     country_id: Mapped[int] = mapped_column(ForeignKey("places_country.id"), index=True)
 
     country: Mapped[Country] = relationship(lazy="joined", innerjoin=True)
-
-    @classmethod
-    def largest(cls) -> Select[tuple[Self]]:
-        return select(cls).order_by(cls.population.desc(), cls.id)

@@ -17,7 +17,7 @@ city_schema = CitySchema()
 class CountryList(Resource):
     def get(self) -> Response:
         """List the countries by name."""
-        return page_of(country_schema, Country.by_name())
+        return page_of(country_schema)
 
     def post(self) -> Response:
         """Create a country."""
@@ -36,7 +36,7 @@ class CountryItem(Resource):
 class CityList(Resource):
     def get(self) -> Response:
         """List the cities, the largest first."""
-        return page_of(city_schema, City.largest())
+        return page_of(city_schema)
 
     def post(self) -> Response:
         """Create a city."""

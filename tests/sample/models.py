@@ -4,7 +4,6 @@ import enum
 import uuid
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Self
 
 from sqlalchemy import (
     BigInteger,
@@ -15,17 +14,16 @@ from sqlalchemy import (
     Enum,
     ForeignKey,
     Numeric,
-    Select,
     SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
     func,
-    select,
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
+from core.listing import Listing
 from core.models import Base, Timestamps, Versioned
 
 
@@ -45,13 +43,10 @@ class Mood(enum.Enum):
 
 class Box(Timestamps, Versioned, Base):
     __tablename__ = "sample_box"
+    listing = Listing(search=("name",), sort=("name",), default="name")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40), unique=True)
-
-    @classmethod
-    def by_name(cls) -> Select[tuple[Self]]:
-        return select(cls).order_by(cls.name, cls.id)
 
     def __str__(self) -> str:
         return self.name
@@ -59,6 +54,12 @@ class Box(Timestamps, Versioned, Base):
 
 class Thing(Timestamps, Versioned, Base):
     __tablename__ = "sample_thing"
+    listing = Listing(
+        search=("name", "code"),
+        filters=("price", "size", "made_on", "active", "box_id"),
+        sort=("id", "name", "price", "shelf"),
+        default="id",
+    )
     __table_args__ = (
         CheckConstraint("price >= 0", "price_from_0", info={"message": "From 0 on."}),
         CheckConstraint("amount < 1000", "amount_below_1000"),
@@ -79,10 +80,6 @@ class Thing(Timestamps, Versioned, Base):
     box_id: Mapped[int] = mapped_column(ForeignKey("sample_box.id"), index=True)
 
     box: Mapped[Box] = relationship(lazy="joined", innerjoin=True)
-
-    @classmethod
-    def oldest(cls) -> Select[tuple[Self]]:
-        return select(cls).order_by(cls.id)
 
     def __str__(self) -> str:
         return self.name

@@ -14,7 +14,7 @@ thing_schema = ThingSchema()
 
 class ThingList(Resource):
     def get(self) -> Response:
-        return page_of(thing_schema, Thing.oldest())
+        return page_of(thing_schema)
 
     def post(self) -> Response:
         thing = Thing(**thing_schema.load(body()))

@@ -14,7 +14,7 @@ from .models import Box, Specimen, Thing
 
 @bp.get("/things")
 def thing_index() -> ResponseReturnValue:
-    return render_template("sample/index.html", page=page_of(Thing.oldest()))
+    return render_template("sample/index.html", page=page_of(Thing))
 
 
 @bp.get("/things/new")

@@ -22,6 +22,12 @@ ISBN = "An ISBN-13: 13 digits, 978 or 979 first."
 PRICE = "Must be greater than or equal to 0 and less than or equal to 99999999.99."
 PAGES = "Must be greater than or equal to 1 and less than or equal to 100000."
 KEY = "Must be greater than or equal to -2147483647 and less than or equal to 2147483647."
+ALLOWED = (
+    "it is unknown; allowed are page, per_page, q, sort, filter[author_id], filter[price], "
+    "filter[published], filter[pages]."
+)
+PAGE = "'page': it must be a whole number from 1 to 100000."
+SORT = "'sort': sort by id, title, price, published, pages, created_at; a - in front turns the"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -85,20 +91,35 @@ BAD_REQUESTS = [
     raw("an integer of 5,000 digits", b'{"name": ' + b"9" * 5000 + b"}"),
     raw("broken UTF-8", b'{"name": "\xff\xfe"}'),
     raw("a NUL outside of a string", b'{"name": "A"}\x00'),
-    query("x=1", "Unknown parameter 'x': allowed are page, per_page."),
-    query("page=1&_method=POST", "Unknown parameter '_method': allowed are page, per_page."),
-    query("page=0", "page must be between 1 and 100000."),
-    query("page=-1", "page must be one whole number."),
-    query("page=1e9", "page must be one whole number."),
-    query("page=%D9%A3", "page must be one whole number."),
-    query("page=1%00", "page must be one whole number."),
-    query("page=", "page must be one whole number."),
-    query("page=2&page=3", "page must be one whole number."),
-    query("page=999999999", "page must be between 1 and 100000."),
-    query("page=9999999999999999999999", "page must be one whole number."),
-    query("page=5002", "The page lies past the first 100000 rows: narrow the list down."),
-    query("per_page=0", "per_page must be between 1 and 100."),
-    query("per_page=101", "per_page must be between 1 and 100."),
+    query("x=1", f"'x': {ALLOWED}"),
+    query("page=1&_method=POST", f"'_method': {ALLOWED}"),
+    query("page=0", PAGE),
+    query("page=-1", PAGE),
+    query("page=1e9", PAGE),
+    query("page=%D9%A3", PAGE),
+    query("page=1%00", PAGE),
+    query("page=", PAGE),
+    query("page=2&page=3", "'page': it stands twice."),
+    query("page=999999999", PAGE),
+    query("page=9999999999999999999999", PAGE),
+    query("page=5002", "'page': a list ends after 100000 rows; narrow it down."),
+    query("per_page=0", "'per_page': it must be a whole number from 1 to 100."),
+    query("per_page=101", "'per_page': it must be a whole number from 1 to 100."),
+    query("q=a%00b", f"'q': {NUL}"),
+    query("q=a&q=b", "'q': it stands twice."),
+    query("sort=author_id", SORT),
+    query("sort=", SORT),
+    query("sort=title,version", SORT),
+    query("sort=title;DROP", SORT),
+    query("filter[isbn]=1", f"'filter[isbn]': {ALLOWED}"),
+    query("filter[price][like]=1", f"'filter[price][like]': {ALLOWED}"),
+    query("filter[price]=cheap", f"'filter[price]': {NO_NUMBER}"),
+    query("filter[price][gte]=NaN", f"'filter[price][gte]': {SPECIAL}"),
+    query("filter[price][in]=1,x", f"'filter[price][in]': {NO_NUMBER}"),
+    query("filter[published]=31.12.2026", f"'filter[published]': {NO_DATE}"),
+    query("filter[published][null]=perhaps", "'filter[published][null]': Not a valid boolean."),
+    query("filter[pages][lte]=1.5", f"'filter[pages][lte]': {NO_INTEGER}"),
+    query("filter[author_id]=" + "9" * 30, f"'filter[author_id]': {KEY}"),
 ]
 NOT_FOUND = [
     unknown("/nothing"),

@@ -12,7 +12,7 @@ from .sending import API
 def test_an_empty_list_has_the_shape_of_every_list(send):
     answer = send("GET", "/books")
 
-    first = f"{API}/books?page=1&per_page=20"
+    first = f"{API}/books?page=1"
     assert answer.status == 200
     assert answer.json == {
         "data": [],
@@ -53,7 +53,7 @@ def test_a_list_holds_whole_items_the_oldest_first(send, authors):
 def test_a_list_is_paged(send, authors, query, names, links):
     answer = send("GET", f"/authors{query}")
 
-    expected = [page and f"{API}/authors?page={page}&per_page=20" for page in links]
+    expected = [page and f"{API}/authors?page={page}" for page in links]
     assert answer.status == 200
     assert [author["name"] for author in answer.json["data"]] == [f"A{n:02}" for n in names]
     assert answer.json["meta"]["total"] == 45

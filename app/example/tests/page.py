@@ -15,21 +15,35 @@ class PageForm:
     """A form with what a browser would send of it, hidden fields included."""
 
     action: str
+    method: str = "get"
     fields: dict[str, str] = field(default_factory=dict)
-    button: str = ""
+    # The texts of its buttons, and what each of them adds to the fields.
+    buttons: dict[str, dict[str, str]] = field(default_factory=dict)
+    # The texts of what each select offers.
+    options: dict[str, list[str]] = field(default_factory=dict)
 
-    def send(self, client: Any, **typed: str | None) -> Any:
+    def send(
+        self, client: Any, typed: dict[str, str] | None = None, button: str = "", **more: str | None
+    ) -> Any:
         """Send the form as the user filled it in; None unchecks a box."""
-        data = {name: value for name, value in (self.fields | typed).items() if value is not None}
-        return client.post(self.action, data=data)
+        data = self.fields | (typed or {}) | more | self.buttons.get(button, {})
+        data = {name: value for name, value in data.items() if value is not None}
+        if self.method == "post":
+            return client.post(self.action, data=data)
+        return client.get(self.action, query_string=data)
 
 
 class Page(HTMLParser):
-    """What one page shows: `heading`, `alerts`, `rows`, `links`, `errors` by field, `forms`."""
+    """What one page shows: `heading`, `alerts`, `rows`, `links`, `errors` by field, `forms`.
 
-    def __init__(self, html: str) -> None:
+    `sorted_by` has the columns with an aria-sort, `language` and `theme` are those of <html>.
+    """
+
+    def __init__(self, html: str, url: str = "") -> None:
         super().__init__()
+        self.url = url
         self.heading, self.alerts, self.rows, self.links = "", [], [], []
+        self.language, self.theme, self.sorted_by = "", "", {}
         self.errors: dict[str, str] = {}
         self.forms: list[PageForm] = []
         # Code inside the HTML, which the Content-Security-Policy forbids.
@@ -39,13 +53,15 @@ class Page(HTMLParser):
 
     def form(self, button: str) -> PageForm:
         """Return the form that has this button."""
-        return next(form for form in self.forms if form.button == button)
+        return next(form for form in self.forms if button in form.buttons)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         attrs = {name: value or "" for name, value in attributes}
         self._note_inline(tag, attrs)
-        if tag == "form":
-            self.forms.append(PageForm(attrs["action"]))
+        if tag == "html":
+            self.language, self.theme = attrs["lang"], attrs["data-theme"]
+        elif tag == "form":
+            self.forms.append(PageForm(attrs.get("action", self.url), attrs["method"]))
         elif tag == "input" and (attrs.get("type") != "checkbox" or "checked" in attrs):
             self.forms[-1].fields[attrs["name"]] = attrs.get("value", "")
         elif tag == "option" and ("selected" in attrs or self._select not in self.forms[-1].fields):
@@ -67,16 +83,24 @@ class Page(HTMLParser):
         text = " ".join("".join(texts).split())
         if tag == "textarea":
             self.forms[-1].fields[attrs["name"]] = re.sub(r"^\r?\n", "", "".join(texts))
-        elif tag == "button" and attrs.get("type") == "submit":
-            self.forms[-1].button = text
+        elif tag == "button":
+            sent = {attrs["name"]: attrs["value"]} if "name" in attrs else {}
+            self.forms[-1].buttons.setdefault(text, sent)
+        elif tag == "option":
+            self.forms[-1].options.setdefault(self._select, []).append(text)
         elif tag in ("td", "th"):
-            self.rows[-1].append(text)
+            self._end_cell(attrs, text)
         elif tag == "h1":
             self.heading = text
         elif "alert" in attrs.get("class", "").split():
             self.alerts.append(text)
         elif attrs.get("id", "").endswith("-errors"):
             self.errors[attrs["id"].removesuffix("-errors")] = text
+
+    def _end_cell(self, attrs: dict[str, str], text: str) -> None:
+        self.rows[-1].append(text)
+        if "aria-sort" in attrs:
+            self.sorted_by[text] = attrs["aria-sort"]
 
     @property
     def _select(self) -> str:
@@ -93,7 +117,7 @@ def visit(client: Any, url: str) -> Page:
     """Open a page that is there."""
     response = client.get(url)
     assert response.status_code == 200, url
-    return Page(response.text)
+    return Page(response.text, url.partition("?")[0])
 
 
 def refused(response: Any) -> Page:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.example.models import Category, Product, Status
 from core.constraints import violation_of
+from core.listing import Query
 from services import db
 
 
@@ -109,17 +110,44 @@ def test_a_category_with_products_stays(app, make_product, category):
         assert violation_of(caught.value).kind == "in_use"
 
 
-def test_selects_order_and_narrow(app, save, make_product, category):
+@pytest.fixture
+def shelf(save, make_product, category):
+    """Store three products, two of tea, and return the category of tea."""
     other = save(Category(name="Coffee"))
-    names = {"A": category.id, "B": other.id, "C": category.id}
-    for name, category_id in names.items():
+    for name, category_id in {"A": category.id, "B": other.id, "C": category.id}.items():
         make_product(name=name, sku=name, category_id=category_id)
+    make_product(name="D", sku="D", status=Status.ACTIVE)
+    return category
 
+
+def test_in_category_narrows(app, shelf):
     with app.app_context():
-        newest = db.session.scalars(Product.newest()).all()
-        of_tea = db.session.scalars(Product.in_category(category)).all()
-        categories = db.session.scalars(Category.by_name()).all()
+        products = db.session.scalars(Product.in_category(shelf)).all()
 
-        assert [str(product) for product in newest] == ["C", "B", "A"]
-        assert [str(product) for product in of_tea] == ["C", "A"]
-        assert [str(category) for category in categories] == ["Coffee", "Tea"]
+        assert {str(product) for product in products} == {"A", "C", "D"}
+
+
+def test_the_numbers_of_the_dashboard_count_all_products(app, shelf):
+    with app.app_context():
+        per_category = db.session.execute(Product.per_category()).all()
+        per_status = db.session.execute(Product.per_status()).all()
+
+        assert per_category == [("Tea", 3), ("Coffee", 1)]
+        assert dict(per_status) == {Status.DRAFT: 3, Status.ACTIVE: 1}
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ((("id", True),), "DCBA"),
+        ((("price", False),), "ABCD"),
+        ((("price", True), ("id", True)), "DCBA"),
+        ((("name", True),), "DCBA"),
+    ],
+    ids=["newest first", "equal: by key", "equal: newest first", "by name"],
+)
+def test_the_listing_orders(app, shelf, order, names):
+    with app.app_context():
+        rows = Product.listing.apply(select(Product), Query(order=order))
+
+        assert "".join(map(str, db.session.scalars(rows))) == names

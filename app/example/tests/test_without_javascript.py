@@ -1,0 +1,133 @@
+"""The pages where JavaScript does not run, and the search of a category with it and without."""
+
+import re
+
+import pytest
+from sqlalchemy import create_engine, insert
+
+from app.example.models import Category
+from core.testing import production_environment, run, scratch_database, served
+
+# The browser is a development requirement: the other tests run without it.
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def large_site(tmp_path_factory):
+    """A production server whose product form has more categories than a select should hold."""
+    with scratch_database(tmp_path_factory.mktemp("large"), "large") as url:
+        environment = production_environment(url)
+        run(["alembic", "upgrade", "head"], environment)
+        engine = create_engine(url)
+        names = [f"Category {number:04}" for number in range(10_000)]
+        with engine.begin() as connection:
+            rows = [{"name": name, "version": 1} for name in [*names, "Ñandú"]]
+            connection.execute(insert(Category.__table__), rows)
+        engine.dispose()
+        with served(environment) as address:
+            yield address
+
+
+@pytest.fixture
+def plain(browser, live_server):
+    """A page of a browser that runs no JavaScript."""
+    with browser.new_context(base_url=live_server.url, java_script_enabled=False) as context:
+        yield context.new_page()
+
+
+def _fill(page):
+    page.get_by_label("Name").fill("Kite")
+    page.get_by_label("SKU").fill("K-1")
+    page.get_by_label("Price").fill("9.90")
+    page.get_by_label("Featured").check()
+
+
+def test_a_product_is_created_edited_and_deleted(plain):
+    plain.goto("/")
+    plain.get_by_role("navigation").get_by_role("link", name="Products").click()
+    plain.get_by_role("link", name="New product").click()
+    _fill(plain)
+    plain.get_by_label("Price").fill("cheap")
+    plain.get_by_label("Category").select_option("Travel")
+    plain.get_by_role("button", name="Create").click()
+    expect(plain.get_by_label("Price")).to_have_accessible_description("Not a valid decimal value.")
+
+    plain.get_by_label("Price").fill("9.90")
+    plain.get_by_role("button", name="Create").click()
+    expect(plain.get_by_role("alert")).to_have_text("Kite was created.")
+    plain.get_by_role("link", name="Edit").click()
+    plain.get_by_label("Name").fill("Kite 2")
+    plain.get_by_role("button", name="Save").click()
+    expect(plain.get_by_role("alert")).to_have_text("Kite 2 was saved.")
+
+    plain.get_by_role("button", name="Delete").click()
+    expect(plain.get_by_role("alert")).to_have_text("Kite 2 was deleted.")
+
+
+def test_a_list_is_searched_filtered_and_sorted(plain):
+    plain.goto("/example/products")
+
+    plain.get_by_role("searchbox", name="Search").fill("e")
+    plain.get_by_role("button", name="Search").click()
+    plain.get_by_text("Filters").click()
+    plain.get_by_label("Status").select_option("Active")
+    plain.get_by_role("button", name="Apply").click()
+    plain.get_by_role("columnheader", name="Price").get_by_role("link").click()
+
+    expect(plain).to_have_url(re.compile("q=e&filter%5Bstatus%5D=active&sort=price$"))
+    expect(plain.locator("tbody tr").first).to_be_visible()
+
+
+def test_language_and_colours_are_switched(plain):
+    plain.goto("/")
+
+    plain.get_by_role("button", name="Light colours").click()
+    plain.get_by_role("button", name="Dark colours").click()
+    plain.get_by_role("button", name="Español").click()
+
+    expect(plain.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    expect(plain.locator("html")).to_have_attribute("lang", "es")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["javascript", "no javascript"])
+def test_one_of_10_000_categories_is_searched_for_and_chosen(browser, large_site, scripts):
+    with browser.new_context(base_url=large_site, java_script_enabled=scripts) as context:
+        page, journeys = context.new_page(), []
+        page.goto("/example/products/new")
+        page.on("framenavigated", lambda frame: journeys.append(frame.url))
+        _fill(page)
+        select = page.get_by_label("Category", exact=True)
+        expect(select.locator("option")).to_have_count(1)
+
+        page.get_by_label("Search: Category").fill("nandu" if _folds(page) else "ÑANDÚ")
+        page.get_by_role("button", name="Search").click()
+        expect(select.locator("option")).to_have_text(["—", "Ñandú"])
+        select.select_option("Ñandú")
+        expect(page.get_by_label("Name")).to_have_value("Kite")
+        expect(page.get_by_label("Featured")).to_be_checked()
+        assert len(journeys) == (0 if scripts else 1)
+        page.get_by_role("button", name="Create").click()
+
+        expect(page.get_by_role("alert")).to_have_text("Kite was created.")
+        expect(page.locator("dd")).to_contain_text(["K-1", "Ñandú"])
+        page.get_by_role("button", name="Delete").click()
+
+
+def _folds(page):
+    """Tell whether the database of the tests compares without accents; PostgreSQL does not."""
+    return not page.context.request.get("/example/categories?q=nandu").text().count("Nothing")
+
+
+def test_enter_in_the_search_searches_and_saves_nothing(browser, large_site):
+    with browser.new_context(base_url=large_site) as context:
+        page = context.new_page()
+        page.goto("/example/products/new")
+
+        page.get_by_label("Search: Category").fill("category 0042")
+        page.keyboard.press("Enter")
+
+        options = page.get_by_label("Category", exact=True).locator("option")
+        expect(options).to_have_text(["—", "Category 0042"])
+        expect(page).to_have_url(re.compile("/new$"))
+        assert page.locator("[aria-invalid]").count() == 0

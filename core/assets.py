@@ -1,0 +1,79 @@
+"""Static files: a hash of the content in each URL, so that browsers may keep them for a year."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, current_app, request, send_from_directory
+from werkzeug.exceptions import NotFound
+
+from services import compress
+
+YEAR = 365 * 24 * 3600
+
+
+def init_assets(app: Flask) -> None:
+    """Add ?v=<hash> to the URLs of static files, cache them, compress what goes out."""
+    app.config.setdefault("COMPRESS_ALGORITHM", ["br", "gzip"])
+    compress.init_app(app)
+    app.view_functions["core.static"] = _static
+    app.url_defaults(_add_hash)
+    app.after_request(_keep)
+    app.after_request(_read_whole)
+
+
+def _static(filename: str) -> Response:
+    """Serve a file of core; one in app/static wins over core's of the same name."""
+    try:
+        return send_from_directory(_own_folder(), filename)
+    except NotFound:
+        return send_from_directory(str(current_app.blueprints["core"].static_folder), filename)
+
+
+def _add_hash(endpoint: str, values: dict[str, Any]) -> None:
+    if endpoint.endswith(".static") and "v" not in values:
+        values["v"] = _hash_of(endpoint, values["filename"])
+
+
+def _keep(response: Response) -> Response:
+    endpoint, values = str(request.endpoint), request.view_args or {}
+    hashed = request.args.get("v")
+    if hashed is None or response.status_code >= 400 or not endpoint.endswith(".static"):
+        return response
+    # While two versions are being served, one gets URLs of the other's content.
+    if hashed == _hash_of(endpoint, values["filename"]):
+        response.cache_control.max_age = YEAR
+        response.cache_control.immutable = True
+        response.cache_control.no_cache = None
+        response.cache_control.public = True
+    return response
+
+
+def _read_whole(response: Response) -> Response:
+    """Read a file that will be compressed: of a stream gzip and the answer 304 are left out."""
+    is_file = str(request.endpoint).endswith(".static") and response.status_code == 200
+    if is_file and response.mimetype in current_app.config["COMPRESS_MIMETYPES"]:
+        response.direct_passthrough = False
+        response.make_sequence()
+    return response
+
+
+def _own_folder() -> Path:
+    return Path(current_app.root_path, "static")
+
+
+def _hash_of(endpoint: str, filename: str) -> str | None:
+    blueprint = current_app.blueprints[endpoint.removesuffix(".static")]
+    path = Path(str(blueprint.static_folder), filename)
+    if endpoint == "core.static" and (_own_folder() / filename).is_file():
+        path = _own_folder() / filename
+    if not path.is_file():
+        return None
+    state = path.stat()
+    return _digest(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1000)
+def _digest(path: Path, changed: int, size: int) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=6).hexdigest()

@@ -1,0 +1,118 @@
+"""Languages: the user's choice, catalogues of core and of the modules, money and numbers."""
+
+import re
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from babel import Locale
+from babel.numbers import NumberFormatError, parse_decimal
+from flask import Blueprint, Flask, Response, abort, has_request_context, redirect, request
+from flask_babel import Babel, format_currency, get_locale
+from werkzeug.datastructures import LanguageAccept
+
+from core.modules import installed_modules
+from core.problem import wants_problem
+from core.setting import setting
+
+YEAR = 365 * 24 * 3600
+THEMES = ("auto", "light", "dark")
+
+bp = Blueprint("preferences", __name__)
+
+
+def init_i18n(app: Flask) -> None:
+    """Bind the translations of core, then those of the modules, which win."""
+    with app.app_context():
+        packages = [Path(str(module.package.__file__)) for module in installed_modules()]
+    folders = [path.parent / "translations" for path in (Path(__file__), *packages)]
+    # One for each application: the object keeps the catalogues that it has read.
+    Babel(
+        app,
+        default_locale=setting("LANGUAGES")[0],
+        default_translation_directories=";".join(str(path) for path in folders if path.is_dir()),
+        default_timezone=setting("TIMEZONE"),
+        locale_selector=select_language,
+    )
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(
+        language=lambda: str(get_locale()),
+        languages={code: _own_name(code) for code in setting("LANGUAGES")},
+        money=money,
+        theme=lambda: _cookie("theme", THEMES) or "auto",
+    )
+
+
+def _own_name(code: str) -> str:
+    return str(Locale.parse(code).get_display_name(code)).capitalize()
+
+
+def select_language() -> str:
+    """Return the user's choice, else the best of what the browser asks for; English for the API."""
+    languages = setting("LANGUAGES")
+    if not has_request_context():
+        # A command or a job has no reader whose language is known.
+        return str(languages[0])
+    if wants_problem():
+        return "en"
+    return _cookie("lang", languages) or _asked_for(languages) or str(languages[0])
+
+
+def _asked_for(languages: list[str]) -> str | None:
+    """Return the first that the browser asks for; to all at once, "en-GB, es" would be Spanish."""
+    asked = (LanguageAccept([one]).best_match(languages) for one in request.accept_languages)
+    return next(filter(None, asked), None)
+
+
+def money(amount: Decimal) -> str:
+    """Return an amount in settings.CURRENCY as the language writes it."""
+    return str(format_currency(amount, setting("CURRENCY")))
+
+
+def read_decimal(text: str) -> Decimal:
+    """Read a number as people type it: "12,50" and "12.50" alike, "1.234,50" by the language.
+
+    Raises ValueError for what is no number.
+    """
+    text = text.strip()
+    if re.fullmatch(r"[-+]?\d+([.,]\d{1,2})?", text):
+        return Decimal(text.replace(",", "."))
+    try:
+        number = parse_decimal(text, locale=get_locale(), strict=True)
+    except (NumberFormatError, InvalidOperation) as error:
+        raise ValueError("not a number") from error
+    if not number.is_finite():
+        raise ValueError("not a number")
+    return number
+
+
+@bp.post("/language")
+def language() -> Response:
+    """Remember the language that the user chose."""
+    return _remember("lang", setting("LANGUAGES"))
+
+
+@bp.post("/theme")
+def theme() -> Response:
+    """Remember the colours that the user chose."""
+    return _remember("theme", THEMES)
+
+
+def _cookie(name: str, allowed: tuple[str, ...] | list[str]) -> str | None:
+    value = request.cookies.get(name)
+    return value if value in allowed else None
+
+
+def _remember(name: str, allowed: tuple[str, ...] | list[str]) -> Response:
+    value = request.form.get(name, "")
+    if value not in allowed:
+        abort(400, f"{name} must be one of {', '.join(allowed)}.")
+    response = redirect(_own_path(request.form.get("next", "/")))
+    response.set_cookie(name, value, YEAR, secure=request.is_secure, samesite="Lax", httponly=True)
+    return response  # type: ignore[return-value]
+
+
+def _own_path(target: str) -> str:
+    """Return a path of this site; for anything else the start page, so that no link leads away."""
+    # Browsers read a backslash as a slash, and pass over tabs and line ends.
+    leads_away = re.match(r"/[/\\]|[^/]|$", target) or re.search(r"[\x00-\x1f\x7f\\]", target)
+    return "/" if leads_away else target

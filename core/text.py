@@ -1,0 +1,22 @@
+"""What text may be stored, and how it is compared in a search."""
+
+import unicodedata
+
+
+def clean_text(value: str) -> str:
+    """Return the text. Raises ValueError for what no database stores: NUL and half characters."""
+    if "\x00" in value:
+        raise ValueError("NUL characters are not allowed.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("This is not valid Unicode text.") from None
+    return value
+
+
+def fold(value: str | None) -> str | None:
+    """Return the text without case and accents: "Ñandú" and "nandu" are alike."""
+    if value is None:
+        return None
+    decomposed = unicodedata.normalize("NFKD", value.casefold())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))

@@ -1,0 +1,97 @@
+"""Brings the catalogues of core and of the modules up to date, or tells with --check if they are.
+
+A package with texts in gettext calls has translations/<language>/LC_MESSAGES/messages.po, which
+people fill in, and messages.mo beside it, which the application reads; both are committed.
+"""
+
+import io
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import settings  # noqa: E402 - the project's folder is not on the path of a script
+
+METHODS = [("tests/**", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2")]
+OPTIONS = {"**/templates/**.html": {"extensions": "jinja2.ext.do"}}
+KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None}
+
+
+def packages() -> list[Path]:
+    """Return core and the modules of the product."""
+    modules = sorted(path.parent for path in ROOT.glob("app/*/__init__.py"))
+    return [ROOT / "core", *modules]
+
+
+def template_of(package: Path) -> Catalog:
+    """Return what the package's code and templates want translated."""
+    catalog = Catalog()
+    found = extract_from_dir(str(package), METHODS, OPTIONS, KEYWORDS, ("Translators:",))
+    for filename, _, message, comments, context in found:
+        catalog.add(message, None, [(filename, 0)], auto_comments=comments, context=context)
+    return catalog
+
+
+def brought_up_to_date(package: Path, language: str, template: Catalog) -> tuple[Path, Catalog]:
+    """Return the path of the package's catalogue, and what it should be."""
+    path = package / "translations" / language / "LC_MESSAGES" / "messages.po"
+    catalog = Catalog(locale=language)
+    if path.exists():
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=language)
+    catalog.update(template, no_fuzzy_matching=True)
+    catalog.obsolete.clear()
+    return path, catalog
+
+
+def contents(catalog: Catalog) -> tuple[bytes, bytes]:
+    """Return the two files of a catalogue, without what changes from run to run."""
+    po, mo = io.BytesIO(), io.BytesIO()
+    write_po(po, catalog, omit_header=True, no_location=True, sort_output=True, width=100)
+    head = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
+    plural = f'"Plural-Forms: {catalog.plural_forms}\\n"\n\n'
+    text = head.encode() + plural.encode() + po.getvalue()
+    compiled = read_po(io.BytesIO(text), locale=str(catalog.locale))
+    # The file tells when it was made: a fixed time, so that equal texts give equal files.
+    compiled.creation_date = compiled.revision_date = datetime(2000, 1, 1, tzinfo=UTC)
+    write_mo(mo, compiled)
+    return text, mo.getvalue()
+
+
+def main(check: bool) -> int:
+    """Write the catalogues, or with `check` only compare; return the number of findings."""
+    findings = 0
+    for package in packages():
+        template = template_of(package)
+        for language in settings.LANGUAGES[1:] if len(template) else ():
+            path, catalog = brought_up_to_date(package, language, template)
+            name = path.relative_to(ROOT)
+            for message in catalog:
+                if message.id and not all(_strings(message.string)):
+                    findings += 1
+                    print(f"{name}: no translation of {message.id!r}")
+            for file, content in zip(
+                (path, path.with_suffix(".mo")), contents(catalog), strict=True
+            ):
+                if check and (not file.exists() or file.read_bytes() != content):
+                    findings += 1
+                    print(f"{file.relative_to(ROOT)}: not up to date; run make translations")
+                elif not check:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(content)
+    return findings
+
+
+def _strings(string: object) -> tuple[object, ...]:
+    return string if isinstance(string, tuple) else (string,)
+
+
+if __name__ == "__main__":
+    sys.exit(min(main("--check" in sys.argv), 1))

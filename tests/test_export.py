@@ -1,0 +1,99 @@
+"""A list as CSV: the rows of the URL, streamed, and harmless in a spreadsheet."""
+
+import csv
+import io
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from core import export
+from core.testing import app_on_test_database
+from services import db
+from tests.listed.models import Entry, Phase, Shelf
+
+URL = "/listed/entries.csv"
+HEADS = ["Name", "Note", "Price", "Day", "Flag", "Phase", "Shelf"]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    with app_on_test_database(tmp_path_factory.mktemp("export"), ["tests.listed"]) as application:
+        yield application
+
+
+def read(answer):
+    assert answer.status_code == 200
+    return list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"), newline="")))
+
+
+def test_a_list_comes_as_a_file_for_spreadsheets(client, save):
+    save(Entry(name="Ñandú"))
+
+    answer = client.get(URL)
+
+    assert answer.mimetype == "text/csv"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="listed_entry.csv"'
+    assert answer.data.startswith("\ufeffName,".encode())
+    assert read(answer)[1][0] == "Ñandú"
+
+
+def test_each_kind_of_value_has_its_text(client, save):
+    shelf = save(Shelf(name="Upper"))
+    save(
+        Entry(
+            name='a "b", c',
+            note="two\nlines",
+            price=Decimal("-12.50"),
+            day=date(2026, 1, 2),
+            flag=True,
+            phase=Phase.NEW,
+            shelf_id=shelf.id,
+        )
+    )
+    save(Entry(name="bare"))
+
+    assert read(client.get(URL)) == [
+        HEADS,
+        ['a "b", c', "two\nlines", "-12.50", "2026-01-02", "True", "new", "Upper"],
+        ["bare", "", "", "", "", "", ""],
+    ]
+
+
+def test_an_empty_list_has_its_heads(client):
+    assert read(client.get(URL)) == [HEADS]
+
+
+def test_the_file_has_all_rows_that_the_url_asks_for(client, save):
+    for name in ("one", "two", "three"):
+        save(Entry(name=name, flag=name != "two"))
+
+    rows = read(client.get(f"{URL}?filter[flag]=true&sort=-name&per_page=1&page=2&colour=red"))
+
+    assert [row[0] for row in rows[1:]] == ["three", "one"]
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|'/c calc'!A1", "=1\n=2"]
+)
+def test_no_text_is_a_formula(client, save, text):
+    save(Entry(name="x", note=text))
+
+    assert read(client.get(URL))[1][1] == f"'{text}"
+
+
+def test_a_long_list_is_read_in_parts_that_are_forgotten(app, client, save, monkeypatch):
+    monkeypatch.setattr(export, "CHUNK", 2)
+    for number in range(9):
+        save(Entry(name=f"Entry {number}"))
+
+    parts, held = [], []
+    with app.test_request_context(URL):
+        for part in export.csv_of(Entry, ["name"]).response:
+            parts.append(part)
+            held.append(len(list(db.session)))
+
+    # The heads come with the first part; the last has what is left over: nothing.
+    assert [part.count("\r\n") for part in parts] == [3, 2, 2, 2, 1, 0]
+    assert max(held) <= 4
+    assert [row[0] for row in read(client.get(URL))[1:]] == [f"Entry {n}" for n in range(9)]

@@ -1,0 +1,269 @@
+"""Languages: who chooses them, what they say, and numbers and money as people write them."""
+
+import sys
+from decimal import Decimal
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+
+import settings
+from core.i18n import money, read_decimal
+from core.setting import setting
+from core.testing import app_on_test_database
+from tests.reading import Reader
+
+INDEX = "/listed/"
+SPANISH = {"Accept-Language": "es-CO,es;q=0.9,en;q=0.5"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    with app_on_test_database(tmp_path_factory.mktemp("i18n"), ["tests.listed"]) as application:
+        yield application
+
+
+@pytest.fixture
+def unguarded(make_app):
+    """A client whose forms need no token."""
+    return make_app(WTF_CSRF_ENABLED=False).test_client()
+
+
+def language_of(answer):
+    return Reader(answer.text).tag("html")["lang"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language"),
+    [
+        pytest.param("", "en", id="nothing"),
+        pytest.param("es", "es", id="spanish"),
+        pytest.param("es-CO,es;q=0.9,en;q=0.5", "es", id="of-a-country"),
+        pytest.param("en-GB,es;q=0.5", "en", id="the-first"),
+        pytest.param("de,es;q=0.5", "es", id="the-best-of-ours"),
+        pytest.param("de", "en", id="none-of-ours"),
+        pytest.param("*", "en", id="any"),
+        pytest.param("es;q=0", "en", id="anything-else"),
+        pytest.param(";;q=x,=,\x7f" + "a" * 500, "en", id="nonsense"),
+    ],
+)
+def test_a_page_speaks_the_language_of_the_browser(client, wanted, language):
+    answer = client.get(INDEX, headers={"Accept-Language": wanted})
+
+    assert language_of(answer) == language
+    assert ("Buscar" in answer.text) is (language == "es")
+
+
+@pytest.mark.parametrize("choice", ["es", "en"])
+def test_the_users_choice_wins_over_the_browser(client, choice):
+    client.set_cookie("lang", choice)
+
+    for browser in ("es", "en", "de"):
+        answer = client.get(INDEX, headers={"Accept-Language": browser})
+        assert language_of(answer) == choice
+
+
+@pytest.mark.parametrize("cookie", ["de", "ES", "es-CO", "", "../../etc", "x" * 4000])
+def test_a_choice_that_is_none_of_ours_is_ignored(client, cookie):
+    client.set_cookie("lang", cookie)
+
+    assert language_of(client.get(INDEX, headers=SPANISH)) == "es"
+
+
+def test_the_switch_names_the_other_language_in_its_own_words(client):
+    pages = (client.get(INDEX, headers=headers).text for headers in ({}, SPANISH))
+
+    english, spanish = (" ".join(page.split()) for page in pages)
+    assert 'name="lang" value="es" lang="es">Español</button>' in english
+    assert 'name="lang" value="en" lang="en">English</button>' in spanish
+
+
+def test_a_choice_lasts_a_year_and_comes_back_to_the_page(client):
+    form = Reader(client.get(f"{INDEX}?q=a+b&page=1").text).forms[0]
+
+    answer = client.post("/language", data={**form.values, "lang": "es"})
+
+    cookie = client.get_cookie("lang")
+    assert (answer.status_code, answer.location) == (302, f"{INDEX}?q=a+b&page=1")
+    assert (cookie.value, cookie.max_age, cookie.path) == ("es", 365 * 24 * 3600, "/")
+    assert (cookie.http_only, cookie.same_site) == (True, "Lax")
+    assert language_of(client.get(answer.location)) == "es"
+
+
+def test_a_choice_over_https_travels_over_https_only(unguarded):
+    unguarded.post("/language", data={"lang": "es"}, base_url="https://localhost")
+
+    assert unguarded.get_cookie("lang").secure
+
+
+@pytest.mark.parametrize("lang", ["de", "", None])
+def test_a_language_we_do_not_speak_is_refused(unguarded, lang):
+    answer = unguarded.post("/language", data={"lang": lang} if lang is not None else {})
+
+    assert answer.status_code == 400
+    assert unguarded.get_cookie("lang") is None
+
+
+def test_a_choice_needs_the_token_of_a_form(client):
+    assert client.post("/language", data={"lang": "es"}).status_code == 400
+    assert client.get("/language").status_code == 405
+
+
+@pytest.mark.parametrize("choice", ["auto", "light", "dark"])
+def test_colours_are_chosen_alike(unguarded, choice):
+    answer = unguarded.post("/theme", data={"theme": choice, "next": "/"})
+
+    html = Reader(unguarded.get(answer.location).text).tag("html")
+    assert html["data-theme"] == choice
+    assert html.get("data-bs-theme") == (None if choice == "auto" else choice)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/", "/listed/?q=a&page=2", "/x?next=https://evil.example", "/%5C%5Cevil.example", "/a//b:c"],
+)
+def test_a_switch_returns_to_a_path_of_ours(unguarded, target):
+    answer = unguarded.post("/language", data={"lang": "es", "next": target})
+
+    assert answer.location == target
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "",
+        "evil.example",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/path\\evil",
+        "https://evil.example",
+        "https:/evil.example",
+        "http://[",
+        "//[",
+        "javascript:alert(1)",
+        " //evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "/\r\nSet-Cookie: a=b",
+        "\t//evil.example",
+        "/\x00",
+        "/\x7f",
+    ],
+)
+def test_a_switch_leads_nowhere_else(unguarded, target):
+    answer = unguarded.post("/language", data={"lang": "es", "next": target})
+
+    assert (answer.status_code, answer.location) == (302, "/")
+
+
+def test_the_api_speaks_english(client):
+    answer = client.get(f"{setting('API_PREFIX')}/nowhere", headers=SPANISH)
+
+    assert answer.json["title"] == "Not Found"
+    assert "not found" in answer.json["detail"]
+
+
+def test_errors_of_pages_speak_the_users_language(client):
+    answer = client.get("/nowhere", headers=SPANISH)
+
+    assert language_of(answer) == "es"
+    assert "No hay nada en esta dirección" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "number"),
+    [
+        ("en", "12.50", "12.50"),
+        ("en", "12,50", "12.50"),
+        ("es", "12,50", "12.50"),
+        ("es", "12.50", "12.50"),
+        ("en", "1,234.50", "1234.50"),
+        ("es", "1.234,50", "1234.50"),
+        ("es", "1.234", "1234"),
+        ("en", "1,234", "1234"),
+        ("en", " -7 ", "-7"),
+        ("es", "+7", "7"),
+    ],
+)
+def test_a_number_is_read_as_it_is_written(app, language, text, number):
+    with app.test_request_context(headers={"Accept-Language": language}):
+        assert read_decimal(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("text", ["", "cheap", "1,2,3.4.5", "1..2", "--1", "NaN", "\x00"])
+def test_what_is_no_number_is_refused(app, language, text):
+    with (
+        app.test_request_context(headers={"Accept-Language": language}),
+        pytest.raises(ValueError, match="not a number"),
+    ):
+        read_decimal(text)
+
+
+@pytest.mark.parametrize(
+    ("language", "currency", "text"),
+    [
+        ("en", "USD", "$1,234.50"),
+        ("en", "EUR", "€1,234.50"),
+        ("es", "EUR", "1.234,50\xa0€"),
+        ("es", "USD", "1.234,50\xa0US$"),
+        ("en", "JPY", "¥1,234"),
+    ],
+)
+def test_money_is_written_as_the_language_does(app, monkeypatch, language, currency, text):
+    monkeypatch.setattr(settings, "CURRENCY", currency, raising=False)
+
+    with app.test_request_context(headers={"Accept-Language": language}):
+        assert money(Decimal("1234.50")) == text
+
+
+def test_the_first_language_is_for_those_who_ask_for_none(make_app, monkeypatch):
+    monkeypatch.setattr(settings, "LANGUAGES", ["es", "en"], raising=False)
+
+    assert language_of(make_app().test_client().get("/")) == "es"
+
+
+def test_a_product_of_one_language_has_no_switch(make_app, monkeypatch):
+    monkeypatch.setattr(settings, "LANGUAGES", ["en"], raising=False)
+
+    answer = make_app().test_client().get("/", headers=SPANISH)
+
+    assert language_of(answer) == "en"
+    assert 'action="/language"' not in answer.text
+
+
+@pytest.fixture
+def parlour(make_app, tmp_path, monkeypatch):
+    """A client of an application whose module has words of its own for a text of core."""
+    folder = tmp_path / "parlour"
+    catalogue = folder / "translations/es/LC_MESSAGES/messages.mo"
+    catalogue.parent.mkdir(parents=True)
+    (folder / "__init__.py").write_text(
+        "from flask import Blueprint\nfrom flask_babel import gettext as _, lazy_gettext as _l\n\n"
+        "bp = Blueprint('parlour', __name__)\n"
+        "bp.add_url_rule('/parlour', 'tea', lambda: _('Tea'))\n"
+        "MENU = [('parlour.tea', _l('Tea'))]\n"
+    )
+    words = Catalog(locale="es")
+    words.add("Tea", "Té")
+    words.add("Welcome", "Pase adelante")
+    with catalogue.open("wb") as file:
+        write_mo(file, words)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "parlour", raising=False)
+    return make_app(["parlour"]).test_client()
+
+
+def test_a_module_brings_a_catalogue_whose_words_win(parlour):
+    page = parlour.get("/", headers=SPANISH).text
+
+    assert parlour.get("/parlour", headers=SPANISH).text == "Té"
+    assert "<h1>Pase adelante</h1>" in page
+    assert ">Té</a>" in page
+    assert "Módulos instalados" in page
+
+
+def test_without_a_translation_a_text_stays_as_it_is(parlour):
+    assert parlour.get("/parlour").text == "Tea"

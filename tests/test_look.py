@@ -1,0 +1,129 @@
+"""What a product wants to look different it changes from its side: core stays as it is."""
+
+import sys
+
+import pytest
+
+import settings
+from tests.reading import Reader
+
+BASE = """<html><head>
+<title>{% block title %}{% endblock %}</title>
+<link rel="stylesheet" href="{{ url_for('core.static', filename='app.css') }}">
+<link rel="icon" href="{{ url_for('core.static', filename='favicon.svg') }}">
+</head><body class="ours">{% block content %}{% endblock %}</body></html>
+"""
+HOME = "{% extends 'base.html' %}{% block content %}Our home{% endblock %}"
+MISSING = "{% extends 'base.html' %}{% block content %}Lost: {{ status }}{% endblock %}"
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write a file of the product, whose folder app/ is that of the applications made here."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "facade", raising=False)
+
+    def write(path, text):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture
+def replaced_by_app(write, make_app):
+    write("app/templates/base.html", BASE)
+    write("app/templates/welcome.html", HOME)
+    write("app/templates/errors/404.html", MISSING)
+    write("app/static/app.css", "body { color: teal }")
+    write("app/static/favicon.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
+    write("app/static/extra/print.css", "body { color: black }")
+    return make_app(["tests.listed"]).test_client()
+
+
+@pytest.fixture
+def replaced_by_a_module(write, make_app):
+    write(
+        "facade/__init__.py",
+        "from flask import Blueprint, render_template\n\n"
+        "bp = Blueprint('facade', __name__, template_folder='templates', static_folder='static',\n"
+        "               static_url_path='/facade')\n"
+        "bp.add_url_rule('/', 'home', lambda: render_template('facade/home.html'))\n",
+    )
+    write("facade/templates/base.html", BASE.replace("core.static", "facade.static"))
+    write("facade/templates/facade/home.html", HOME)
+    write("facade/templates/errors/404.html", MISSING)
+    write("facade/static/app.css", "body { color: teal }")
+    write("facade/static/favicon.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
+    return make_app(["facade", "tests.listed"]).test_client()
+
+
+@pytest.fixture(params=["replaced_by_app", "replaced_by_a_module"])
+def client(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_the_home_page_is_the_products(client):
+    answer = client.get("/")
+
+    assert answer.status_code == 200
+    assert '<body class="ours">Our home</body>' in answer.text
+
+
+def test_an_error_page_is_the_products(client):
+    answer = client.get("/nowhere")
+
+    assert answer.status_code == 404
+    assert '<body class="ours">Lost: 404</body>' in answer.text
+
+
+def test_the_other_error_pages_stand_in_its_layout(client):
+    answer = client.post("/")
+
+    assert answer.status_code == 405
+    assert '<body class="ours">' in answer.text
+    assert "Not possible here" in answer.text
+
+
+def test_style_sheet_and_icon_are_the_products(client):
+    links = {
+        own["rel"]: own["href"] for tag, own in Reader(client.get("/").text).tags if tag == "link"
+    }
+
+    style, icon = (client.get(links[rel], buffered=True) for rel in ("stylesheet", "icon"))
+
+    assert style.text == "body { color: teal }"
+    assert style.cache_control.max_age > 0
+    assert icon.text.startswith("<svg xmlns=")
+    assert icon.mimetype == "image/svg+xml"
+
+
+def test_files_that_the_product_does_not_replace_are_cores(replaced_by_app):
+    answer = replaced_by_app.get("/core/static/theme.js", buffered=True)
+
+    assert answer.status_code == 200
+    assert "theme" in answer.text
+
+
+def test_files_of_its_own_have_their_address_too(replaced_by_app):
+    answer = replaced_by_app.get("/core/static/extra/print.css", buffered=True)
+
+    assert answer.text == "body { color: black }"
+
+
+@pytest.mark.parametrize(
+    "path", ["..%2ftemplates%2fbase.html", "../templates/base.html", "%2e%2e/templates/base.html"]
+)
+def test_nothing_else_of_the_product_is_served(replaced_by_app, path):
+    assert replaced_by_app.get(f"/core/static/{path}").status_code == 404
+
+
+def test_the_name_of_the_product_is_all_that_is_visible(make_app, monkeypatch):
+    monkeypatch.setattr(settings, "APP_NAME", "Corner Shop")
+
+    client = make_app(["tests.listed"]).test_client()
+
+    for path in ("/", "/nowhere"):
+        page = client.get(path).text
+        assert "Corner Shop" in page
+        assert "Andamio" not in page

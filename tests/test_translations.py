@@ -1,0 +1,98 @@
+"""Holds the catalogues to the texts: each is translated, and what is compiled is fresh."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+PYTHON = Path(sys.executable).name
+PO = "core/translations/es/LC_MESSAGES/messages.po"
+MO = PO.replace(".po", ".mo")
+NEW = 'from flask_babel import gettext\n\n\ndef greet():\n    return gettext("Good evening")\n'
+
+
+def check(project):
+    return project.run(PYTHON, "scripts/translations.py", "--check")
+
+
+@pytest.mark.structure
+def test_every_text_is_translated_and_compiled(project):
+    result = check(project)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.structure
+def test_bringing_them_up_to_date_changes_nothing(project):
+    before = {path: path.read_bytes() for path in project.root.rglob("messages.*o")}
+
+    result = project.run(PYTHON, "scripts/translations.py")
+
+    assert result.returncode == 0, result.stderr
+    assert before == {path: path.read_bytes() for path in project.root.rglob("messages.*o")}
+
+
+@pytest.mark.structure
+def test_a_text_without_a_translation_is_found(project):
+    project.write("core/greeting.py", NEW)
+
+    result = check(project)
+
+    assert result.returncode == 1
+    assert f"{PO}: no translation of 'Good evening'" in result.stdout
+    assert f"{PO}: not up to date; run make translations" in result.stdout
+
+
+@pytest.mark.structure
+def test_a_text_of_a_module_goes_to_a_catalogue_of_the_module(scaffold):
+    po = "app/evening/translations/es/LC_MESSAGES/messages.po"
+    scaffold.write("app/__init__.py", "")
+    scaffold.write("app/evening/__init__.py", NEW)
+    scaffold.write("app/evening/templates/evening.html", '{{ _("Good morning") }}{% do [] %}')
+
+    untranslated = scaffold.run(PYTHON, "scripts/translations.py")
+    text = (scaffold.root / po).read_text(encoding="utf-8")
+    for english, spanish in (("evening", "Buenas noches"), ("morning", "Buenos días")):
+        text = text.replace(
+            f'msgid "Good {english}"\nmsgstr ""', f'msgid "Good {english}"\nmsgstr "{spanish}"'
+        )
+    scaffold.write(po, text)
+    translated = scaffold.run(PYTHON, "scripts/translations.py")
+
+    assert untranslated.returncode == 1
+    assert f"{po}: no translation of 'Good evening'" in untranslated.stdout
+    assert (translated.returncode, translated.stdout) == (0, "")
+    assert check(scaffold).returncode == 0
+
+
+@pytest.mark.structure
+def test_a_catalogue_that_was_not_compiled_is_found(project):
+    project.replace(PO, 'msgid "Search"\nmsgstr "Buscar"', 'msgid "Search"\nmsgstr "Hallar"')
+
+    result = check(project)
+
+    assert result.returncode == 1
+    assert result.stdout == f"{MO}: not up to date; run make translations\n"
+
+
+@pytest.mark.structure
+def test_a_product_of_one_language_needs_no_translation(project):
+    project.write("core/greeting.py", NEW)
+    with (project.root / "settings.py").open("a", encoding="utf-8") as file:
+        file.write('\nLANGUAGES = ["en"]\n')
+
+    result = check(project)
+
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.structure
+def test_a_language_more_needs_all_its_texts(project):
+    with (project.root / "settings.py").open("a", encoding="utf-8") as file:
+        file.write('\nLANGUAGES = ["en", "es", "pt"]\n')
+
+    result = check(project)
+
+    assert result.returncode == 1
+    assert "core/translations/pt/LC_MESSAGES/messages.po: no translation of" in result.stdout
+    assert "/es/" not in result.stdout
