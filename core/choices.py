@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import sqlalchemy as sa
 from flask import request
 from wtforms import Form
 
@@ -40,7 +39,7 @@ class SearchSelectField(QuerySelectField):
 
     def _first_rows(self) -> list[Any]:
         if not hasattr(self, "_rows"):
-            rows = self.model.listing.apply(sa.select(self.model), self._query(""))
+            rows = self.model.listing.apply(None, self._query(""))
             self._rows = list(db.session.scalars(rows.limit(self.above + 1)))
         return self._rows
 
@@ -58,7 +57,7 @@ class SearchSelectField(QuerySelectField):
         chosen = self._data if self._formdata is None else self._chosen(self._formdata)
         found = []
         if self.words:
-            rows = self.model.listing.apply(sa.select(self.model), self._query(self.words))
+            rows = self.model.listing.apply(None, self._query(self.words))
             found = list(db.session.scalars(rows.limit(RESULTS)))
         return dict.fromkeys([*([chosen] if chosen else []), *found])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flask import Response, stream_with_context
-from sqlalchemy import Select, select
+from sqlalchemy import Select
 
 from core.models import label_of
 from core.pages import list_query
@@ -20,8 +20,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = None) -> Response:
     """Stream the list as CSV; a column is an attribute of the row, or a path: "category.name"."""
-    rows = select(model) if statement is None else statement
-    rows = model.listing.apply(rows, list_query(model)).execution_options(yield_per=CHUNK)
+    rows = model.listing.apply(statement, list_query(model)).execution_options(yield_per=CHUNK)
     heads = [label_of(model, column.partition(".")[0]) for column in columns]
     filename = model.__tablename__
     return Response(

@@ -128,8 +128,12 @@ class Listing:
         """Return the table's column behind a name."""
         return self.model.__table__.c[name]
 
-    def apply(self, statement: Select[Any], query: Query) -> Select[Any]:
-        """Narrow and order a select of the model; the primary key makes the order total."""
+    def apply(self, statement: Select[Any] | None, query: Query) -> Select[Any]:
+        """Narrow and order a select of the model, by default of all rows.
+
+        The primary key makes the order total.
+        """
+        statement = select(self.model) if statement is None else statement
         for word in query.words:
             matches = (_contains(getattr(self.model, name), word) for name in self.search)
             statement = statement.where(or_(*matches))
@@ -155,7 +159,7 @@ class Listing:
 class ListPage(SelectPagination):
     """A page of a list. `total` is exact up to MAX_COUNT; above it, `total_is_estimate` is set."""
 
-    def __init__(self, statement: Select[Any], listing: Listing, query: Query) -> None:
+    def __init__(self, statement: Select[Any] | None, listing: Listing, query: Query) -> None:
         self.listing = listing
         self.query = query
         super().__init__(

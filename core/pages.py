@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, current_app, flash, render_template, request
 from flask_babel import gettext
-from sqlalchemy import Select, inspect, select
+from sqlalchemy import Select, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
@@ -73,8 +73,7 @@ def page_of(model: Any, statement: Select[Any] | None = None) -> ListPage:
 
     `statement` narrows the rows down; by default they are all of the model's.
     """
-    rows = select(model) if statement is None else statement
-    return ListPage(rows, model.listing, list_query(model))
+    return ListPage(statement, model.listing, list_query(model))
 
 
 def list_query(model: Any) -> Query:

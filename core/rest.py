@@ -6,7 +6,6 @@ from typing import Any
 
 import flask_restful
 from flask import Blueprint, Flask, Response, json, request
-from sqlalchemy import select
 from werkzeug.exceptions import BadRequest, PreconditionFailed, RequestEntityTooLarge
 
 from core.encoding import JSONProvider
@@ -83,7 +82,7 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     model: Any = schema.opts.model
     listing = getattr(model, "listing", None) or Listing(default="id", model=model)
     query = listing.read(request.args, _refuse)
-    page = ListPage(select(model) if statement is None else statement, listing, query)
+    page = ListPage(statement, listing, query)
     meta = {
         "page": page.page,
         "per_page": page.per_page,
