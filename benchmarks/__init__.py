@@ -1,0 +1,1 @@
+"""Measures the project against hand-written code and against other frameworks: `make bench`."""
