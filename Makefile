@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone lists them. Plain POSIX sh, for GNU make 3.81 (macOS) and newer.
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-all slow translations lock clean venv venv-dev
+.PHONY: help run test check check-all slow bench audit translations lock clean venv venv-dev
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -29,6 +29,7 @@ check: venv-dev  ## check style, types and imports, then run the tests with cove
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
+	$(PY) -m bandit -q -c pyproject.toml -r core app config.py services.py settings.py run.py
 	$(PY) -m djlint --quiet --lint core app
 	$(PY) -m djlint --check core app
 	$(PY) scripts/translations.py --check
@@ -39,8 +40,16 @@ check-all: check  ## check, then every test on another Python, PostgreSQL, Maria
 	@TEST_DATABASE_URL= sh scripts/another-python.sh -m pytest $(PARALLEL) --no-skips -m "$(QUICK)" $(ARGS)
 	@$(PY) scripts/databases.py $(PY) -m pytest $(PARALLEL) --no-skips -m "not slow" $(ARGS)
 
-slow: venv-dev  ## the tests that take minutes, on every database
+slow: venv-dev  ## what takes minutes: long tests on every database, and Lighthouse
 	@$(PY) scripts/databases.py $(PY) -m pytest --no-skips -m slow $(ARGS)
+	@$(PY) scripts/lighthouse.py
+
+audit: venv-dev  ## look for known vulnerabilities in all pinned packages; needs a network
+	@$(PY) scripts/audit.py $(ARGS)
+
+# The peers' packages go into .venv-bench-* when they are first measured.
+bench: venv  ## measure the speed on PostgreSQL; ARGS="--servers floor,ours --scenarios item"
+	@$(PY) -m benchmarks $(ARGS)
 
 translations: venv  ## bring the catalogues up to date with the texts; tells what to translate
 	@$(PY) scripts/translations.py
@@ -50,7 +59,7 @@ lock:  ## pin all packages again after a change of a .in file or a merge; UPGRAD
 	@UPGRADE=$(UPGRADE) sh scripts/lock.sh
 
 clean:  ## remove what these commands made, except .env and the databases
-	rm -rf .venv .venv-py* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov
+	rm -rf .venv .venv-py* .venv-bench-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:

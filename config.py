@@ -3,8 +3,9 @@
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +19,6 @@ import settings
 BASE_DIR = Path(__file__).resolve().parent
 INSTANCE_DIR = BASE_DIR / "instance"
 
-# Every variable with its default; .env.example explains them, and a test keeps the two equal.
-VARIABLES = {
-    "APP_ENV": "development",
-    "SECRET_KEY": "",
-    "SECRET_KEY_FALLBACKS": "",
-    "WTF_CSRF_SECRET_KEY": "",
-    "DATABASE_URL": "",
-    "TEST_DATABASE_URL": "",
-    "TRUSTED_HOSTS": "",
-    "HOST": "127.0.0.1",
-    "PORT": "5000",
-    "LOG_LEVEL": "INFO",
-    "PROXY_COUNT": "0",
-    "REDIS_URL": "",
-    "CORS_ORIGINS": "",
-    "RATE_LIMIT": "",
-    "MAX_CONTENT_LENGTH": "2097152",
-    "DB_POOL_SIZE": "5",
-    "DB_MAX_OVERFLOW": "10",
-    "DB_STATEMENT_TIMEOUT_MS": "15000",
-    "DB_PGBOUNCER": "false",
-    "WEB_CONCURRENCY": "2",
-    "WEB_THREADS": "4",
-    "COOKIE_SECURE": "",
-    "ALEMBIC_ALLOW_DROP": "",
-}
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-ENVIRONMENTS = ("development", "testing", "production")
 LOOPBACK_HOSTS = ["localhost", ".localhost", "127.0.0.1"]
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 # Words of example keys; a random key holds one of them about once in a million.
@@ -62,6 +35,68 @@ class ConfigError(click.ClickException):
     """A configuration that the app refuses; the message names the variable and the remedy."""
 
 
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _integer(text: str, most: int | None = None) -> int:
+    if not re.fullmatch(r"\d{1,12}", text):
+        raise ValueError("a whole number")
+    if most is not None and int(text) > most:
+        raise ValueError(f"a number up to {most}")
+    return int(text)
+
+
+def _flag(text: str) -> bool | None:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    if text:
+        raise ValueError("true or false")
+    return None
+
+
+def _one_of(allowed: tuple[str, ...], text: str) -> str:
+    if text not in allowed:
+        raise ValueError(f"one of {', '.join(allowed)}")
+    return text
+
+
+def _log_level(text: str) -> str:
+    return _one_of(("DEBUG", "INFO", "WARNING", "ERROR"), text.upper())
+
+
+# Every variable: its default, and what makes a value of its text; a ValueError says what to set.
+# .env.example explains them, and a test keeps the two equal.
+VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "APP_ENV": ("development", partial(_one_of, ("development", "testing", "production"))),
+    "SECRET_KEY": ("", str),
+    "SECRET_KEY_FALLBACKS": ("", _list),
+    "WTF_CSRF_SECRET_KEY": ("", str),
+    "DATABASE_URL": ("", str),
+    "TEST_DATABASE_URL": ("", str),
+    "TRUSTED_HOSTS": ("", _list),
+    "HOST": ("127.0.0.1", str),
+    "PORT": ("5000", partial(_integer, most=65535)),
+    "LOG_LEVEL": ("INFO", _log_level),
+    "PROXY_COUNT": ("0", _integer),
+    "REDIS_URL": ("", str),
+    "SESSION_REDIS": ("false", _flag),
+    "CORS_ORIGINS": ("", _list),
+    "RATE_LIMIT": ("", str),
+    "MAX_CONTENT_LENGTH": ("2097152", _integer),
+    "DB_POOL_SIZE": ("5", _integer),
+    "DB_MAX_OVERFLOW": ("10", _integer),
+    "DB_STATEMENT_TIMEOUT_MS": ("15000", _integer),
+    "DB_PGBOUNCER": ("false", _flag),
+    "WEB_CONCURRENCY": ("2", _integer),
+    "WEB_THREADS": ("4", _integer),
+    "COOKIE_SECURE": ("", _flag),
+    "ALEMBIC_ALLOW_DROP": ("", _list),
+}
+
+
 def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return Flask's configuration for this environment.
 
@@ -70,12 +105,9 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """
     overrides = _with_aliases(overrides or {})
     env = _environment(overrides)
-    app_env = env["APP_ENV"]
-    if app_env not in ENVIRONMENTS:
-        raise ConfigError(f"APP_ENV is {app_env!r}: set it to one of {', '.join(ENVIRONMENTS)}.")
-    production = app_env == "production"
-    debug = overrides.get("DEBUG", app_env == "development")
-    if production and (debug or _flag("FLASK_DEBUG", os.environ.get("FLASK_DEBUG", ""))):
+    production = env["APP_ENV"] == "production"
+    debug = overrides.get("DEBUG", env["APP_ENV"] == "development")
+    if production and (debug or _read("FLASK_DEBUG", os.environ.get("FLASK_DEBUG", ""), _flag)):
         raise ConfigError(
             "FLASK_DEBUG is on in production, where it would show code and run commands for "
             "strangers: unset FLASK_DEBUG and DEBUG (`unset FLASK_DEBUG`)."
@@ -83,31 +115,18 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     url = _database_url(env, overrides)
     _check_driver(url)
     secret_key = _secret_key(env)
-    cookie_secure = _flag("COOKIE_SECURE", env["COOKIE_SECURE"], default=production)
+    cookie_secure = production if env["COOKIE_SECURE"] is None else env["COOKIE_SECURE"]
     return {
-        "APP_ENV": app_env,
+        # Not these two: as texts they would show their passwords.
+        **{name: env[name] for name in VARIABLES if not name.endswith("DATABASE_URL")},
         "DEBUG": debug,
-        "TESTING": app_env == "testing",
+        "TESTING": env["APP_ENV"] == "testing",
         "SECRET_KEY": secret_key,
-        "SECRET_KEY_FALLBACKS": _list(env["SECRET_KEY_FALLBACKS"]),
         # Flask-WTF knows no fallbacks: without a key of their own, a rotation kills open forms.
         "WTF_CSRF_SECRET_KEY": env["WTF_CSRF_SECRET_KEY"] or secret_key,
         "TRUSTED_HOSTS": _trusted_hosts(env),
-        "HOST": env["HOST"],
-        "PORT": _integer("PORT", env["PORT"]),
-        "LOG_LEVEL": _log_level(env["LOG_LEVEL"].upper()),
-        "PROXY_COUNT": _integer("PROXY_COUNT", env["PROXY_COUNT"]),
-        "REDIS_URL": env["REDIS_URL"],
-        "CORS_ORIGINS": _list(env["CORS_ORIGINS"]),
-        "RATE_LIMIT": env["RATE_LIMIT"],
-        "MAX_CONTENT_LENGTH": _integer("MAX_CONTENT_LENGTH", env["MAX_CONTENT_LENGTH"]),
         "SQLALCHEMY_DATABASE_URI": url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(url, env),
-        "DB_STATEMENT_TIMEOUT_MS": _integer(
-            "DB_STATEMENT_TIMEOUT_MS", env["DB_STATEMENT_TIMEOUT_MS"]
-        ),
-        "DB_PGBOUNCER": _flag("DB_PGBOUNCER", env["DB_PGBOUNCER"]),
-        "ALEMBIC_ALLOW_DROP": _list(env["ALEMBIC_ALLOW_DROP"]),
         "SESSION_COOKIE_NAME": _cookie_name(cookie_secure),
         "SESSION_COOKIE_SECURE": cookie_secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -122,11 +141,11 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
 def server() -> dict[str, int | str]:
     """Return what gunicorn.conf.py needs to know: bind, workers and threads."""
     env = _environment({})
-    host = env["HOST"]
+    host = f"[{env['HOST']}]" if ":" in env["HOST"] else env["HOST"]
     return {
-        "bind": f"{f'[{host}]' if ':' in host else host}:{_integer('PORT', env['PORT'])}",
-        "workers": _integer("WEB_CONCURRENCY", env["WEB_CONCURRENCY"]),
-        "threads": _integer("WEB_THREADS", env["WEB_THREADS"]),
+        "bind": f"{host}:{env['PORT']}",
+        "workers": env["WEB_CONCURRENCY"],
+        "threads": env["WEB_THREADS"],
     }
 
 
@@ -140,17 +159,21 @@ def _with_aliases(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return overrides
 
 
-def _environment(overrides: Mapping[str, Any]) -> dict[str, str]:
+def _environment(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Merge defaults, .env (never in tests), the process's environment and overrides."""
     testing = {**os.environ, **overrides}.get("APP_ENV") == "testing"
-    sources = ({} if testing else _dotenv(), os.environ, overrides)
-    env = dict(VARIABLES)
-    for source in sources:
-        for key in VARIABLES:
-            value = source.get(key)
-            if value not in (None, ""):
-                env[key] = _text(value)
-    return env
+    texts = {name: default for name, (default, _) in VARIABLES.items()}
+    for source in ({} if testing else _dotenv(), os.environ, overrides):
+        given = {name: source.get(name) for name in VARIABLES}
+        texts |= {name: _text(value) for name, value in given.items() if value not in (None, "")}
+    return {name: _read(name, texts[name], reader) for name, (_, reader) in VARIABLES.items()}
+
+
+def _read(name: str, text: str, reader: Callable[[str], Any]) -> Any:
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} is {text!r}: set it to {error}.") from None
 
 
 def _dotenv() -> dict[str, str | None]:
@@ -165,43 +188,15 @@ def _text(value: Any) -> str:
     return str(value).strip()
 
 
-def _list(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _integer(name: str, value: str) -> int:
-    if not re.fullmatch(r"\d{1,12}", value):
-        raise ConfigError(f"{name} is {value!r}: set it to a whole number.")
-    if name == "PORT" and int(value) > 65535:
-        raise ConfigError(f"PORT is {value!r}: set it to a number up to 65535.")
-    return int(value)
-
-
-def _flag(name: str, value: str, default: bool = False) -> bool:
-    if value == "":
-        return default
-    if value.lower() in ("1", "true", "yes", "on"):
-        return True
-    if value.lower() in ("0", "false", "no", "off"):
-        return False
-    raise ConfigError(f"{name} is {value!r}: set it to true or false.")
-
-
-def _log_level(value: str) -> str:
-    if value not in LOG_LEVELS:
-        raise ConfigError(f"LOG_LEVEL is {value!r}: set it to one of {', '.join(LOG_LEVELS)}.")
-    return value
-
-
-def _secret_key(env: dict[str, str]) -> str:
-    key = env["SECRET_KEY"]
+def _secret_key(env: Mapping[str, Any]) -> str:
+    key: str = env["SECRET_KEY"]
     if env["APP_ENV"] == "testing":
         return key or secrets.token_urlsafe(48)
     if env["APP_ENV"] == "development":
         return key or _instance_key()
     keys = [(name, env[name]) for name in ("SECRET_KEY", "WTF_CSRF_SECRET_KEY")]
     # An earlier key that can be guessed opens sessions like the present one.
-    keys += [("SECRET_KEY_FALLBACKS", old) for old in _list(env["SECRET_KEY_FALLBACKS"])]
+    keys += [("SECRET_KEY_FALLBACKS", old) for old in env["SECRET_KEY_FALLBACKS"]]
     for name, value in keys:
         if reason := _weakness(value, required=name == "SECRET_KEY"):
             raise ConfigError(f"{name} {reason}: set it to the output of {MAKE_SECRET}.")
@@ -229,11 +224,10 @@ def _instance_key() -> str:
     return path.read_text()
 
 
-def _trusted_hosts(env: dict[str, str]) -> list[str]:
-    hosts = _list(env["TRUSTED_HOSTS"])
-    if hosts or env["APP_ENV"] != "production":
+def _trusted_hosts(env: Mapping[str, Any]) -> list[str]:
+    if env["TRUSTED_HOSTS"] or env["APP_ENV"] != "production":
         # A forgotten APP_ENV answers this machine only, so it is no public debugger.
-        return hosts or LOOPBACK_HOSTS
+        return env["TRUSTED_HOSTS"] or LOOPBACK_HOSTS
     raise ConfigError(
         "TRUSTED_HOSTS is missing: set it to the host names the site is served under, for example "
         "TRUSTED_HOSTS=example.com,www.example.com; `hostname -f` prints this machine's."
@@ -247,7 +241,7 @@ def _cookie_name(secure: bool) -> str:
     return f"__Host-{name}_session" if secure else f"{name}_session"
 
 
-def _database_url(env: dict[str, str], overrides: Mapping[str, Any]) -> URL:
+def _database_url(env: Mapping[str, Any], overrides: Mapping[str, Any]) -> URL:
     if env["APP_ENV"] == "testing":
         return _test_database_url(env, overrides)
     if env["DATABASE_URL"]:
@@ -261,7 +255,7 @@ def _database_url(env: dict[str, str], overrides: Mapping[str, Any]) -> URL:
     return parse_url("DATABASE_URL", "sqlite:///app.db")
 
 
-def _test_database_url(env: dict[str, str], overrides: Mapping[str, Any]) -> URL:
+def _test_database_url(env: Mapping[str, Any], overrides: Mapping[str, Any]) -> URL:
     """Return a database that tests may wipe: never the developer's."""
     if explicit := overrides.get("DATABASE_URL"):
         return parse_url("DATABASE_URL", _text(explicit))
@@ -318,22 +312,22 @@ def _sqlite_path(url: URL) -> URL:
     return url.set(database=str(path))
 
 
-def _engine_options(url: URL, env: dict[str, str]) -> dict[str, Any]:
+def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
     """Return create_engine's arguments; each database refuses those of the others."""
-    timeout = _integer("DB_STATEMENT_TIMEOUT_MS", env["DB_STATEMENT_TIMEOUT_MS"])
+    timeout = env["DB_STATEMENT_TIMEOUT_MS"]
     if url.get_backend_name() == "sqlite":
         # core/database.py begins transactions itself: sqlite3's own begin comes too late.
         options: dict[str, Any] = {"connect_args": {"isolation_level": None, "timeout": 5}}
         if not url.database or url.database == ":memory:":
             return options
     else:
-        options = {"pool_pre_ping": True, "pool_timeout": 5, "pool_recycle": 1800}
+        options = {"pool_timeout": 5, "pool_recycle": 1800}
         options["connect_args"] = {"connect_timeout": 3}
-    options["pool_size"] = _integer("DB_POOL_SIZE", env["DB_POOL_SIZE"])
-    options["max_overflow"] = _integer("DB_MAX_OVERFLOW", env["DB_MAX_OVERFLOW"])
+    options["pool_size"] = env["DB_POOL_SIZE"]
+    options["max_overflow"] = env["DB_MAX_OVERFLOW"]
     if url.get_backend_name() == "postgresql":
         options["connect_args"]["application_name"] = _cookie_name(False)
-        if not _flag("DB_PGBOUNCER", env["DB_PGBOUNCER"]):
+        if not env["DB_PGBOUNCER"]:
             options["connect_args"]["options"] = (
                 f"-c statement_timeout={timeout} -c lock_timeout={min(timeout or 5000, 5000)} "
                 "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC"

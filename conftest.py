@@ -1,3 +1,3 @@
-"""Gives every test, the modules' own too, the fixtures of core/testing.py and tests/project.py."""
+"""Gives every test, the modules' own too, the fixtures of core and of tests/project.py."""
 
-pytest_plugins = ["core.testing", "tests.project"]
+pytest_plugins = ["core.testing", "core.query_count", "tests.project"]

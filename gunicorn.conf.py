@@ -1,16 +1,48 @@
 """How gunicorn serves `run:app`; what depends on the machine comes from config.py."""
 
+from pathlib import Path
+
 from config import server
+from core.server import Log, Worker, close_connections, share_memory
 
 _server = server()
 bind = _server["bind"]
 workers = _server["workers"]
 threads = _server["threads"]
-worker_class = "gthread"
+worker_class = Worker
+logger_class = Log
+# The master loads the application, and its workers share that memory. So SIGHUP does not bring new
+# code: a restart does, and with the socket of deploy/systemd it refuses nobody.
+preload_app = True
+# A worker that does not come back from its request for this long is replaced.
 timeout = 30
+# How long requests that are under way may take to end when the server stops.
 graceful_timeout = 30
+# Longer than nginx keeps its idle connections (60 s): who closes first must not be the one that is
+# being sent a request.
+keepalive = 75
 # Workers retire now and then, so that a slow leak in a dependency never grows up.
 max_requests = 10_000
 max_requests_jitter = 1_000
+# Workers tell by a file that they live. On a disk that is busy they would seem dead.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # Else all servers of a user open one socket in their home and take it from each other.
 control_socket_disable = True
+
+
+def when_ready(server):
+    """Before the first worker starts."""
+    share_memory(server.app.wsgi())
+
+
+def pre_fork(server, worker):
+    """Before each worker starts."""
+    close_connections(server.app.wsgi())
+
+
+def on_reload(server):
+    """On SIGHUP, which people send after an update."""
+    server.log.warning(
+        "SIGHUP renews the workers with the code that was loaded at the start: "
+        "restart the server to bring new code."
+    )

@@ -6,22 +6,30 @@ import sys
 from werkzeug.serving import is_running_from_reloader
 
 from config import ConfigError
+from core.doctor import is_called, stand_in
 from core.factory import create_app
+from core.modules import ModuleError
 
 try:
     app = create_app()
-except ConfigError as error:
+except (ConfigError, ModuleError) as error:
     # A server needs the exception to stop its workers; a person at a prompt needs the sentence.
-    if __name__ == "__main__":
+    if __name__ == "__main__" and isinstance(error, ConfigError):
         sys.exit(f"Error: {error.message}")
-    raise
+    if not is_called():
+        raise
+    # `flask doctor` examines what can be built of it, and says what cannot.
+    app = stand_in(create_app)
 
 
 def serve() -> None:
     """Serve with Flask's development server; never in production."""
     host, port = app.config["HOST"], app.config["PORT"]
     if app.config["APP_ENV"] == "production":
-        sys.exit("Error: run.py serves development only: start production with `gunicorn run:app`.")
+        sys.exit(
+            "Error: run.py serves development only: start production with `gunicorn run:app` "
+            "(docs/deployment.md)."
+        )
     if not is_running_from_reloader():
         _check_port(host, port)
     # The interactive debugger runs code for whoever reaches it: on this machine only.

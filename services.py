@@ -4,6 +4,8 @@ import logging
 
 from flask_bootstrap import Bootstrap5
 from flask_compress import Compress
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from flask_marshmallow import Marshmallow
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -15,4 +17,5 @@ ma = Marshmallow()
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 compress = Compress()
+limiter = Limiter(get_remote_address)
 log = logging.getLogger("app")

@@ -33,7 +33,7 @@ def _static(filename: str) -> Response:
 
 def _add_hash(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint.endswith(".static") and "v" not in values:
-        values["v"] = _hash_of(endpoint, values["filename"])
+        values["v"] = hash_of(endpoint, values["filename"])
 
 
 def _keep(response: Response) -> Response:
@@ -42,11 +42,8 @@ def _keep(response: Response) -> Response:
     if hashed is None or response.status_code >= 400 or not endpoint.endswith(".static"):
         return response
     # While two versions are being served, one gets URLs of the other's content.
-    if hashed == _hash_of(endpoint, values["filename"]):
-        response.cache_control.max_age = YEAR
-        response.cache_control.immutable = True
-        response.cache_control.no_cache = None
-        response.cache_control.public = True
+    if hashed == hash_of(endpoint, values["filename"]):
+        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
     return response
 
 
@@ -63,12 +60,18 @@ def _own_folder() -> Path:
     return Path(current_app.root_path, "static")
 
 
-def _hash_of(endpoint: str, filename: str) -> str | None:
+def folders_of(endpoint: str) -> list[Path]:
+    """Return where the files of a static endpoint lie; of two with one name the first is served."""
     blueprint = current_app.blueprints[endpoint.removesuffix(".static")]
-    path = Path(str(blueprint.static_folder), filename)
-    if endpoint == "core.static" and (_own_folder() / filename).is_file():
-        path = _own_folder() / filename
-    if not path.is_file():
+    own = [_own_folder()] if endpoint == "core.static" else []
+    return [*own, Path(str(blueprint.static_folder))]
+
+
+def hash_of(endpoint: str, filename: str) -> str | None:
+    """Return the hash of a static file's content, or None if there is no such file."""
+    paths = (folder / filename for folder in folders_of(endpoint))
+    path = next(filter(Path.is_file, paths), None)
+    if path is None:
         return None
     state = path.stat()
     return _digest(path, state.st_mtime_ns, state.st_size)

@@ -1,35 +1,51 @@
 """Optional: a select that turns into a search where the related table is too large for one."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
+import sqlalchemy as sa
 from flask import request
-from wtforms import Form
+from flask_babel import gettext, ngettext
+from wtforms.fields import SelectFieldBase
+from wtforms.form import BaseForm
+from wtforms.validators import ValidationError
+from wtforms.widgets import Select
 
-from core.converters import QuerySelectField
+# The stubs are of WTForms 3.2, which had none.
+from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
+
+from core.converters import BLANK
 from core.forms import SEARCH_BUTTON
-from core.listing import Query
+from core.paging import options_of
 from services import db
 
 RESULTS = 20
 
 
-class SearchSelectField(QuerySelectField):
+class SearchSelectField(SelectFieldBase):
     """One related record of `model`: a select up to `above` rows, beyond it a search with results.
 
     The search uses the model's `listing`. Without JavaScript its button sends the form, which comes
     back with the results and all that was typed; static/search-select.js only saves the journey.
     """
 
-    def __init__(self, *args: Any, model: Any, above: int = 200, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    widget = Select()
+
+    def __init__(
+        self, label: Any = None, validators: Any = None, *, model: Any, above: int = 200, **kw: Any
+    ) -> None:
+        super().__init__(label, validators, **kw)
         self.model = model
         self.above = above
+        # The name is wtforms-sqlalchemy's: a form forgets it when one of the choices may be gone.
+        self._object_list: dict[str, str] | None = None
 
     @property
     def is_large(self) -> bool:
         """Tell whether the related table has more rows than a select should."""
-        return len(self._first_rows()) > self.above
+        return len(self._first) > self.above
 
     @property
     def words(self) -> str:
@@ -37,34 +53,52 @@ class SearchSelectField(QuerySelectField):
         words = request.form.get(f"{self.name}-search", "")
         return words.replace("\x00", "").strip()[:200]
 
-    def _first_rows(self) -> list[Any]:
-        if not hasattr(self, "_rows"):
-            rows = self.model.listing.apply(None, self._query(""))
-            self._rows = list(db.session.scalars(rows.limit(self.above + 1)))
-        return self._rows
+    @property
+    def results(self) -> str:
+        """Return the sentence that says how many rows the search found, "" without a search."""
+        if not self.words:
+            return ""
+        if len(self._found) == RESULTS:
+            return str(gettext("The first %(num)s results: more words find fewer.", num=RESULTS))
+        return str(ngettext("%(num)s result", "%(num)s results", len(self._found)))
 
-    def _query(self, words: str) -> Query:
-        listing = self.model.listing
-        return Query(words=tuple(words.split()), order=listing.default_order)
-
-    def _get_object_list(self) -> list[tuple[str, Any]]:
-        if self._object_list is None:  # type: ignore[has-type]
-            rows = self._results() if self.is_large else self._first_rows()
-            self._object_list = [(str(self.get_pk(row)), row) for row in rows]
+    @property
+    def _first(self) -> dict[str, str]:
+        if self._object_list is None:
+            self._object_list = dict(options_of(self.model, self.above + 1))
         return self._object_list
 
-    def _results(self) -> Iterable[Any]:
-        chosen = self._data if self._formdata is None else self._chosen(self._formdata)
-        found = []
-        if self.words:
-            rows = self.model.listing.apply(None, self._query(self.words))
-            found = list(db.session.scalars(rows.limit(RESULTS)))
-        return dict.fromkeys([*([chosen] if chosen else []), *found])
+    @cached_property
+    def _found(self) -> dict[str, str]:
+        return dict(options_of(self.model, RESULTS, self.words)) if self.words else {}
 
-    def _chosen(self, key: str) -> Any:
-        number = int(key) if key.isdecimal() and len(key) < 19 else 0
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if valuelist:
+            self.data = self._record(valuelist[0])
+
+    def _record(self, key: str) -> Any:
+        number = int(key) if re.fullmatch("[0-9]{1,18}", key) else 0
         return db.session.get(self.model, number)
 
-    def pre_validate(self, form: Form) -> None:
-        if SEARCH_BUTTON not in request.form:
-            super().pre_validate(form)
+    def pre_validate(self, form: BaseForm) -> None:
+        if self.raw_data and self.raw_data[0] and self.data is None:
+            self.data = None
+            if SEARCH_BUTTON not in request.form:
+                raise ValidationError(self.gettext("Not a valid choice."))
+
+    def iter_choices(self) -> Iterator[Any]:
+        key, options = self._chosen_key(), self._found if self.is_large else self._first
+        if key and key not in options:
+            options = {key: str(self.data), **options}
+        yield Choice("", BLANK, not key, {})
+        for value, text in options.items():
+            yield Choice(value, text, value == key, {})
+
+    def _chosen_key(self) -> str:
+        # Asked again after a refusal of the database: the record may be what was deleted.
+        if self.data is None or (self.errors and self._record(self._identity()) is None):
+            return ""
+        return self._identity()
+
+    def _identity(self) -> str:
+        return str(sa.inspect(self.data).identity[0])

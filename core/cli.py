@@ -1,6 +1,5 @@
 """The commands of core: `flask setup` prepares a clone, `flask seed` fills the demo's tables."""
 
-import os
 import secrets
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,8 +11,11 @@ from flask.cli import with_appcontext
 from sqlalchemy import inspect, select
 
 from config import BASE_DIR, INSTANCE_DIR
+from core.doctor import doctor
 from core.models import Base
 from core.modules import Module, installed_modules
+from core.openapi.command import openapi
+from core.static_files import collect_static
 from services import db
 
 SETUP_ROWS = 60
@@ -23,6 +25,9 @@ def init_cli(app: Flask) -> None:
     """Add the commands."""
     app.cli.add_command(setup)
     app.cli.add_command(seed)
+    app.cli.add_command(doctor)
+    app.cli.add_command(collect_static)
+    app.cli.add_command(openapi)
 
 
 @click.command()
@@ -59,10 +64,9 @@ def _write_env() -> None:
         return
     key = secrets.token_urlsafe(48)
     text = (BASE_DIR / ".env.example").read_text(encoding="utf-8")
-    # O_EXCL: a file that appears meanwhile is somebody's, and stays.
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text.replace("\nSECRET_KEY=\n", f"\nSECRET_KEY={key}\n"))
+    # A file that appeared meanwhile is somebody's, and stays.
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(text.replace("\nSECRET_KEY=\n", f"\nSECRET_KEY={key}\n"), encoding="utf-8")
     click.echo("Wrote .env with a secret of its own.")
 
 
@@ -103,8 +107,6 @@ def _has_rows(module: Module) -> bool:
 def _run(module: Module, seeds: ModuleType, rows: int) -> None:
     """Run a module's seed(rows), which yields the number of rows it has dealt with so far."""
     with click.progressbar(length=rows, label=module.entry) as bar:
-        done = 0
         for count in seeds.seed(rows):
-            bar.update(count - done)
-            done = count
+            bar.update(count - bar.pos)
     db.session.commit()

@@ -19,23 +19,21 @@ MESSAGES = {
     "check": _l("This value is not allowed."),
     "required": _l("This value is required."),
 }
-POSTGRESQL_KINDS = {
-    "23505": "unique",
-    "23503": "missing",
-    "23001": "in_use",
-    "23514": "check",
-    "23502": "required",
+# PostgreSQL's SQLSTATE, the number of MariaDB and MySQL, SQLite's name.
+CODES: dict[str, set[Any]] = {
+    "unique": {"23505", 1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"},
+    "missing": {"23503", 1452, "SQLITE_CONSTRAINT_FOREIGNKEY"},
+    "in_use": {"23001", 1451},
+    # 4025 (MariaDB) and 3819 (MySQL) come as OperationalError.
+    "check": {"23514", 4025, 3819, "SQLITE_CONSTRAINT_CHECK"},
+    "required": {"23502", 1048, "SQLITE_CONSTRAINT_NOTNULL"},
 }
-# Error numbers; 4025 (MariaDB) and 3819 (MySQL) come as OperationalError.
-MYSQL_KINDS = {
-    1062: "unique",
-    1452: "missing",
-    1451: "in_use",
-    4025: "check",
-    3819: "check",
-    1048: "required",
-}
-SQLITE_KINDS = {"UNIQUE": "unique", "FOREIGN": "missing", "CHECK": "check", "NOT": "required"}
+# Where the texts of MariaDB, MySQL and SQLite name a constraint, and where columns.
+NAME = re.compile(
+    r"for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`"
+    r"|CHECK constraint failed: (.+)|failed: index '(.+)'"
+)
+COLUMN = re.compile(r"Column '([^']+)'|(?:failed: |, )[^.,']+\.([^,]+)")
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,14 @@ def violation_of(error: DBAPIError) -> Violation | None:
     Call it after the rollback: it may have to ask SQLite which parent is missing. A constraint's
     own words, `info={"message": "..."}`, win over MESSAGES.
     """
-    kind, name, columns = _READERS[db.engine.dialect.name](error.orig)
+    kind, name, columns = _read(error.orig)
     if kind == "missing" and str(error.statement).lstrip()[:6].upper() == "DELETE":
         kind = "in_use"
     if kind == "in_use":
         return Violation(kind, ("id",), str(MESSAGES[kind]))
     if kind == "":
         return None
-    constraint = next((c for c in _constraints() if c.name == name), None) if name else None
+    constraint = _constraint(name)
     if constraint is not None:
         columns = _columns_of(constraint)
     elif kind == "missing":
@@ -74,38 +72,17 @@ def violation_of(error: DBAPIError) -> Violation | None:
     return Violation(kind, tuple(columns), str(message or MESSAGES[kind]))
 
 
-def _read_postgresql(orig: Any) -> tuple[str, str | None, list[str]]:
-    column = orig.diag.column_name
-    return (
-        POSTGRESQL_KINDS.get(orig.pgcode, ""),
-        orig.diag.constraint_name,
-        [column] if column else [],
-    )
-
-
-def _read_mysql(orig: Any) -> tuple[str, str | None, list[str]]:
-    kind = MYSQL_KINDS.get(orig.args[0], "")
-    name = re.search(r"for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`", str(orig.args[-1]))
-    column = re.search(r"Column '([^']+)'", str(orig.args[-1]))
-    return kind, name and (name[1] or name[2]), [column[1]] if column else []
-
-
-def _read_sqlite(orig: Any) -> tuple[str, str | None, list[str]]:
-    rule, _, detail = str(orig).partition(" constraint failed: ")
-    kind = SQLITE_KINDS.get(rule.split()[0], "") if "constraint failed" in str(orig) else ""
-    if index := re.fullmatch("index '(.+)'", detail):
-        return kind, index[1], []
-    if kind in ("unique", "required"):
-        return kind, None, [part.rpartition(".")[2] for part in detail.split(", ")]
-    return kind, detail or None, []
-
-
-_READERS = {
-    "postgresql": _read_postgresql,
-    "mysql": _read_mysql,
-    "mariadb": _read_mysql,
-    "sqlite": _read_sqlite,
-}
+def _read(orig: Any) -> tuple[str, str | None, list[str]]:
+    """Return what the driver tells: the kind of rule, the constraint's name, the columns."""
+    if diagnostics := getattr(orig, "diag", None):
+        code, name = orig.pgcode, diagnostics.constraint_name
+        columns = [diagnostics.column_name] if diagnostics.column_name else []
+    else:
+        code, text = getattr(orig, "sqlite_errorname", orig.args[0]), str(orig.args[-1])
+        named = NAME.search(text)
+        name = named and next(filter(None, named.groups()))
+        columns = [mysql or sqlite for mysql, sqlite in COLUMN.findall(text)]
+    return next((kind for kind, codes in CODES.items() if code in codes), ""), name, columns
 
 
 def _tables() -> Iterator[Table]:
@@ -113,10 +90,11 @@ def _tables() -> Iterator[Table]:
         yield from metadata.tables.values()
 
 
-def _constraints() -> Iterator[Any]:
-    for table in _tables():
-        yield from table.constraints
-        yield from table.indexes
+def _constraint(name: str | None) -> Any:
+    declared: Iterator[Any] = (
+        one for table in _tables() for one in (*table.constraints, *table.indexes)
+    )
+    return next((one for one in declared if one.name == name), None) if name else None
 
 
 def _columns_of(constraint: Any) -> list[str]:
@@ -129,20 +107,21 @@ def _columns_of(constraint: Any) -> list[str]:
 
 
 def _orphaned_columns(error: DBAPIError) -> list[str]:
-    """Find the foreign keys without a parent row, which SQLite alone does not name."""
+    """Return the columns of foreign keys without a parent row, which SQLite alone does not name."""
     written = re.match(r'\s*(?:INSERT INTO|UPDATE) "?(\w+)"?(.*)', str(error.statement), re.DOTALL)
-    table = next((t for t in _tables() if written and t.name == written[1]), None)
-    if written is None or table is None or not isinstance(error.params, tuple):
+    if written is None or not isinstance(error.params, tuple):
         return []
     names = re.findall(r'"?(\w+)"?\s*(?:[,)]|=\s*\?)', written[2].partition("VALUES")[0])
     row = dict(zip(names, error.params, strict=False))
-    return [name for key in table.foreign_key_constraints for name in _without_parent(key, row)]
+    tables = (table for table in _tables() if table.name == written[1])
+    keys = (key for table in tables for key in table.foreign_key_constraints)
+    return [name for key in keys if not _has_parent(key, row) for name in key.column_keys]
 
 
-def _without_parent(key: ForeignKeyConstraint, row: dict[str, Any]) -> list[str]:
-    values = [row.get(name) for name in key.column_keys]
-    if None in values:
-        return []
-    parent = [element.column == value for element, value in zip(key.elements, values, strict=True)]
-    exists = db.session.scalar(select(1).where(*parent).limit(1))
-    return [] if exists else list(key.column_keys)
+def _has_parent(key: ForeignKeyConstraint, row: dict[str, Any]) -> bool:
+    parent = {element.column: row.get(element.parent.name) for element in key.elements}
+    # With a NULL in it a key refers to nothing.
+    if None in parent.values():
+        return True
+    same = (column == value for column, value in parent.items())
+    return bool(db.session.scalar(select(1).where(*same).limit(1)))

@@ -26,6 +26,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import violation_of
 from core.problem import problem, wants_problem
+from core.schema_state import REMEDY, lacks_migration
 from services import db, log
 
 RETRY_AFTER = 5
@@ -39,6 +40,9 @@ EXPIRED = _l(
 EXPIRED_BUTTON = _l(
     "The form had expired, so nothing was changed: go back, load the page again and repeat it."
 )
+OUT_OF_RANGE = _l("A value is too long or out of range.")
+# Of the API alone: a person is told what to do, by the page of the status.
+INVALID = "The body breaks rules of its fields; `errors` names them."
 DATABASE_AWAY = _l("The database does not answer at the moment: try again in a few seconds.")
 # What a page says: the title, and what to do. The API says what the exception says, in English.
 PAGES = {
@@ -46,11 +50,16 @@ PAGES = {
         _l("That did not work"),
         _l("The request makes no sense to us: go back and try again."),
     ),
+    401: (_l("Please sign in"), _l("This page is for those who have signed in.")),
     403: (_l("Not allowed"), _l("You may not do this. Sign in as somebody who may.")),
     404: (_l("Not found"), _l("There is nothing at this address: check it, or start over.")),
     405: (_l("Not possible here"), _l("This address does not take that kind of request.")),
     409: (_l("Conflict"), _l("What is stored does not allow this change.")),
     413: (_l("Too large"), _l("What you sent is larger than this site takes.")),
+    422: (
+        _l("Please check what you sent"),
+        _l("A part of it is missing or not allowed: go back, correct it and send it again."),
+    ),
     429: (_l("Too many requests"), _l("Wait a moment, then try again.")),
     500: (
         _l("Something went wrong"),
@@ -134,7 +143,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _invalid(error: ValidationError) -> ResponseReturnValue:
-    detail = "The body breaks rules of its fields; `errors` names them."
+    detail = INVALID if wants_problem() else None
     return answer(422, detail, error.normalized_messages())  # type: ignore[no-untyped-call]
 
 
@@ -142,13 +151,17 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
     """Answer a refusal of the database in words; raise what is a fault of the program."""
     db.session.rollback()
     if isinstance(error, StaleDataError):
-        return answer(409, STALE)
+        return answer(412 if "If-Match" in request.headers else 409, STALE)
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
     if isinstance(error, DBAPIError) and (violation := violation_of(error)):
         return answer(409, violation.message, violation.errors)
     if isinstance(error, DataError):
-        return answer(422, "A value is too long or out of range.")
+        return answer(422, OUT_OF_RANGE)
+    if lacks_migration(error):
+        # Answered, not raised: in debug mode the debugger's page would hide the sentence.
+        log.error("migrations are missing: %s", type(error).__name__, exc_info=error)
+        return answer(500, REMEDY)
     if _is_passing(error):
         log.error("database unavailable: %s", type(error).__name__, exc_info=error)
         return answer(503, DATABASE_AWAY, headers={"Retry-After": str(RETRY_AFTER)})

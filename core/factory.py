@@ -10,13 +10,17 @@ from core.assets import init_assets
 from core.cli import init_cli
 from core.database import init_database
 from core.errors import init_errors
+from core.fragments import init_fragments
 from core.health import init_health
 from core.i18n import init_i18n
+from core.limits import init_limits
 from core.logs import init_logs
 from core.modules import init_modules
+from core.openapi import init_openapi
 from core.pages import init_pages
 from core.rest import init_rest
 from core.security import init_security
+from core.sessions import init_sessions
 from core.setting import setting
 
 
@@ -39,13 +43,17 @@ def create_app(
     app.config.from_mapping(configuration.load(config))
     init_logs(app)
     init_database(app)
+    init_sessions(app)
     init_security(app)
     init_errors(app)
     init_health(app)
     init_rest(app)
     init_modules(app, setting("INSTALLED_APPS") if installed_apps is None else installed_apps)
+    init_limits(app)
     init_i18n(app)
     init_pages(app)
+    init_openapi(app)
+    init_fragments(app)
     init_assets(app)
     init_cli(app)
     return app

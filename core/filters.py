@@ -3,14 +3,14 @@
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext
 
-from core.listing import ListPage
 from core.models import label_of
-from services import db
+from core.paging import ListPage, options_of
 
 # Related rows in a select; of a larger table the user types the number.
 MOST_CHOICES = 200
@@ -38,12 +38,10 @@ def controls(page: ListPage) -> Iterator[Control]:
     for name in page.listing.filters:
         column = page.listing.column(name)
         label = label_of(page.listing.model, name)
-        if choices := _choices(page.listing.model, column):
-            yield _control(page, f"filter[{name}]", label, choices=choices)
-            continue
+        choices = _choices(page.listing.model, column)
         kind = next((t for k, t in INPUT_TYPES.items() if isinstance(column.type, k)), "text")
-        if kind == "text" or column.foreign_keys:
-            yield _control(page, f"filter[{name}]", label, type=kind)
+        if choices or column.foreign_keys or kind == "text":
+            yield _control(page, f"filter[{name}]", label, type=kind, choices=choices)
         else:
             low, high = gettext("%(label)s from", label=label), gettext("%(label)s to", label=label)
             yield _control(page, f"filter[{name}][gte]", low, type=kind)
@@ -56,29 +54,27 @@ def _control(page: ListPage, name: str, label: str, **options: Any) -> Control:
 
 def _choices(model: Any, column: sa.Column[Any]) -> list[tuple[str, str]]:
     if isinstance(column.type, sa.Boolean):
-        return [("true", gettext("yes")), ("false", gettext("no"))]
-    if isinstance(column.type, sa.Enum) and column.type.enum_class:
-        return [(str(member.value), enum_label(member)) for member in column.type.enum_class]
+        return [("true", shown(True)), ("false", shown(False))]
+    if isinstance(column.type, sa.Enum):
+        return enum_choices(column.type)
     for relation in sa.inspect(model).relationships:
-        if column in relation.local_columns and len(relation.local_columns) == 1:
-            related = relation.mapper.class_
-            rows = db.session.scalars(sa.select(related).limit(MOST_CHOICES + 1)).all()
-            choices = [(str(sa.inspect(row).identity[0]), str(row)) for row in rows]
-            return (
-                sorted(choices, key=lambda choice: choice[1]) if len(rows) <= MOST_CHOICES else []
-            )
+        if relation.local_columns == {column}:
+            choices = options_of(relation.mapper.class_, MOST_CHOICES + 1)
+            return sorted(choices, key=itemgetter(1)) if len(choices) <= MOST_CHOICES else []
     return []
 
 
-def enum_label(member: enum.Enum) -> str:
-    """Return the text for a member: its own `label`, or its name."""
-    return str(getattr(member, "label", member.name.replace("_", " ").capitalize()))
+def enum_choices(column_type: sa.Enum) -> list[tuple[str, str]]:
+    """Return pairs of a value and its text; of an enum without a class each value is its text."""
+    if column_type.enum_class is None:
+        return [(value, value) for value in column_type.enums]
+    return [(str(member.value), shown(member)) for member in column_type.enum_class]
 
 
 def shown(value: Any) -> str:
-    """Return the text for any value of a field."""
+    """Return the text for any value of a field; a member of an enum has a `label`, or its name."""
     if isinstance(value, bool):
         return str(gettext("yes") if value else gettext("no"))
     if isinstance(value, enum.Enum):
-        return enum_label(value)
+        return str(getattr(value, "label", value.name.replace("_", " ").capitalize()))
     return "—" if value is None else str(value)

@@ -1,14 +1,14 @@
 """Forms derived from models: versions, conflicts and the database's rules at their fields."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from flask import request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import IntegerField
+from wtforms import Field, IntegerField
 from wtforms.form import FormMeta
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
@@ -96,6 +96,21 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         return False
 
     @property
+    def key(self) -> Hashable | None:
+        """Return all that the fields of an empty form show, as a key to what was rendered of them.
+
+        None for a form that shows what somebody typed or what is stored.
+        """
+        if self.record is not None or self.is_submitted():
+            return None
+        return type(self), tuple((repr(field.data), _choices(field)) for field in self.visible)
+
+    @property
+    def visible(self) -> list[Field]:
+        """Return the fields that a person fills in, in their order."""
+        return [f for f in self if getattr(f.widget, "input_type", None) != "hidden"]
+
+    @property
     def first_error(self) -> str | None:
         """Return the name of the field that should get the focus."""
         return next((name for name, field in self._fields.items() if field.errors), None)
@@ -116,11 +131,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             if hasattr(field, "_object_list"):
                 # One of the choices may be what is gone: read them again.
                 field._object_list = None  # noqa: SLF001 - no public way
-        fields = {self._field_of(column) for column in violation.columns} - {None}
-        for name in fields:
-            field = self._fields[str(name)]
-            field.errors = [*field.errors, violation.message]
-        return bool(fields)
+        names = {self._name_of(column) for column in violation.columns} & set(self._fields)
+        for name in names:
+            self[name].errors = [*self[name].errors, violation.message]
+        return bool(names)
 
     def show_conflict(self) -> None:
         """Show what is stored now beside what was typed, and let the next save replace it."""
@@ -133,14 +147,19 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             if stored != self._fields[name].data:
                 self.stored[name] = shown(stored)
 
-    def _field_of(self, column: str) -> str | None:
+    def _name_of(self, column: str) -> str:
         """Return the name of the field for a column: its own, or that of its relationship."""
-        if column in self._fields:
+        if column in self:
             return column
-        for relation in sa.inspect(self.Meta.model).relationships:
-            if relation.key in self._fields and column in {c.name for c in relation.local_columns}:
-                return str(relation.key)
+        relations = sa.inspect(self.Meta.model).relationships
+        keys = [one.key for one in relations if column in {c.name for c in one.local_columns}]
+        return next((key for key in keys if key in self), column)
+
+
+def _choices(field: Field) -> Hashable:
+    if not hasattr(field, "iter_choices"):
         return None
+    return tuple((choice.value, str(choice.label)) for choice in field.iter_choices())
 
 
 def _filled_by_database(record: Any, name: str) -> bool:

@@ -1,20 +1,25 @@
 """Languages: the user's choice, catalogues of core and of the modules, money and numbers."""
 
 import re
+from collections.abc import Callable
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
-from babel.numbers import NumberFormatError, parse_decimal
-from flask import Blueprint, Flask, Response, abort, has_request_context, redirect, request
-from flask_babel import Babel, format_currency, get_locale
+from babel.dates import format_date
+from babel.numbers import NumberFormatError, format_currency, format_decimal, parse_decimal
+from flask import Blueprint, Flask, Response, abort, g, has_request_context, redirect, request
+from flask_babel import Babel, Domain, get_locale, to_user_timezone
 from werkzeug.datastructures import LanguageAccept
 
+from core.assets import YEAR
 from core.modules import installed_modules
 from core.problem import wants_problem
 from core.setting import setting
 
-YEAR = 365 * 24 * 3600
 THEMES = ("auto", "light", "dark")
 
 bp = Blueprint("preferences", __name__)
@@ -26,14 +31,17 @@ def init_i18n(app: Flask) -> None:
         packages = [Path(str(module.package.__file__)) for module in installed_modules()]
     folders = [path.parent / "translations" for path in (Path(__file__), *packages)]
     # One for each application: the object keeps the catalogues that it has read.
-    Babel(
+    babel = Babel(
         app,
         default_locale=setting("LANGUAGES")[0],
         default_translation_directories=";".join(str(path) for path in folders if path.is_dir()),
         default_timezone=setting("TIMEZONE"),
         locale_selector=select_language,
     )
+    with app.app_context():
+        babel.domain_instance = _Domain()
     app.register_blueprint(bp)
+    app.jinja_env.filters.update(numberformat=_number, dateformat=_date)
     app.jinja_env.globals.update(
         language=lambda: str(get_locale()),
         languages={code: _own_name(code) for code in setting("LANGUAGES")},
@@ -65,7 +73,28 @@ def _asked_for(languages: list[str]) -> str | None:
 
 def money(amount: Decimal) -> str:
     """Return an amount in settings.CURRENCY as the language writes it."""
-    return str(format_currency(amount, setting("CURRENCY")))
+    return _money(amount, setting("CURRENCY"), get_locale())
+
+
+# Babel takes longer for a cell than the database for its row; cells repeat.
+@lru_cache(maxsize=10_000)
+def _money(amount: Decimal, currency: str, locale: Locale) -> str:
+    return str(format_currency(amount, currency, locale=locale))
+
+
+def _number(number: Decimal | int) -> str:
+    return _formatted(format_decimal, number, get_locale())
+
+
+def _date(day: date, style: str = "medium") -> str:
+    if isinstance(day, datetime):
+        day = to_user_timezone(day).date()
+    return _formatted(format_date, day, get_locale(), format=style)
+
+
+@lru_cache(maxsize=10_000)
+def _formatted(function: Callable[..., str], value: Any, locale: Locale, **options: str) -> str:
+    return function(value, locale=locale, **options)
 
 
 def read_decimal(text: str) -> Decimal:
@@ -83,6 +112,20 @@ def read_decimal(text: str) -> Decimal:
     if not number.is_finite():
         raise ValueError("not a number")
     return number
+
+
+class _Domain(Domain):  # type: ignore[misc]
+    """The catalogues; a reader's is found once for a page that has eighty texts, not for each."""
+
+    def get_translations(self) -> Any:
+        context = getattr(g, "_flask_babel", None)
+        # Flask-Babel forgets this name together with the locale, as in force_locale().
+        found = getattr(context, "babel_translations", None)
+        if found is None:
+            found = super().get_translations()
+            if context is not None:
+                context.babel_translations = found
+        return found
 
 
 @bp.post("/language")

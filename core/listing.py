@@ -8,48 +8,58 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import request, url_for
-from flask_sqlalchemy.pagination import SelectPagination
-from marshmallow import ValidationError, fields
-from sqlalchemy import Boolean, ColumnElement, Select, String, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, lazyload
+from flask import abort
+from marshmallow import ValidationError
+from sqlalchemy import ColumnElement, Select, String, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
-from core.schemas import Converter
+from core import cursor
+from core.schemas import Boolean, Converter
 from core.setting import setting
 from core.text import clean_text, fold
 from services import db
 
 # Skipping rows costs the database as much as reading them.
 MAX_OFFSET = 100_000
-# Rows are counted up to here; beyond, "more than" is what a reader needs and all a list can afford.
-MAX_COUNT = 10_000
+COUNTS = ("exact", "estimate", "none")
+# What the API alone reads: a page of HTML is numbered, counted and whole.
+API_PARAMETERS = ("cursor", "count", "fields")
+NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a URL asks of a list: the checked values, and `args`, the same as URL arguments."""
+    """What a URL asks of a list: the checked values, and `args`, the same as URL arguments.
+
+    `after` is the place of the last row that a reader by cursor has seen (core/cursor.py); `count`
+    is one of COUNTS, or nothing for a total that ends at paging.MAX_COUNT.
+    """
 
     words: tuple[str, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
     conditions: tuple[tuple[str, str, Any], ...] = ()
     page: int = 1
     per_page: int = 20
+    after: tuple[Any, ...] | None = None
+    count: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(eq=False)
 class Listing:
     """The allow-list of a model: names of its columns.
 
-    `default` is the order without a `sort`, as in a URL: "-price,name".
+    `default` is the order without a `sort`, as in a URL: "-price,name"; `label` is the column that
+    names a record in selects: without it whole records are read and asked for str().
     """
 
     search: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     default: str = "-id"
+    label: str = ""
     model: Any = None
 
     def __set_name__(self, owner: Any, name: str) -> None:
@@ -70,11 +80,22 @@ class Listing:
             except ValueError as error:
                 refuse(f"{name[:40]!r}: {error}")
         if (values.get("page", 1) - 1) * values["per_page"] > MAX_OFFSET:
-            refuse(f"'page': a list ends after {MAX_OFFSET} rows; narrow it down.")
+            refuse(
+                f"'page': pages end after {MAX_OFFSET} rows; narrow the list down or go on "
+                "by cursor."
+            )
             del values["page"], known["page"]
+        if at := values.pop("at", None):
+            if "page" in known or self.total_order(values.get("order", at)) != at:
+                refuse("'cursor': it has its own place and order; leave page and sort out.")
+            values["order"] = at
         values.setdefault("order", self.default_order)
         values["conditions"] = tuple(values["conditions"])
         return Query(**values, args=known)
+
+    def query(self, words: str, per_page: int = 20) -> Query:
+        """Return what asks for the first rows in which the words are found."""
+        return Query(tuple(words.split()), self.default_order, per_page=per_page, count="none")
 
     @property
     def default_order(self) -> tuple[tuple[str, bool], ...]:
@@ -94,12 +115,16 @@ class Listing:
         elif name in ("page", "per_page"):
             limit = setting("MAX_PER_PAGE") if name == "per_page" else MAX_OFFSET
             values[name] = _number(text, limit)
-        else:
+        elif name == "cursor":
+            values["at"], values["after"] = self._read_cursor(text)
+        elif name == "count":
+            values["count"] = _one_of(COUNTS, text)
+        elif name != "fields":  # Those are the schema's.
             raise ValueError(f"it is unknown; allowed are {', '.join(self.parameters())}.")
 
     def parameters(self) -> Iterator[str]:
         """Yield the names a URL may carry."""
-        yield from ("page", "per_page")
+        yield from ("page", "per_page", *API_PARAMETERS)
         yield from ("q",) if self.search else ()
         yield from ("sort",) if self.sort else ()
         yield from (f"filter[{name}]" for name in self.filters)
@@ -107,7 +132,7 @@ class Listing:
     def _order(
         self, text: str, allowed: tuple[str, ...] | None = None
     ) -> tuple[tuple[str, bool], ...]:
-        parts = [(part.lstrip("-"), part.startswith("-")) for part in text.split(",")]
+        parts = [(part.removeprefix("-"), part.startswith("-")) for part in text.split(",")]
         for name, _ in parts:
             if allowed is not None and name not in allowed:
                 raise ValueError(f"sort by {', '.join(allowed)}; a - in front turns the order.")
@@ -115,34 +140,83 @@ class Listing:
 
     def _value(self, name: str, operator: str, text: str) -> Any:
         if operator == "null":
-            return fields.Boolean().deserialize(text)
-        if operator in ("gte", "lte") and isinstance(self.column(name).type, Boolean):
+            return Boolean(strict=False).deserialize(text)
+        if operator in ("gte", "lte") and isinstance(self.reader(name), Boolean):
             raise ValueError("a yes or no is neither more nor less.")
-        reader: Any = Converter().column2field(self.column(name))
-        reader.strict = False
+        reader = self.reader(name)
         if operator == "in":
             return [reader.deserialize(part) for part in text.split(",")]
         return reader.deserialize(text)
+
+    def reader(self, name: str) -> Any:
+        """Return the field that reads a value of this column from a URL."""
+        reader: Any = Converter().column2field(self.column(name))
+        reader.strict = False
+        return reader
+
+    def _read_cursor(self, text: str) -> tuple[tuple[tuple[str, bool], ...], tuple[Any, ...]]:
+        """Return the order and the place that a cursor holds; 404 for one that we did not make."""
+        order, values = cursor.read(text, self.model.__tablename__) or abort(404, NO_CURSOR)
+        pairs = self._order(order)
+        try:
+            place = [
+                self._place(name, value) for (name, _), value in zip(pairs, values, strict=True)
+            ]
+        except (KeyError, ValidationError):
+            place = []
+        # An older version of the product had other columns, or another key.
+        if not place or self.total_order(pairs) != pairs:
+            abort(404, NO_CURSOR)
+        return pairs, tuple(place)
+
+    def _place(self, name: str, value: Any) -> Any:
+        reader = self.reader(name)
+        # What is stored was let in by other rules, or before them.
+        reader.allow_none, reader.validators = True, []
+        return reader.deserialize(value)
+
+    def cursor_at(self, query: Query, place: tuple[Any, ...]) -> str:
+        """Return the cursor of a reader who has seen the list up to the row at this place."""
+        order = ",".join(f"{'-' * down}{name}" for name, down in self.total_order(query.order))
+        return cursor.write(order, place, self.model.__tablename__)
 
     def column(self, name: str) -> Any:
         """Return the table's column behind a name."""
         return self.model.__table__.c[name]
 
-    def apply(self, statement: Select[Any] | None, query: Query) -> Select[Any]:
-        """Narrow and order a select of the model, by default of all rows.
+    def total_order(self, order: tuple[tuple[str, bool], ...]) -> tuple[tuple[str, bool], ...]:
+        """Return the order with the primary key behind it, so that no two rows are equal."""
+        named = dict(order)
+        for key in self.model.__table__.primary_key:
+            named.setdefault(key.name, False)
+        return tuple(named.items())
 
-        The primary key makes the order total.
-        """
+    def narrow(self, statement: Select[Any] | None, query: Query) -> Select[Any]:
+        """Narrow a select of the model, by default of all rows, to those that are asked for."""
         statement = select(self.model) if statement is None else statement
         for word in query.words:
             matches = (_contains(getattr(self.model, name), word) for name in self.search)
             statement = statement.where(or_(*matches))
         for name, operator, value in query.conditions:
             statement = statement.where(_compare(getattr(self.model, name), operator, value))
-        order = dict(query.order)
-        for key in self.model.__table__.primary_key:
-            order.setdefault(key.name, False)
-        clauses = [c for name, down in order.items() for c in self._ordered(name, down)]
+        return statement
+
+    def apply(self, statement: Select[Any] | None, query: Query) -> Select[Any]:
+        """Narrow and order a select of the model, by default of all rows."""
+        return self.ordered(self.narrow(statement, query), query.order)
+
+    def ordered(
+        self,
+        statement: Select[Any],
+        order: tuple[tuple[str, bool], ...],
+        shape: tuple[bool, ...] | None = None,
+    ) -> Select[Any]:
+        """Order a select of the model; with the shape of a cursor's place, begin behind it."""
+        order = self.total_order(order)
+        if shape is not None:
+            columns = [(getattr(self.model, name), down) for name, down in order]
+            statement = statement.where(cursor.behind(columns, shape))
+        clauses = [clause for name, down in order for clause in self._ordered(name, down)]
         return statement.order_by(None).order_by(*clauses)
 
     def _ordered(self, name: str, down: bool) -> list[ColumnElement[Any]]:
@@ -156,47 +230,16 @@ class Listing:
         return [clause.nulls_last()]
 
 
-class ListPage(SelectPagination):
-    """A page of a list. `total` is exact up to MAX_COUNT; above it, `total_is_estimate` is set."""
-
-    def __init__(self, statement: Select[Any] | None, listing: Listing, query: Query) -> None:
-        self.listing = listing
-        self.query = query
-        super().__init__(
-            query.page,
-            query.per_page,
-            setting("MAX_PER_PAGE"),
-            error_out=False,
-            select=listing.apply(statement, query),
-            session=db.session,
-        )
-
-    def _query_count(self) -> int:
-        rows = self._query_args["select"].options(lazyload("*")).order_by(None)
-        capped = rows.limit(MAX_COUNT + 1).subquery()
-        return int(db.session.scalar(select(func.count()).select_from(capped)) or 0)
-
-    def url(self, page: int | None = None, **changes: str | None) -> str:
-        """Return the URL of this list with another page or other arguments; None removes one."""
-        args = {**self.query.args, "page": page and str(page), **changes}
-        kept = {name: value for name, value in args.items() if value is not None}
-        return url_for(str(request.endpoint), **{**(request.view_args or {}), **kept})
-
-    def order(self, name: str) -> str | None:
-        """Return the direction if the rows are sorted by this column first (WAI-ARIA aria-sort)."""
-        first, down = self.query.order[0]
-        return ("descending" if down else "ascending") if first == name else None
-
-    @property
-    def total_is_estimate(self) -> bool:
-        """Tell whether there are more rows than were counted."""
-        return (self.total or 0) > MAX_COUNT
-
-
 def _number(text: str, limit: int) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= limit:
         raise ValueError(f"it must be a whole number from 1 to {limit}.")
     return int(text)
+
+
+def _one_of(allowed: tuple[str, ...], text: str) -> str:
+    if text not in allowed:
+        raise ValueError(f"it must be one of {', '.join(allowed)}.")
+    return text
 
 
 def _contains(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from flask import Flask, Response, g, has_request_context, request
 
+from core.access_log import init_access_log
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 HEADER = "X-Request-ID"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -25,12 +27,14 @@ def init_logs(app: Flask) -> None:
     # A second app in the process takes the handler over; others' handlers (pytest's) stay.
     root.handlers = [h for h in root.handlers if h.get_name() != handler.get_name()] + [handler]
     root.setLevel(app.config["LOG_LEVEL"])
-    # gunicorn's own lines take the same form.
-    server = logging.getLogger("gunicorn.error")
-    server.handlers, server.propagate = [], True
+    # gunicorn's own lines: gunicorn.conf.py gives them their form.
+    logging.getLogger("gunicorn.error").setLevel(app.config["LOG_LEVEL"])
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     app.after_request(_add_request_id)
+    # In development the server prints such lines itself.
+    if _is_production(app):
+        init_access_log(app)
 
 
 def request_id() -> str:
@@ -47,9 +51,11 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = self.formatTime(record, "%H:%M:%S")
         name = "" if record.name == "app" else f" {record.name}"
-        text = CONTROL.sub(lambda match: repr(match[0])[1:-1], record.getMessage())
+        text = _escaped(record.getMessage())
         line = f"{time} {record.levelname}{name}: {text}{_bracketed(_request_id())}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        # Indented: an exception's text may have lines of its own, which must not look like ours.
+        below = self.formatException(record.exc_info).splitlines() if record.exc_info else []
+        return "\n".join([line, *(f"  {_escaped(part)}" for part in below)])
 
 
 class JSONFormatter(logging.Formatter):
@@ -62,11 +68,15 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if identifier := _request_id():
-            entry |= {"request_id": identifier, "method": request.method, "path": request.path}
+        if known := getattr(record, "request", None) or _request():
+            entry |= known
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry, default=str)
+
+
+def _escaped(text: str) -> str:
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def _is_production(app: Flask) -> bool:
@@ -75,6 +85,12 @@ def _is_production(app: Flask) -> bool:
 
 def _request_id() -> str:
     return request_id() if has_request_context() else ""
+
+
+def _request() -> dict[str, object]:
+    if not has_request_context():
+        return {}
+    return {"request_id": request_id(), "method": request.method, "path": request.path}
 
 
 def _bracketed(text: str) -> str:

@@ -1,7 +1,7 @@
 """What alembic/env.py does: the database, the metadata of the modules, safe migrations."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -30,14 +30,13 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
     """Run the command's revisions on the app's database, or write their SQL (--sql)."""
     with _app().app_context():
         metadata = list(dict.fromkeys([*installed_metadata(), *target_metadata]))
-        options = _options(metadata)
         if context.is_offline_mode():
             url = db.engine.url.render_as_string(hide_password=False)
-            _run(context, url=url, literal_binds=True, **options)
+            _run(context, metadata, url=url, literal_binds=True)
             return
         with db.engine.connect() as connection:
             _prepare(connection)
-            _run(context, connection=connection, **options)
+            _run(context, metadata, connection=connection)
 
 
 @cache
@@ -50,28 +49,46 @@ def _app() -> Flask:
         raise CommandError(str(error)) from error
 
 
-def _run(context: Any, **options: Any) -> None:
-    context.configure(**options)
+def _run(context: Any, metadata: list[MetaData], **where: Any) -> None:
+    context.configure(
+        target_metadata=metadata,
+        # On every engine, so that a revision made on one applies on SQLite too.
+        render_as_batch=True,
+        compare_type=True,
+        compare_server_default=True,
+        include_object=_include_object,
+        render_item=render_item,
+        process_revision_directives=complete_revision,
+        on_version_apply=_check_foreign_keys,
+        transaction_per_migration=True,
+        # Our SQLite engine begins real transactions, so a failed revision leaves nothing behind.
+        transactional_ddl=True if db.engine.dialect.name == "sqlite" else None,
+        **where,
+    )
     with context.begin_transaction():
         context.run_migrations()
 
 
-def _options(metadata: list[MetaData]) -> dict[str, Any]:
-    drops = _Drops(metadata, current_app.config["ALEMBIC_ALLOW_DROP"])
-    return {
-        "target_metadata": metadata,
-        # On every engine, so that a revision made on one applies on SQLite too.
-        "render_as_batch": True,
-        "compare_type": True,
-        "compare_server_default": True,
-        "include_object": drops.include_object,
-        "render_item": render_item,
-        "process_revision_directives": complete_revision,
-        "on_version_apply": _check_foreign_keys,
-        "transaction_per_migration": True,
-        # Our SQLite engine begins real transactions, so a failed revision leaves nothing behind.
-        "transactional_ddl": None if db.engine.dialect.name != "sqlite" else True,
-    }
+def _include_object(
+    item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
+) -> bool:
+    """Leave tables alone that no listed module declares, but for those in ALEMBIC_ALLOW_DROP.
+
+    So also indexes for one engine's searches: revisions make them by hand, no model declares them.
+    """
+    if not reflected or compare_to is not None:
+        return True
+    if kind == "index":
+        return not item.dialect_kwargs.get("postgresql_ops")
+    if kind != "table" or name in current_app.config["ALEMBIC_ALLOW_DROP"]:
+        return True
+    log.warning(
+        "Table %s belongs to no module of INSTALLED_APPS and is left alone; to drop it, run "
+        "the command with ALEMBIC_ALLOW_DROP=%s.",
+        name,
+        name,
+    )
+    return False
 
 
 def _prepare(connection: Connection) -> None:
@@ -82,12 +99,12 @@ def _prepare(connection: Connection) -> None:
         # does nothing inside a transaction, hence the driver's connection.
         driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA foreign_keys = OFF")
-    elif dialect == "postgresql":
-        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-        connection.commit()
-    else:
-        connection.exec_driver_sql(f"SET lock_wait_timeout = {LOCK_SECONDS}")
-        connection.commit()
+        return
+    setting = f"lock_timeout = '{LOCK_SECONDS}s'"
+    if dialect != "postgresql":
+        setting = f"lock_wait_timeout = {LOCK_SECONDS}"
+    connection.exec_driver_sql(f"SET {setting}")
+    connection.commit()
 
 
 def _check_foreign_keys(ctx: Any, **step: Any) -> None:
@@ -100,29 +117,3 @@ def _check_foreign_keys(ctx: Any, **step: Any) -> None:
             f"After this revision rows of {tables} would have no parent, so it was undone: "
             "let it mend or delete those rows."
         )
-
-
-class _Drops:
-    """Leaves tables alone that no listed module declares, but for those in ALEMBIC_ALLOW_DROP.
-
-    So also indexes for one engine's searches: revisions make them by hand, no model declares them.
-    """
-
-    def __init__(self, metadata: Iterable[MetaData], allowed: Iterable[str]) -> None:
-        self.declared = {name for one in metadata for name in one.tables}
-        self.allowed = set(allowed)
-
-    def include_object(
-        self, item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
-    ) -> bool:
-        if kind == "index" and reflected and compare_to is None:
-            return not item.dialect_kwargs.get("postgresql_ops")
-        if kind != "table" or not reflected or compare_to is not None or name in self.allowed:
-            return True
-        log.warning(
-            "Table %s belongs to no module of INSTALLED_APPS and is left alone; to drop it, run "
-            "the command with ALEMBIC_ALLOW_DROP=%s.",
-            name,
-            name,
-        )
-        return False

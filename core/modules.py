@@ -1,7 +1,7 @@
 """INSTALLED_APPS -> import -> models -> blueprints, and the errors of the module contract."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,7 +9,6 @@ from types import ModuleType
 
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import MetaData, Table
-from sqlalchemy.exc import InvalidRequestError
 
 from services import db
 
@@ -21,6 +20,10 @@ RESERVED = ("core", "bootstrap")
 
 class ModuleError(RuntimeError):
     """A listed module that cannot be used; the message names entry, cause and remedy."""
+
+
+def _refusal(entry: str, cause: str, remedy: str) -> ModuleError:
+    return ModuleError(f"INSTALLED_APPS lists {entry!r}{cause}: {remedy}.")
 
 
 @dataclass(frozen=True)
@@ -46,19 +49,25 @@ class Module:
         """Return the module's MENU: pairs of an endpoint and the text of the link to it."""
         return list(getattr(self.package, "MENU", []))
 
+    @property
+    def tables(self) -> list[Table]:
+        """Return the tables of all bases that the module's models.py names."""
+        return [table for metadata in self.metadata for table in metadata.tables.values()]
+
 
 def init_modules(app: Flask, entries: Sequence[str]) -> None:
     """Import each entry and register its blueprints. Raises ModuleError."""
     modules: list[Module] = []
+    tables: dict[str, Table] = {}
     app.extensions["modules"] = modules
     for entry in entries:
         if entry in [module.entry for module in modules]:
-            raise ModuleError(f"INSTALLED_APPS lists {entry!r} twice: remove one of the two.")
+            raise _refusal(entry, " twice", "remove one of the two")
         module = _load(entry)
-        _check_tables(module, modules)
+        _check_tables(module, tables)
         modules.append(module)
         _register(app, module)
-    _check_foreign_keys(modules)
+    _check_foreign_keys(modules, tables)
     _check_urls(app)
 
 
@@ -76,116 +85,97 @@ def installed_metadata() -> list[MetaData]:
 
 def _load(entry: str) -> Module:
     folder = entry.replace(".", "/")
-    try:
-        spec = find_spec(entry)
-    except (ModuleNotFoundError, ValueError):
-        spec = None
-    if spec is None or not str(spec.origin).endswith("__init__.py"):
-        raise ModuleError(
-            f"INSTALLED_APPS lists {entry!r}, but there is no {folder}/__init__.py: "
-            "create it or remove the entry."
-        )
+    if not _is_package(entry):
+        cause = f", but there is no {folder}/__init__.py"
+        raise _refusal(entry, cause, "create it or remove the entry")
     try:
         package = import_module(entry)
         files = [_import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]
     except Exception as error:
-        raise ModuleError(_import_failure(entry, folder, error)) from error
-    blueprints = list(_blueprints(package))
+        raise _import_failure(entry, folder, error) from error
+    blueprints = _blueprints(package)
     if not blueprints:
-        raise ModuleError(
-            f"INSTALLED_APPS lists {entry!r}, but {folder}/__init__.py makes no Blueprint: add "
-            f"bp = Blueprint({folder.rpartition('/')[2]!r}, __name__) or remove the entry."
-        )
-    return Module(entry, package, blueprints, list(_metadata(files[0])))
+        bp = f"bp = Blueprint({folder.rpartition('/')[2]!r}, __name__)"
+        cause = f", but {folder}/__init__.py makes no Blueprint"
+        raise _refusal(entry, cause, f"add {bp} or remove the entry")
+    return Module(entry, package, blueprints, _metadata(files[0]))
+
+
+def _is_package(entry: str) -> bool:
+    try:
+        spec = find_spec(entry)
+    except (ModuleNotFoundError, ValueError):
+        return False
+    return spec is not None and str(spec.origin).endswith("__init__.py")
 
 
 def _import_optional(name: str) -> ModuleType | None:
     return import_module(name) if find_spec(name) else None
 
 
-def _import_failure(entry: str, folder: str, error: Exception) -> str:
-    clash = re.match(r"Table '(\w+)' is already defined", str(error))
-    if isinstance(error, InvalidRequestError) and clash:
+def _import_failure(entry: str, folder: str, error: Exception) -> ModuleError:
+    if clash := re.match(r"Table '(\w+)' is already defined", str(error)):
         return _table_clash(entry, clash[1])
-    return (
-        f"INSTALLED_APPS lists {entry!r}, but importing it failed with "
-        f"{type(error).__name__}: {error}: mend {folder}/ or remove the entry."
-    )
+    cause = f", but importing it failed with {type(error).__name__}: {error}"
+    return _refusal(entry, cause, f"mend {folder}/ or remove the entry")
 
 
-def _table_clash(entry: str, table: str) -> str:
-    return (
-        f"INSTALLED_APPS lists {entry!r}, whose table {table!r} exists in another module: give it "
-        f"another __tablename__, for example {entry.rpartition('.')[2] + '_' + table!r}."
-    )
+def _table_clash(entry: str, table: str) -> ModuleError:
+    cause = f", whose table {table!r} exists in another module"
+    example = f"{entry.rpartition('.')[2]}_{table}"
+    return _refusal(entry, cause, f"give it another __tablename__, for example {example!r}")
 
 
-def _blueprints(package: ModuleType) -> Iterator[Blueprint]:
-    """Yield the package's own blueprints in the order they were made, nested ones left out."""
-    own = [
-        value
-        for value in dict.fromkeys(v for v in vars(package).values() if isinstance(v, Blueprint))
-        if f"{value.import_name}.".startswith(f"{package.__name__}.")
+def _blueprints(package: ModuleType) -> list[Blueprint]:
+    """Return the package's own blueprints in the order they were made, nested ones left out."""
+    named = dict.fromkeys(value for value in vars(package).values() if isinstance(value, Blueprint))
+    own = [bp for bp in named if f"{bp.import_name}.".startswith(f"{package.__name__}.")]
+    nested = [child for parent in own for child, _ in parent._blueprints]  # noqa: SLF001 - no public way
+    return [blueprint for blueprint in own if blueprint not in nested]
+
+
+def _metadata(models: ModuleType | None) -> list[MetaData]:
+    """Return what the classes and tables named in a module's models.py hang on."""
+    # Of these alone: a proxy such as current_app fails when it is asked for anything here.
+    named = vars(models).values() if models else ()
+    found = [
+        getattr(value, "metadata", None) for value in named if isinstance(value, (type, Table))
     ]
-    nested = {id(child) for blueprint in own for child, _ in blueprint._blueprints}  # noqa: SLF001 - no public way
-    yield from (blueprint for blueprint in own if id(blueprint) not in nested)
+    return list(dict.fromkeys(metadata for metadata in found if isinstance(metadata, MetaData)))
 
 
-def _metadata(models: ModuleType | None) -> Iterator[MetaData]:
-    """Yield what the classes and tables named in a module's models.py hang on."""
-    for value in vars(models).values() if models else ():
-        # Of these alone: a proxy such as current_app fails when it is asked for anything here.
-        if isinstance(value, (type, Table)):
-            metadata = getattr(value, "metadata", None)
-            if isinstance(metadata, MetaData):
-                yield metadata
-
-
-def _check_tables(module: Module, others: Iterable[Module]) -> None:
-    """Refuse a table name that two separate declarative bases share."""
-    taken = {metadata: set(metadata.tables) for other in others for metadata in other.metadata}
-    taken[db.metadata] = set(db.metadata.tables)
-    for metadata in dict.fromkeys(module.metadata):
-        for other, tables in taken.items():
-            if other is not metadata and (clash := tables & set(metadata.tables)):
-                raise ModuleError(_table_clash(module.entry, min(clash)))
+def _check_tables(module: Module, tables: dict[str, Table]) -> None:
+    """Refuse a table name that two separate declarative bases share; add the rest to `tables`."""
+    for table in [*module.tables, *db.metadata.tables.values()]:
+        if tables.setdefault(table.fullname, table) is not table:
+            raise _table_clash(module.entry, table.name)
 
 
 def _register(app: Flask, module: Module) -> None:
     for blueprint in module.blueprints:
         if blueprint.name in app.blueprints or blueprint.name in RESERVED:
             other = getattr(app.blueprints.get(blueprint.name), "import_name", "the scaffold")
-            raise ModuleError(
-                f"INSTALLED_APPS lists {module.entry!r}, whose blueprint {blueprint.name!r} has "
-                f"the name of the one in {other}: give it another name in Blueprint(...)."
-            )
+            cause = f", whose blueprint {blueprint.name!r} has the name of the one in {other}"
+            raise _refusal(module.entry, cause, "give it another name in Blueprint(...)")
         app.register_blueprint(blueprint)
     for endpoint, text in module.menu:
         if endpoint not in app.view_functions:
-            raise ModuleError(
-                f"INSTALLED_APPS lists {module.entry!r}, whose MENU leads {text!r} to the endpoint "
-                f"{endpoint!r}, which does not exist: name one of its own, such as "
-                f"{module.blueprints[0].name + '.index'!r}."
+            cause = (
+                f", whose MENU leads {text!r} to the endpoint {endpoint!r}, which does not exist"
             )
+            own = f"{module.blueprints[0].name}.index"
+            raise _refusal(module.entry, cause, f"name one of its own, such as {own!r}")
 
 
-def _check_foreign_keys(modules: Iterable[Module]) -> None:
+def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) -> None:
     """Refuse a foreign key between two bases: neither could be created or migrated in order."""
-    tables = {
-        table.fullname: (table, module)
-        for module in modules
-        for metadata in module.metadata
-        for table in metadata.tables.values()
-    }
-    for table, module in tables.values():
-        for key in table.foreign_keys:
-            target = key.target_fullname.rpartition(".")[0]
-            if target in tables and tables[target][0].metadata is not table.metadata:
-                raise ModuleError(
-                    f"INSTALLED_APPS lists {module.entry!r}, whose table {table.name!r} has a "
-                    f"foreign key to {target!r} of another declarative Base: put both on the "
-                    "scaffold's base (from core.models import Base)."
-                )
+    keys = ((module, key) for module in modules for t in module.tables for key in t.foreign_keys)
+    for module, key in keys:
+        table, target = key.parent.table, key.target_fullname.rpartition(".")[0]
+        if target in tables and tables[target].metadata is not table.metadata:
+            remedy = "put both on the scaffold's base (from core.models import Base)"
+            cause = f", whose table {table.name!r} has a foreign key to {target!r} of another"
+            raise _refusal(module.entry, f"{cause} declarative Base", remedy)
 
 
 def _check_urls(app: Flask) -> None:

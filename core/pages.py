@@ -1,13 +1,12 @@
 """The HTML side: templates, menu, welcome page, paging, and the database's rules on a page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, flash, render_template, request
-from flask_babel import gettext
-from sqlalchemy import Select, inspect
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 
@@ -15,10 +14,13 @@ from core.constraints import violation_of
 from core.errors import STALE
 from core.filters import controls
 from core.forms import ModelForm
-from core.listing import ListPage, Query
+from core.listing import API_PARAMETERS, Query
 from core.logs import request_id
 from core.models import label_of
-from core.modules import installed_metadata, installed_modules
+from core.modules import installed_modules
+from core.paging import RECORDS, ListPage
+from core.rows import rows_of
+from core.schema_state import schema_state
 from core.setting import setting
 from services import bootstrap, db
 
@@ -50,36 +52,28 @@ def init_pages(app: Flask) -> None:
 @bp.get("/")
 def welcome() -> str:
     """Say what is installed, in development also in what state, and what to do next."""
-    state = _database_state() if current_app.config["APP_ENV"] == "development" else None
+    state = schema_state() if current_app.config["APP_ENV"] == "development" else None
     return render_template("welcome.html", modules=installed_modules(), state=state)
 
 
-def _database_state() -> dict[str, Any]:
-    """Tell whether the database answers and has the tables of the models."""
-    try:
-        tables = set(inspect(db.engine).get_table_names())
-    except SQLAlchemyError:
-        return {"good": False, "text": gettext("The database does not answer: see DATABASE_URL.")}
-    missing = sorted({t for one in installed_metadata() for t in one.tables} - tables)
-    if missing:
-        names = ", ".join(missing)
-        text = gettext("Tables are missing (%(names)s): run alembic upgrade head.", names=names)
-        return {"good": False, "text": text}
-    return {"good": True, "text": gettext("The database answers and has all tables.")}
-
-
-def page_of(model: Any, statement: Select[Any] | None = None) -> ListPage:
+def page_of(
+    model: Any, statement: Select[Any] | None = None, columns: Sequence[str] = ()
+) -> ListPage:
     """Return the page of a model's list that the URL asks for; what makes no sense is ignored.
 
-    `statement` narrows the rows down; by default they are all of the model's.
+    `statement` narrows the rows down; by default they are all of the model's. With `columns`, such
+    as ("id", "category.name"), the page has rows of these alone.
     """
-    return ListPage(statement, model.listing, list_query(model))
+    way = rows_of(model, tuple(columns)) if columns else RECORDS
+    return ListPage(statement, model.listing, list_query(model), way)
 
 
 def list_query(model: Any) -> Query:
     """Return what the URL asks of the model's list, without what makes no sense."""
     # A form sends its empty inputs too; of two values for one name the first counts.
-    args = MultiDict((name, text) for name, text in request.args.items() if text)
+    args = MultiDict(
+        (name, text) for name, text in request.args.items() if text and name not in API_PARAMETERS
+    )
     return model.listing.read(args, refuse=lambda message: None)  # type: ignore[no-any-return]
 
 

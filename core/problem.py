@@ -11,11 +11,15 @@ from core.logs import request_id
 from core.setting import setting
 
 MEDIA_TYPE = "application/problem+json"
+# The one page under the API's prefix, made in core/openapi/.
+DOCS = "core.docs"
 
 
 def wants_problem() -> bool:
     """Tell whether the request is for an API: by its prefix, or by a blueprint made one."""
     prefix = setting("API_PREFIX")
+    if request.endpoint == DOCS:
+        return False
     if request.path == prefix or request.path.startswith(f"{prefix}/"):
         return True
     return _blueprint() in current_app.extensions["api_blueprints"]

@@ -2,19 +2,41 @@
 
 import hashlib
 import re
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, ClassVar
 
 import flask_restful
-from flask import Blueprint, Flask, Response, json, request
-from werkzeug.exceptions import BadRequest, PreconditionFailed, RequestEntityTooLarge
+import sqlalchemy as sa
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    after_this_request,
+    current_app,
+    request,
+    url_for,
+)
+from werkzeug.exceptions import (
+    BadRequest,
+    PreconditionFailed,
+    PreconditionRequired,
+    RequestEntityTooLarge,
+)
 
+from core.database import READ_METHODS
+from core.deprecation import Deprecation
 from core.encoding import JSONProvider
-from core.listing import MAX_OFFSET, Listing, ListPage
+from core.listing import MAX_OFFSET, Listing
+from core.paging import ListPage
+from core.plan import key_of, plan_of
 from core.schemas import Schema
-from services import csrf, ma
+from services import csrf, db, ma
 
 # Compression on the way marks a tag as weak or with its own name; it is still our version.
 ETAG = re.compile(r'(?:W/)?"([^"]*?)(?:[:-](?:gzip|br|zstd|deflate))?"')
+WRITES = ("PUT", "PATCH", "DELETE")
 
 
 def init_rest(app: Flask) -> None:
@@ -35,13 +57,52 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         csrf.exempt(blueprint)
         blueprint.record(lambda state: state.app.extensions["api_blueprints"].add(blueprint.name))
 
+        self.representation("application/json")(_represent)
+
     def error_router(self, original_handler: Any, e: Exception) -> Any:
         # Flask-RESTful would answer in production, and only there, past the app's own handlers.
         return original_handler(e)
 
 
 class Resource(flask_restful.Resource):  # type: ignore[misc]
-    """The base of the modules' resources; its methods return what item() or page_of() made."""
+    """The base of the modules' resources; its methods return what item() or page_of() made.
+
+    `schema` is what they take and answer, for the API's document and for `?fields=`. With
+    `if_match_required` a client must say which state it changes (RFC 6585); `deprecation` announces
+    the resource's end.
+    `describe` adds to the document what it cannot know: {"get": {"description": "..."}}.
+    """
+
+    schema: ClassVar[Schema | None] = None
+    if_match_required: ClassVar[bool] = False
+    deprecation: ClassVar[Deprecation | None] = None
+    describe: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        if (
+            self.if_match_required
+            and request.method in WRITES
+            and "If-Match" not in request.headers
+        ):
+            raise PreconditionRequired("Send the ETag of what you read as If-Match.")
+        if self.schema is not None:
+            # What the URL asks for wrongly is refused before anything is changed.
+            _fields(self.schema)
+        if self.deprecation:
+            after_this_request(self._announce)
+        return super().dispatch_request(*args, **kwargs)
+
+    def _announce(self, response: Response) -> Response:
+        if self.deprecation:
+            response.headers.extend(self.deprecation.headers())
+        return response
+
+
+def _represent(data: Any, status: int, headers: Any = None) -> Response:
+    """Write what a resource returned that is no response: Flask-RESTful's way knows no dates."""
+    response = _json(data, status)
+    response.headers.extend(headers or {})
+    return response
 
 
 def body() -> Any:
@@ -52,14 +113,23 @@ def body() -> Any:
     return request.get_json()
 
 
-def item(schema: Schema, record: Any, status: int = 200, location: str | None = None) -> Response:
-    """Answer {"data": ...} with its ETag; 304 if the client has it already."""
-    response = _json({"data": schema.dump(record)}, status)
-    response.set_etag(_tag(response))
-    if location:
-        response.headers["Location"] = location
-    if request.method in ("GET", "HEAD"):
+def item(schema: Schema, record: Any, status: int = 200) -> Response:
+    """Answer {"data": ...} with its ETag; 304 if the client has it already, 404 if there is none.
+
+    `record` is a record or its primary key.
+    """
+    response = _item(schema, record, status)
+    if request.method in READ_METHODS:
         response.make_conditional(request)
+    return response
+
+
+def created(schema: Schema, record: Any, endpoint: str) -> Response:
+    """Answer 201 with the new record; Location is the URL of the endpoint with its key."""
+    response = _item(schema, record, 201)
+    names = [column.key for column in sa.inspect(type(record)).primary_key]
+    key = dict(zip(names, _key(record), strict=True))
+    response.headers["Location"] = url_for(endpoint, **key)
     return response
 
 
@@ -68,49 +138,107 @@ def check_match(schema: Schema, record: Any) -> None:
 
     The version column then guards the moment between this check and the commit.
     """
-    if "If-Match" not in request.headers or request.headers["If-Match"].strip() == "*":
+    wanted = request.headers.get("If-Match", "*").strip()
+    if wanted == "*":
         return
-    if _tag(_json({"data": schema.dump(record)})) not in ETAG.findall(request.headers["If-Match"]):
+    if _item(schema, record).get_etag()[0] not in ETAG.findall(wanted):
         raise PreconditionFailed("The record has changed since you read it: read it again.")
 
 
 def page_of(schema: Schema, statement: Any = None) -> Response:
     """Answer one page of the schema's model as {"data", "meta", "links"}; 400 for a wrong URL.
 
-    `statement` narrows the rows down, or says what to load with them; by default it is all rows.
+    `statement` narrows the rows down; by default it is all rows.
     """
     model: Any = schema.opts.model
-    listing = getattr(model, "listing", None) or Listing(default="id", model=model)
+    listing = getattr(model, "listing", None) or _plain(model)
     query = listing.read(request.args, _refuse)
-    page = ListPage(statement, listing, query)
-    meta = {
-        "page": page.page,
-        "per_page": page.per_page,
-        "total": page.total,
-        "total_is_estimate": page.total_is_estimate,
-        "next_cursor": None,
-    }
-    data = schema.dump(page.items, many=True)
-    return _json({"data": data, "meta": meta, "links": _links(page)})
+    order = tuple(name for name, _ in listing.total_order(query.order))
+    plan = plan_of(schema, _fields(schema), order)
+    page = ListPage(statement, listing, query, plan)
+    cursor = listing.cursor_at(query, plan.values(page.items[-1], order)) if page.has_next else None
+    body = {"data": plan.write(page.items), "meta": _meta(page, cursor)}
+    links = body["links"] = _links(page, cursor)
+    response = _json(body)
+    response.set_etag(_tag(response), weak=True)
+    response.headers["Link"] = ", ".join(
+        f'<{url}>; rel="{relation}"' for relation, url in links.items() if url
+    )
+    response.make_conditional(request)
+    return response
+
+
+@lru_cache(maxsize=512)
+def _plain(model: Any) -> Listing:
+    """Return the listing of a model that declares none: pages in the order of its key."""
+    return Listing(default=sa.inspect(model).primary_key[0].name, model=model)
 
 
 def _refuse(message: str) -> None:
     raise BadRequest(message)
 
 
-def _links(page: ListPage) -> dict[str, str | None]:
-    last = min(max(page.pages, 1), MAX_OFFSET // page.per_page + 1)
+def _fields(schema: Schema) -> tuple[str, ...] | None:
+    """Return the fields that the URL asks for, None for all of them."""
+    if "fields" not in request.args:
+        return None
+    asked = request.args["fields"].split(",")
+    names = {key_of(name, field): name for name, field in schema.dump_fields.items()}
+    if unknown := [key for key in asked if key not in names]:
+        allowed = ", ".join(names)
+        _refuse(f"'fields': {unknown[0][:40]!r} is unknown; allowed are {allowed}.")
+    return tuple(name for key, name in names.items() if key in asked)
+
+
+def _item(schema: Schema, record: Any, status: int = 200) -> Response:
+    plan = plan_of(schema, _fields(schema))
+    rows = plan.find(_key(record))
+    if not rows:
+        abort(404)
+    response = _json({"data": plan.write(rows)[0]}, status)
+    response.set_etag(_tag(response))
+    return response
+
+
+def _key(record: Any) -> tuple[Any, ...]:
+    if isinstance(record, db.Model):
+        return tuple(sa.inspect(record).identity)
+    return record if isinstance(record, tuple) else (record,)
+
+
+def _meta(page: ListPage, cursor: str | None) -> dict[str, Any]:
     return {
-        "self": page.url(page.page),
-        "first": page.url(1),
-        "prev": page.url(min(page.page - 1, last)) if page.page > 1 else None,
-        "next": page.url(page.page + 1) if page.page < last else None,
-        "last": None if page.total_is_estimate else page.url(last),
+        "page": page.page if page.query.after is None else None,
+        "per_page": page.per_page,
+        "total": page.total,
+        "total_is_estimate": page.total_is_estimate,
+        "next_cursor": cursor,
+    }
+
+
+def _links(page: ListPage, cursor: str | None) -> dict[str, str | None]:
+    most = MAX_OFFSET // page.per_page + 1
+    last = min(max(page.pages, 1), most)
+    by_cursor = page.query.after is not None
+    counted = page.total is not None and not page.total_is_estimate
+    following = None
+    if page.has_next:
+        by_number = not by_cursor and page.page < most
+        following = page.url(page.page + 1) if by_number else page.url(cursor=cursor)
+    before = min(page.page - 1, last) if counted else page.page - 1
+    return {
+        "self": page.url(None if by_cursor else page.page),
+        "first": page.url(1, cursor=None),
+        "prev": page.url(before) if page.page > 1 else None,
+        "next": following,
+        "last": page.url(last, cursor=None) if counted else None,
     }
 
 
 def _json(payload: Any, status: int = 200) -> Response:
-    return Response(json.dumps(payload) + "\n", status, mimetype="application/json")
+    response: Any = current_app.json.response(payload)
+    response.status_code = status
+    return response  # type: ignore[no-any-return]
 
 
 def _tag(response: Response) -> str:

@@ -21,6 +21,10 @@ from services import db
 # The ranges of the SQL types, which SQLite does not enforce and Python does not have.
 INTEGER_BITS: dict[type, int] = {sa.SmallInteger: 15, sa.BigInteger: 63, sa.Integer: 31}
 
+# Patterns as JSON Schema reads them, too (core/openapi/). What is a space to either is one to both.
+NOT_NUL = r"^[^\x00]*$"
+NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f\x85\ufeff][^\x00]*$"
+
 
 def integer_limit(column_type: sa.Integer) -> int:
     """Return the largest value that the column takes."""
@@ -45,6 +49,27 @@ class String(fields.String):
             return clean_text(text)
         except ValueError as error:
             raise ValidationError(str(error)) from None
+
+
+class Integer(fields.Integer):
+    """A whole number; JSON does not tell 1.0 from 1."""
+
+    def _validated(self, value: Any) -> int:
+        whole = isinstance(value, float) and value.is_integer()
+        return super()._validated(int(value) if whole else value)
+
+
+class Boolean(fields.Boolean):
+    """True or false; with `strict` off as texts, which is what a URL has."""
+
+    def __init__(self, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(truthy={True, "true"}, falsy={False, "false"}, **kwargs)
+        self.strict = strict
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if self.strict and not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class ExactDecimal(fields.Decimal):
@@ -89,6 +114,8 @@ class Converter(ModelConverter):
     SQLA_TYPE_MAPPING = {
         **ModelConverter.SQLA_TYPE_MAPPING,
         UTCDateTime: ISODateTime,
+        sa.Boolean: Boolean,
+        sa.Integer: Integer,
         sa.String: String,
         sa.Numeric: ExactDecimal,
     }
@@ -98,7 +125,8 @@ class Converter(ModelConverter):
         kind = column.type
         limit: int | Decimal | None = None
         if isinstance(kind, sa.Enum):
-            kwargs["by_value"] = True
+            # One of plain texts has no members to tell apart by value or name.
+            kwargs.update({"by_value": True} if kind.enum_class else {})
         elif isinstance(kind, sa.Integer):
             kwargs["strict"] = True
             limit = integer_limit(kind)
@@ -106,7 +134,7 @@ class Converter(ModelConverter):
             limit = numeric_limit(kind)
         elif isinstance(kind, sa.String) and not getattr(column, "nullable", True):
             # A required text is not blank.
-            kwargs["validate"].append(validate.Regexp(r"\s*\S", error="This must not be blank."))
+            kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))
         if limit is not None:
             kwargs["validate"].append(validate.Range(min=-limit, max=limit))
         _add_default(kwargs, column)

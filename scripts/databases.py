@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, create_engine, make_url, text
@@ -110,6 +110,14 @@ def _database(engine: Engine, temporary: bool) -> Iterator[str]:
         finally:
             if temporary and not server.database:
                 _execute(engine, server, f"DROP DATABASE {name}")
+
+
+@contextmanager
+def any_server(engine: Engine) -> Iterator[URL]:
+    """Yield a server that runs on this machine, or a temporary one for as long as the block."""
+    running = _running(engine)
+    with nullcontext(running) if running else _started(engine) as server:
+        yield server
 
 
 def _named(engine: Engine) -> URL | None:

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import Connection, create_engine, inspect
 
 from config import BASE_DIR, VARIABLES, parse_url
+from core.factory import create_app
 from core.testing import free_port, scratch_database, wait_for
+from services import db
 
 # Where each engine's tests find their server; SQLite needs none.
 SERVERS = {"sqlite": "", "postgresql": "TEST_DATABASE_URL", "mariadb": "TEST_MARIADB_URL"}
@@ -207,6 +210,21 @@ def empty_database(engine: str, folder: Path, name: str = "own") -> Iterator[str
         pytest.skip(f"{SERVERS[engine]} is not set")
     with scratch_database(folder, name, server) as url:
         yield url
+
+
+@contextmanager
+def app_on(engine: str, folder: Path, entry: str) -> Iterator[Flask]:
+    """Build an application with one module of the tests, whose tables carry its name."""
+    name = entry.rpartition(".")[2]
+    with empty_database(engine, folder, name) as url:
+        application = create_app({"APP_ENV": "testing", "DATABASE_URL": url}, [entry])
+        with application.app_context():
+            tables = [one for one in db.metadata.sorted_tables if one.name.startswith(f"{name}_")]
+            db.metadata.create_all(db.engine, tables=tables)
+        yield application
+        with application.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 @contextmanager

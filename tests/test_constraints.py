@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 
-from core.constraints import Violation, _read_mysql, violation_of
+from core.constraints import Violation, _read, violation_of
 from services import db
 from tests.sample.models import Box, Thing
 
@@ -172,4 +172,4 @@ def test_other_errors_are_no_violation(violation, statement):
     ],
 )
 def test_the_words_of_mariadb_are_understood(number, message, expected):
-    assert _read_mysql(Exception(number, message)) == expected
+    assert _read(Exception(number, message)) == expected

@@ -34,7 +34,7 @@ def test_keys_keep_their_order_and_letters_their_form(app):
     with app.app_context():
         text = json.dumps({"z": "Ñ", "a": 1})
 
-    assert text == '{"z": "Ñ", "a": 1}'
+    assert text == '{"z":"Ñ","a":1}'
 
 
 def test_what_has_no_form_in_json_is_refused(app):

@@ -14,6 +14,11 @@ CRASH = {
     "request. Either the server is overloaded or there is an error in the application.",
 }
 
+INVALID = {
+    "/sample": "A part of it is missing or not allowed: go back, correct it and send it again.",
+    "/outside": "The body breaks rules of its fields; `errors` names them.",
+}
+
 
 @pytest.fixture(scope="module", params=["testing", "production"])
 def app(request, tmp_path_factory):
@@ -40,7 +45,6 @@ def face(request):
         ("lost_update", 409, STALE),
         ("duplicate", 409, "This value is already taken."),
         ("vanished", 404, "Someone else deleted this record in the meantime."),
-        ("invalid", 422, "The body breaks rules of its fields; `errors` names them."),
     ],
 )
 def test_a_failure_is_answered_in_the_words_of_its_reader(client, face, fault, status, detail):
@@ -51,6 +55,14 @@ def test_a_failure_is_answered_in_the_words_of_its_reader(client, face, fault, s
     assert str(detail) in answer.text.replace("&#39;", "'")
     assert "sqlalchemy" not in answer.text.lower()
     assert "sample_box" not in answer.text
+
+
+def test_what_breaks_the_rules_of_its_fields_is_told_to_programs_and_people_alike(client, face):
+    answer = client.post(f"{face}/faults/invalid")
+
+    assert answer.status_code == 422
+    assert INVALID[face] in answer.text
+    assert ("`errors`" in answer.text) == (face == "/outside")
 
 
 # Under test a crash reaches the test.

@@ -101,21 +101,6 @@ def test_with_the_database_away_a_request_is_answered_503(
     assert "127.0.0.1" not in answer.text
 
 
-def test_with_the_database_away_the_process_lives_and_is_not_ready(make_app):
-    client = make_app(DATABASE_URL=NO_DATABASE).test_client()
-
-    live, ready = client.get("/health/live"), client.get("/health/ready")
-
-    assert (live.status_code, live.json) == (200, {"status": "ok"})
-    assert (ready.status_code, ready.json) == (503, {"status": "unavailable"})
-
-
-def test_with_the_database_there_the_process_is_ready(client):
-    answer = client.get("/health/ready")
-
-    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
-
-
 def test_on_sqlite_no_driver_of_another_database_is_imported(scaffold):
     code = (
         "import sys; from run import app; app.test_client().get('/health/ready'); "

@@ -5,7 +5,7 @@ import enum
 import pytest
 
 from core import filters
-from core.filters import controls, enum_label, shown
+from core.filters import controls, shown
 from core.pages import page_of
 from core.testing import app_on_test_database
 from tests.listed.models import Entry, Phase, Shelf
@@ -122,7 +122,3 @@ class Plain(enum.Enum):
 def test_a_value_is_shown_in_words(app, value, text):
     with app.test_request_context():
         assert shown(value) == text
-
-
-def test_a_member_without_a_label_is_shown_by_its_name():
-    assert enum_label(Plain.TWO_WORDS) == "Two words"

@@ -6,9 +6,11 @@ import re
 import sys
 
 import pytest
+from flask import request
+from sqlalchemy import text
 
 from core.logs import JSONFormatter, LineFormatter
-from services import log
+from services import db, log
 
 SENT = "0123abcd-EF"
 
@@ -64,7 +66,7 @@ def test_a_line_of_a_library_bears_its_name():
 def test_a_line_shows_the_traceback_below():
     lines = LineFormatter().format(record(error=KeyError("lost"))).splitlines()
 
-    assert lines[1:] == ["KeyError: 'lost'"]
+    assert lines[1:] == ["  KeyError: 'lost'"]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,22 @@ def test_no_input_forges_a_line(character, shown):
     line = LineFormatter().format(record(f"a{character}b"))
 
     assert line.endswith(f"a{shown}b")
+
+
+def test_no_text_of_an_exception_forges_a_line():
+    lines = LineFormatter().format(record(error=ValueError("a\n12:00:00 INFO: b\x1b"))).splitlines()
+
+    assert lines[1:] == ["  ValueError: a", r"  12:00:00 INFO: b\x1b"]
+
+
+@pytest.mark.parametrize("formatter", [LineFormatter(), JSONFormatter()], ids=["line", "json"])
+def test_no_path_forges_a_line(make_app, formatter):
+    app = make_app()
+
+    with app.test_request_context("/a\n12:00:00 INFO: b", headers={"X-Request-ID": "x\ty" * 4}):
+        line = formatter.format(record("Exception on /a\n12:00:00 INFO: b"))
+
+    assert len(line.splitlines()) == 1
 
 
 def test_production_writes_one_json_object_a_line(app):
@@ -137,7 +155,7 @@ def test_a_crash_is_logged_with_its_request_id_and_traceback(make_app, productio
 
     answer = client.get("/sample/faults/crash", headers={"X-Request-ID": SENT})
 
-    [line] = capsys.readouterr().err.splitlines()
+    [line, _] = capsys.readouterr().err.splitlines()
     entry = json.loads(line)
     assert answer.status_code == 500
     assert (entry["level"], entry["request_id"], entry["path"]) == (
@@ -146,3 +164,46 @@ def test_a_crash_is_logged_with_its_request_id_and_traceback(make_app, productio
         "/sample/faults/crash",
     )
     assert entry["exception"].endswith("RuntimeError: the password is hunter2")
+
+
+def spend():
+    """Fail in the database with what was sent, as a table that is missing makes it fail."""
+    values = {"card": request.form["card"]}
+    db.session.execute(text("SELECT :card FROM nowhere"), values)
+
+
+def crash():
+    raise RuntimeError("torn")
+
+
+@pytest.mark.parametrize("view", [spend, crash])
+@pytest.mark.parametrize("environment", ["testing", "production"])
+def test_what_people_send_stays_out_of_the_log(make_app, production, capsys, environment, view):
+    app = make_app(**{**production, "APP_ENV": environment}, WTF_CSRF_ENABLED=False)
+    app.testing = False
+    app.add_url_rule("/fail", "fail", view, methods=["POST"])
+    headers = {"Authorization": "Bearer of-the-header", "Cookie": "session=of-the-cookie"}
+
+    answer = app.test_client().post(
+        "/fail?token=of-the-query", data={"card": "of-the-body"}, headers=headers
+    )
+
+    logged = capsys.readouterr().err
+    assert answer.status_code in (500, 503)
+    assert "Traceback" in logged
+    assert [
+        word for word in ("header", "cookie", "query", "body") if f"of-the-{word}" in logged
+    ] == []
+
+
+def test_the_password_of_the_database_stays_out_of_the_log(make_app, production, capsys):
+    url = "postgresql://shop:hunter2@127.0.0.1:1/shop"
+    app = make_app(**production, DATABASE_URL=url)
+    app.add_url_rule("/ask", "ask", lambda: str(db.session.scalar(text("SELECT 1"))))
+
+    answer = app.test_client().get("/ask")
+
+    logged = capsys.readouterr().err
+    assert answer.status_code == 503
+    assert "database unavailable" in logged
+    assert "hunter2" not in logged

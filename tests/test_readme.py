@@ -25,6 +25,10 @@ PAIRS = [
     ("README.md", "README.es.md"),
     ("docs/migrations.md", "docs/migraciones.es.md"),
     ("docs/search.md", "docs/busqueda.es.md"),
+    ("docs/api.md", "docs/api.es.md"),
+    ("docs/operations.md", "docs/operacion.es.md"),
+    ("docs/deployment.md", "docs/despliegue.es.md"),
+    ("docs/growing.md", "docs/crecer.es.md"),
 ]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
@@ -134,7 +138,7 @@ def test_the_configuration_table_has_every_variable_with_its_default(document, h
     rows = {name.strip("`"): default for name, _, default, _ in table_under(document, head)}
 
     assert list(rows) == list(config.VARIABLES)
-    literal = {name: value for name, value in config.VARIABLES.items() if value}
+    literal = {name: default for name, (default, _) in config.VARIABLES.items() if default}
     assert {name: rows[name].strip("`") for name in literal} == literal
 
 

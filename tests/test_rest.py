@@ -184,8 +184,8 @@ def test_a_list_is_paged_without_being_asked(client):
     [
         pytest.param(
             "color=red",
-            "'color': it is unknown; allowed are page, per_page, q, sort, filter[price], "
-            "filter[size], filter[made_on], filter[active], filter[box_id].",
+            "'color': it is unknown; allowed are page, per_page, cursor, count, fields, q, sort, "
+            "filter[price], filter[size], filter[made_on], filter[active], filter[box_id].",
             id="unknown",
         ),
         pytest.param("page=0", NO_PAGE, id="page-zero"),
@@ -199,7 +199,7 @@ def test_a_list_is_paged_without_being_asked(client):
         pytest.param("per_page=0", NO_SIZE, id="empty-page"),
         pytest.param(
             f"page={MAX_OFFSET}&per_page={MOST}",
-            f"'page': a list ends after {MAX_OFFSET} rows; narrow it down.",
+            f"'page': pages end after {MAX_OFFSET} rows; narrow the list down or go on by cursor.",
             id="far",
         ),
     ],

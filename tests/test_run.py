@@ -44,7 +44,8 @@ def test_production_is_sent_to_gunicorn(scaffold):
     result = scaffold.having(**production).run("python", "run.py")
 
     assert sentence(result) == (
-        "Error: run.py serves development only: start production with `gunicorn run:app`."
+        "Error: run.py serves development only: start production with `gunicorn run:app` "
+        "(docs/deployment.md)."
     )
 
 

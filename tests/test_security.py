@@ -1,5 +1,7 @@
 """What protects every answer, whatever made it."""
 
+import re
+
 import pytest
 from flask import request, session
 
@@ -173,17 +175,6 @@ def test_an_untrusted_host_is_refused_as_a_problem_under_the_api(site):
     assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
-@pytest.mark.parametrize("proxies", ["0", "1"])
-def test_health_answers_under_any_host(make_app, production, path, proxies):
-    hosts = {"TRUSTED_HOSTS": ".shops.example", "PROXY_COUNT": proxies}
-    client = make_app(**{**production, **hosts}).test_client()
-
-    answer = client.get(path, headers={"Host": "10.0.0.7:8000", "X-Forwarded-Host": "probe"})
-
-    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
-
-
 @pytest.mark.parametrize(
     ("count", "forwarded", "seen"),
     [
@@ -224,6 +215,48 @@ def test_the_session_cookie_is_closed_to_scripts_and_other_sites(
     name, *rest = cookie.split("; ")
     assert set(rest) == flags
     assert name.startswith("__Host-") == ("Secure" in flags)
+
+
+OLD, NEW = "old-Kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV", "new-Vo4XiEaU9pMgH3cBfR7dJy5Tn0xLv2WsZ8qK"
+FORMS = "forms-T5yJd7RfBc3HgMp9UaEi4XoVKq8ZsW2vLx0n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        pytest.param({"SECRET_KEY_FALLBACKS": OLD}, 302, id="with-the-old-key"),
+        pytest.param({}, 400, id="without-the-old-key"),
+        pytest.param(
+            {"SECRET_KEY_FALLBACKS": OLD, "WTF_CSRF_SECRET_KEY": NEW}, 400, id="both-at-once"
+        ),
+    ],
+)
+def test_a_new_key_leaves_open_forms_and_sessions_alive(make_app, production, changes, status):
+    keys = {**production, "WTF_CSRF_SECRET_KEY": FORMS, "COOKIE_SECURE": "false"}
+    before = make_app(**{**keys, "SECRET_KEY": OLD}).test_client()
+    after = make_app(**{**keys, "SECRET_KEY": NEW, **changes}).test_client()
+    page = before.get("/").text
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page)[1]
+    [cookie] = before._cookies.values()
+
+    after.set_cookie(cookie.key, cookie.value)
+    answer = after.post("/theme", data={"csrf_token": token, "theme": "dark"})
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
+@pytest.mark.parametrize(("name", "value"), [("lang", "es"), ("theme", "dark")])
+def test_the_cookies_of_a_choice_are_closed_to_scripts(make_app, scheme, secure, name, value):
+    path = {"lang": "/language", "theme": "/theme"}[name]
+    client = make_app(WTF_CSRF_ENABLED=False).test_client()
+
+    cookie = client.post(path, data={name: value}, base_url=f"{scheme}://localhost")
+
+    first, *flags = cookie.headers["Set-Cookie"].split("; ")
+    assert first == f"{name}={value}"
+    assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(flags)
+    assert ("Secure" in flags) == secure
 
 
 def test_a_request_over_the_limit_is_refused(make_app):

@@ -1,8 +1,8 @@
 """The resources of the module: URL -> schema -> model -> {"data": ...}."""
 
-from flask import Response, url_for
+from flask import Response
 
-from core.rest import Api, Resource, body, check_match, item, page_of
+from core.rest import Api, Resource, body, check_match, created, item, page_of
 from services import db
 
 from . import api_bp
@@ -15,6 +15,8 @@ book_schema = BookSchema()
 
 
 class AuthorList(Resource):
+    schema = author_schema
+
     def get(self) -> Response:
         """List the authors."""
         return page_of(author_schema)
@@ -24,13 +26,15 @@ class AuthorList(Resource):
         author = Author(**author_schema.load(body()))
         db.session.add(author)
         db.session.commit()
-        return item(author_schema, author, 201, url_for(".author_item", id=author.id))
+        return created(author_schema, author, ".author_item")
 
 
 class AuthorItem(Resource):
+    schema = author_schema
+
     def get(self, id: int) -> Response:
         """Show an author."""
-        return item(author_schema, db.get_or_404(Author, id))
+        return item(author_schema, id)
 
     def put(self, id: int) -> Response:
         """Replace an author."""
@@ -58,6 +62,8 @@ class AuthorItem(Resource):
 
 
 class BookList(Resource):
+    schema = book_schema
+
     def get(self) -> Response:
         """List the books with their authors."""
         return page_of(book_schema)
@@ -67,13 +73,15 @@ class BookList(Resource):
         book = Book(**book_schema.load(body()))
         db.session.add(book)
         db.session.commit()
-        return item(book_schema, book, 201, url_for(".book_item", id=book.id))
+        return created(book_schema, book, ".book_item")
 
 
 class BookItem(Resource):
+    schema = book_schema
+
     def get(self, id: int) -> Response:
         """Show a book."""
-        return item(book_schema, db.get_or_404(Book, id))
+        return item(book_schema, id)
 
     def put(self, id: int) -> Response:
         """Replace a book."""

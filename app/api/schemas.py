@@ -5,7 +5,7 @@ from decimal import Decimal
 from marshmallow import fields
 from marshmallow.validate import Range, Regexp
 
-from core.schemas import ExactDecimal, Schema, String
+from core.schemas import ExactDecimal, Integer, Schema, String
 
 from .models import Author, Book
 
@@ -37,9 +37,10 @@ class BookSchema(Schema):
     isbn = String(
         required=True,
         validate=Regexp(r"^97[89][0-9]{10}\Z", error="An ISBN-13: 13 digits, 978 or 979 first."),
+        metadata={"example": "9780306406157"},
     )
     price = ExactDecimal(2, required=True, validate=Range(min=0, max=Decimal("99999999.99")))
-    pages = fields.Integer(
+    pages = Integer(
         strict=True, allow_none=True, load_default=None, validate=Range(min=1, max=100_000)
     )
     author = fields.Nested(AuthorSchema(only=("id", "name")), dump_only=True)

@@ -32,7 +32,7 @@ STATUS_LABELS = {
 
 class Category(Timestamps, Versioned, Base):
     __tablename__ = "example_category"
-    listing = Listing(search=("name",), sort=("name", "updated_at"), default="name")
+    listing = Listing(search=("name",), sort=("name", "updated_at"), default="name", label="name")
     labels = {"name": _l("Name"), "updated_at": _l("Last changed")}
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -94,7 +94,7 @@ class Product(Timestamps, Versioned, Base):
 
     @classmethod
     def per_status(cls) -> Select[tuple[Status, int]]:
-        return select(cls.status, func.count()).group_by(cls.status).order_by(cls.status)
+        return select(cls.status, func.count()).group_by(cls.status)
 
     def __str__(self) -> str:
         return self.name

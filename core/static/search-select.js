@@ -1,16 +1,22 @@
 /* Searches related records without a journey of the page: asks for the form as its button would,
-   and takes the select with the results out of the answer. */
+   and takes the select with the results, and the sentence that counts them, out of the answer. */
 for (const box of document.querySelectorAll("[data-search-select]")) {
   const input = box.querySelector("input");
   const button = box.querySelector("button");
+  const id = box.dataset.searchSelect;
   const search = async () => {
-    const data = new FormData(button.form);
-    data.set(button.name, button.value);
-    const answer = await fetch(button.form.action, { method: "POST", body: data });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const results = page.getElementById(box.dataset.searchSelect);
-    if (results) {
-      document.getElementById(box.dataset.searchSelect).replaceChildren(...results.children);
+    try {
+      const data = new FormData(button.form);
+      data.set(button.name, button.value);
+      const answer = await fetch(button.form.action, { method: "POST", body: data });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const count = page.querySelector(`[data-search-select="${id}"] [role=status]`);
+      document.getElementById(id).replaceChildren(...page.getElementById(id).children);
+      // A live region: a screen reader says it.
+      box.querySelector("[role=status]").textContent = count.textContent;
+    } catch {
+      // Whatever came back was not the form: the journey of the page shows what it is.
+      button.form.requestSubmit(button);
     }
   };
   button.addEventListener("click", (event) => {

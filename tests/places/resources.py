@@ -1,8 +1,8 @@
 """The resources of the module: URL -> schema -> model -> {"data": ...}."""
 
-from flask import Response, url_for
+from flask import Response
 
-from core.rest import Api, Resource, body, item, page_of
+from core.rest import Api, Resource, body, created, item, page_of
 from services import db
 
 from . import places_bp
@@ -15,6 +15,8 @@ city_schema = CitySchema()
 
 
 class CountryList(Resource):
+    schema = country_schema
+
     def get(self) -> Response:
         """List the countries by name."""
         return page_of(country_schema)
@@ -24,16 +26,20 @@ class CountryList(Resource):
         country = Country(**country_schema.load(body()))
         db.session.add(country)
         db.session.commit()
-        return item(country_schema, country, 201, url_for(".country_item", id=country.id))
+        return created(country_schema, country, ".country_item")
 
 
 class CountryItem(Resource):
+    schema = country_schema
+
     def get(self, id: int) -> Response:
         """Show a country."""
-        return item(country_schema, db.get_or_404(Country, id))
+        return item(country_schema, id)
 
 
 class CityList(Resource):
+    schema = city_schema
+
     def get(self) -> Response:
         """List the cities, the largest first."""
         return page_of(city_schema)
@@ -43,13 +49,15 @@ class CityList(Resource):
         city = City(**city_schema.load(body()))
         db.session.add(city)
         db.session.commit()
-        return item(city_schema, city, 201, url_for(".city_item", id=city.id))
+        return created(city_schema, city, ".city_item")
 
 
 class CityItem(Resource):
+    schema = city_schema
+
     def get(self, id: int) -> Response:
         """Show a city."""
-        return item(city_schema, db.get_or_404(City, id))
+        return item(city_schema, id)
 
 
 api.add_resource(CountryList, "/countries", endpoint="country_list")

@@ -1,8 +1,8 @@
 """The resources of the module: URL -> schema -> model -> {"data": ...}."""
 
-from flask import Response, url_for
+from flask import Response
 
-from core.rest import Api, Resource, body, check_match, item, page_of
+from core.rest import Api, Resource, body, check_match, created, item, page_of
 from services import db
 
 from . import faults, inside_bp, outside_bp
@@ -13,6 +13,8 @@ thing_schema = ThingSchema()
 
 
 class ThingList(Resource):
+    schema = thing_schema
+
     def get(self) -> Response:
         return page_of(thing_schema)
 
@@ -20,12 +22,14 @@ class ThingList(Resource):
         thing = Thing(**thing_schema.load(body()))
         db.session.add(thing)
         db.session.commit()
-        return item(thing_schema, thing, 201, url_for(".thing_item", id=thing.id))
+        return created(thing_schema, thing, ".thing_item")
 
 
 class ThingItem(Resource):
+    schema = thing_schema
+
     def get(self, id: int) -> Response:
-        return item(thing_schema, db.get_or_404(Thing, id))
+        return item(thing_schema, id)
 
     def put(self, id: int) -> Response:
         return self._change(id, partial=False)
@@ -48,7 +52,21 @@ class ThingItem(Resource):
         return item(thing_schema, thing)
 
 
+FAULT = {
+    "summary": "Fail in the named way",
+    "responses": {
+        "403": {"description": "Not for you."},
+        "409": {"$ref": "#/components/responses/Conflict"},
+        "412": {"$ref": "#/components/responses/PreconditionFailed"},
+        "422": {"$ref": "#/components/responses/UnprocessableContent"},
+        "429": {"description": "Slow down."},
+    },
+}
+
+
 class Fault(Resource):
+    describe = {"get": FAULT, "post": FAULT}
+
     def get(self, name: str) -> str:
         return faults.fault(name)
 

@@ -2,6 +2,8 @@
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import lazyload
 
 from core.pages import database_rules, page_of
 from services import db
@@ -15,6 +17,12 @@ from .models import Box, Specimen, Thing
 @bp.get("/things")
 def thing_index() -> ResponseReturnValue:
     return render_template("sample/index.html", page=page_of(Thing))
+
+
+@bp.get("/things/one-by-one")
+def thing_one_by_one() -> ResponseReturnValue:
+    lazy = select(Thing).options(lazyload(Thing.box))
+    return render_template("sample/index.html", page=page_of(Thing, lazy))
 
 
 @bp.get("/things/new")

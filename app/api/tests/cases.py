@@ -21,12 +21,14 @@ NO_OBJECT = {"_schema": ["Invalid input type."]}
 ISBN = "An ISBN-13: 13 digits, 978 or 979 first."
 PRICE = "Must be greater than or equal to 0 and less than or equal to 99999999.99."
 PAGES = "Must be greater than or equal to 1 and less than or equal to 100000."
+COUNT = "it must be one of exact, estimate, none."
 KEY = "Must be greater than or equal to -2147483647 and less than or equal to 2147483647."
 ALLOWED = (
-    "it is unknown; allowed are page, per_page, q, sort, filter[author_id], filter[price], "
-    "filter[published], filter[pages]."
+    "it is unknown; allowed are page, per_page, cursor, count, fields, q, sort, filter[author_id], "
+    "filter[price], filter[published], filter[pages]."
 )
 PAGE = "'page': it must be a whole number from 1 to 100000."
+FAR = "pages end after 100000 rows; narrow the list down or go on by cursor."
 SORT = "'sort': sort by id, title, price, published, pages, created_at; a - in front turns the"
 JSON = {"Content-Type": "application/json"}
 
@@ -59,13 +61,30 @@ def raw(name: str, body: bytes, status: int = 400, **headers: str) -> Case:
     return Case(name, "POST", "/authors", status, body=body, headers=headers or JSON)
 
 
+def change(name: str, body: bytes, status: int = 400, **headers: str) -> Case:
+    return Case(
+        f"PATCH with {name}", "PATCH", "/books/{book}", status, body=body, headers=headers or JSON
+    )
+
+
 def unknown(path: str, method: str = "GET") -> Case:
     json = {"name": "X"} if method in ("PUT", "PATCH") else None
     return Case(f"{method} {path[:30]}", method, path, 404, json=json)
 
 
 def query(text: str, detail: str) -> Case:
-    return Case(f"?{text}", "GET", f"/books?{text}", 400, detail=detail)
+    return Case(f"?{text[:60]}", "GET", f"/books?{text}", 400, detail=detail)
+
+
+def cursor(text: str) -> Case:
+    return Case(f"?cursor={text}", "GET", f"/books?cursor={text}", 404, detail="no such cursor")
+
+
+def of_fields(name: str, path: str, json: Any = None) -> Case:
+    detail = "'fields': 'colour' is unknown; allowed are id, "
+    return Case(
+        f"{name} {path}?fields=colour", name, f"{path}?fields=colour", 400, json=json, detail=detail
+    )
 
 
 def method(name: str, path: str, allow: str) -> Case:
@@ -89,6 +108,12 @@ BAD_REQUESTS = [
     raw("deep lists", b"[" * 100_000 + b"]" * 100_000),
     raw("deep objects", b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
     raw("an integer of 5,000 digits", b'{"name": ' + b"9" * 5000 + b"}"),
+    raw("a key twice within", b'{"name": {"a": 1, "a": 2}}'),
+    raw("a key twice, once escaped", b'{"name": "A", "n\\u0061me": "B"}'),
+    change("a key twice", b'{"title": "A", "title": "B"}'),
+    change("NaN", b'{"price": NaN}'),
+    change("deep lists", b'{"title": ' + b"[" * 100_000),
+    change("an empty body", b""),
     raw("broken UTF-8", b'{"name": "\xff\xfe"}'),
     raw("a NUL outside of a string", b'{"name": "A"}\x00'),
     query("x=1", f"'x': {ALLOWED}"),
@@ -102,9 +127,21 @@ BAD_REQUESTS = [
     query("page=2&page=3", "'page': it stands twice."),
     query("page=999999999", PAGE),
     query("page=9999999999999999999999", PAGE),
-    query("page=5002", "'page': a list ends after 100000 rows; narrow it down."),
+    query("page=5002", f"'page': {FAR}"),
     query("per_page=0", "'per_page': it must be a whole number from 1 to 100."),
     query("per_page=101", "'per_page': it must be a whole number from 1 to 100."),
+    query("count=all", f"'count': {COUNT}"),
+    query("count=", f"'count': {COUNT}"),
+    query("count=none&count=none", "'count': it stands twice."),
+    query("fields=", "'fields': '' is unknown; allowed are id, title, isbn, price, published,"),
+    query("fields=id,author.name", "'fields': 'author.name' is unknown; allowed are id, title,"),
+    query("fields=id%00", "'fields': 'id\\x00' is unknown; allowed are id, title,"),
+    of_fields("GET", "/books"),
+    of_fields("GET", "/books/{book}"),
+    of_fields("PUT", "/authors/{author}", {"name": "Changed"}),
+    of_fields("PATCH", "/books/{book}", {"title": "Changed"}),
+    of_fields("DELETE", "/books/{book}"),
+    of_fields("POST", "/authors", {"name": "New"}),
     query("q=a%00b", f"'q': {NUL}"),
     query("q=a&q=b", "'q': it stands twice."),
     query("sort=author_id", SORT),
@@ -120,8 +157,12 @@ BAD_REQUESTS = [
     query("filter[published][null]=perhaps", "'filter[published][null]': Not a valid boolean."),
     query("filter[pages][lte]=1.5", f"'filter[pages][lte]': {NO_INTEGER}"),
     query("filter[author_id]=" + "9" * 30, f"'filter[author_id]': {KEY}"),
+    query(f"filter[pages][gte]={2**63}", f"'filter[pages][gte]': {KEY}"),
+    query("filter[pages]=" + "9" * 3000, f"'filter[pages]': {KEY}"),
 ]
 NOT_FOUND = [
+    *(cursor(text) for text in ("x", "", "%00", "WyJpZCIsWzFdXQ", "WyJpZCIsWzFdXQ.AAAA")),
+    *(unknown("/nothing", name) for name in ("POST", "PUT", "PATCH", "DELETE", "BREW")),
     unknown("/nothing"),
     unknown("/books/987654"),
     unknown("/books/0"),
@@ -174,11 +215,16 @@ PRECONDITIONS = [
     no_match("PATCH", "/authors/{author}", {"name": "X"}),
     no_match("DELETE", "/authors/{author}"),
 ]
-TOO_LARGE = [raw("more than 2 MiB", b'{"name": "' + b"x" * 2**21 + b'"}', 413)]
+TOO_LARGE = [
+    raw("more than 2 MiB", b'{"name": "' + b"x" * 2**21 + b'"}', 413),
+    change("more than 2 MiB", b'{"title": "' + b"x" * 2**21 + b'"}', 413),
+]
 MEDIA_TYPES = [
     raw("no media type", b'{"name": "A"}', 415, Accept="*/*"),
     raw("plain text", b'{"name": "A"}', 415, **{"Content-Type": "text/plain"}),
     raw("a form", b"name=A", 415, **{"Content-Type": "application/x-www-form-urlencoded"}),
+    change("no media type", b'{"title": "A"}', 415, Accept="*/*"),
+    change("a form", b"title=A", 415, **{"Content-Type": "application/x-www-form-urlencoded"}),
     raw("XML", b"<name/>", 415, **{"Content-Type": "application/xml"}),
 ]
 AUTHORS = [
@@ -194,6 +240,7 @@ AUTHORS = [
     post("/authors", "a blank name", {"name": " \t\n"}, {"name": [BLANK]}),
     post("/authors", "a name too long", {"name": "x" * 121}, {"name": [LONG]}),
     post("/authors", "NUL", {"name": "a\x00b"}, {"name": [NUL]}),
+    post("/authors", "NUL in a key", {"name": "A", "a\x00": 1}, {"a\x00": [UNKNOWN]}),
     post("/authors", "half a character", {"name": "\ud800"}, {"name": [UNICODE]}),
     post("/authors", "half a key", {"name": "A", "\ud800": 1}, {"\ud800": [UNKNOWN]}),
     post("/authors", "a field nobody knows", {"name": "A", "admin": True}, {"admin": [UNKNOWN]}),

@@ -1,10 +1,11 @@
 """The category of a product: a select while there are few, a search box when there are many."""
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from app.example.forms import ProductForm
 from app.example.models import Category, Product
+from core.constraints import Violation
 from services import db
 
 from .page import PRODUCTS, Page, refused, visit
@@ -110,7 +111,7 @@ def test_an_error_elsewhere_keeps_the_choice(client, many, new, rows):
 def test_what_is_no_category_is_refused(client, many, new, rows, id):
     page = refused(new.send(client, {**NEW_PRODUCT, "category": id}))
 
-    assert page.errors == {"category": "Not a valid choice"}
+    assert page.errors == {"category": "Not a valid choice."}
     assert rows(select(Product.id)) == []
 
 
@@ -133,3 +134,34 @@ def test_the_list_filters_by_the_number_of_a_category_when_they_are_many(client,
 
     assert "filter[category_id]" not in page.form("Apply").options
     assert page.form("Apply").fields["filter[category_id]"] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("", ""),
+        ("nowhere", "0 results"),
+        ("mate", "1 result"),
+        ("category 01", "13 results"),
+        ("category", "The first 20 results: more words find fewer."),
+    ],
+)
+def test_a_search_says_how_many_it_found(client, many, new, words, sentence):
+    answer = new.send(client, {"category-search": words}, button="Search")
+
+    assert f'<p class="search-results" role="status">{sentence}</p>' in answer.text
+
+
+def test_a_category_that_vanishes_while_it_is_saved_is_no_choice_any_more(app, save):
+    tea, _ = (save(Category(name=name)) for name in ("Tea", "Coffee"))
+    refusal = Violation("missing", ("category_id",), "It is gone.")
+
+    with app.test_request_context():
+        form = ProductForm()
+        before = [choice.label for choice in form.category]
+        db.session.execute(delete(Category).where(Category.id == tea.id))
+        form.show_violation(refusal)
+
+        assert len(before) == 3
+        assert "Tea" not in str(form.category())
+        assert form.category.errors == ["It is gone."]

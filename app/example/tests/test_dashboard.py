@@ -31,7 +31,7 @@ def test_the_numbers_count_all_products(client, shelf):
         ["Coffee <&> more, with a long name", "2"],
         ["Status", "Products"],
     ]
-    assert sorted(page.rows[4:]) == [["Active", "5"], ["Draft", "2"]]
+    assert page.rows[4:] == [["Draft", "2"], ["Active", "5"]]
 
 
 def test_each_picture_has_its_bars_and_a_text_for_those_who_cannot_see_it(client, shelf):
@@ -45,8 +45,7 @@ def test_each_picture_has_its_bars_and_a_text_for_those_who_cannot_see_it(client
         "Bar chart: Products by status; the numbers stand in the table below.",
     ]
     widths = [re.findall(r'<rect[^>]* width="([0-9.]+)"', picture) for picture in pictures]
-    assert widths[0] == ["280.0", "112.0"]
-    assert sorted(widths[1]) == ["112.0", "280.0"]
+    assert widths == [["280.0", "112.0"], ["112.0", "280.0"]]
     assert "Coffee &lt;&amp;&gt; mor" in pictures[0]
 
 

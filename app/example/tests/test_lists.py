@@ -3,10 +3,8 @@
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import event
 
 from app.example.models import Category, Product, Status
-from services import db
 
 from .page import CATEGORIES, PRODUCTS, visit
 
@@ -43,22 +41,14 @@ def test_an_empty_list_says_so(client, url):
 
 
 def test_a_list_takes_one_query_each_for_rows_number_and_the_filters_choices(
-    app, client, save, make_product
+    client, save, make_product, queries
 ):
     for number in range(25):
         other = save(Category(name=f"Category {number}"))
         make_product(sku=f"S-{number}", category_id=other.id)
 
-    with app.app_context():
-        connection = db.session.connection()
-    statements = []
-
-    @event.listens_for(connection, "before_cursor_execute")
-    def note(connection, cursor, statement, *rest):
-        if "SAVEPOINT" not in statement:
-            statements.append(statement)
-
-    page = visit(client, PRODUCTS)
+    with queries() as statements:
+        page = visit(client, PRODUCTS)
 
     assert len(page.rows) == 21
     assert len(statements) == 3

@@ -103,6 +103,7 @@ def test_one_of_10_000_categories_is_searched_for_and_chosen(browser, large_site
         page.get_by_label("Search: Category").fill("nandu" if _folds(page) else "ÑANDÚ")
         page.get_by_role("button", name="Search").click()
         expect(select.locator("option")).to_have_text(["—", "Ñandú"])
+        expect(page.get_by_role("status")).to_have_text("1 result")
         select.select_option("Ñandú")
         expect(page.get_by_label("Name")).to_have_value("Kite")
         expect(page.get_by_label("Featured")).to_be_checked()
@@ -131,3 +132,16 @@ def test_enter_in_the_search_searches_and_saves_nothing(browser, large_site):
         expect(options).to_have_text(["—", "Category 0042"])
         expect(page).to_have_url(re.compile("/new$"))
         assert page.locator("[aria-invalid]").count() == 0
+
+
+def test_a_search_that_gets_no_form_makes_the_journey(browser, large_site):
+    with browser.new_context(base_url=large_site) as context:
+        page = context.new_page()
+        page.goto("/example/products/new")
+        page.route("**/*", lambda route: route.fulfill(status=502, body="Bad gateway"), times=1)
+
+        page.get_by_label("Search: Category").fill("category 0042")
+        page.get_by_role("button", name="Search").click()
+
+        expect(page).to_have_url(re.compile("/products$"))
+        expect(page.get_by_role("status")).to_have_text("1 result")

@@ -1,0 +1,29 @@
+"""What an operator watches: metrics, traces, errors and slow queries. An optional module.
+
+Add "app.ops" to INSTALLED_APPS and run `pip install -r requirements-optional.txt`. Then:
+
+- `/metrics` answers Prometheus: requests by route, their time, queries, connections. Only this
+  machine may read it, or whoever sends OPS_METRICS_TOKEN as a bearer token; others get a 404.
+  With several processes PROMETHEUS_MULTIPROC_DIR names a folder that is empty at each start.
+- A query that takes OPS_SLOW_QUERY_MS (settings.py; 500) is logged with its route.
+- OTEL_EXPORTER_OTLP_ENDPOINT sends traces there, SENTRY_DSN sends errors there.
+
+It shows how a module joins in without an edit of core: through its blueprint. `record_once` runs
+when the application registers it; `before_app_request` and its kin run for every request.
+"""
+
+from flask import Blueprint
+
+# `flask doctor` does not miss it in INSTALLED_APPS.
+OPTIONAL = True
+
+ops_bp = Blueprint("ops", __name__)
+
+try:
+    import prometheus_client
+except ImportError as error:
+    raise ImportError(
+        "prometheus-client is not installed (pip install -r requirements-optional.txt)"
+    ) from error
+
+from . import metrics, queries, reporting, routes, tracing

@@ -1,0 +1,53 @@
+"""The numbers, and the hooks that count every request."""
+
+import os
+import time
+
+from flask import Flask, Response, g, request, request_started
+from flask.blueprints import BlueprintSetupState
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from . import ops_bp
+
+if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    # Before the first number is made: they are kept where this import says.
+    from .processes import registry
+else:
+
+    def registry() -> CollectorRegistry:
+        return REGISTRY
+
+
+# A method is the client's own word: without the list anybody could add time series at will.
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+REQUESTS = Counter("app_requests_total", "Requests answered", ["method", "route", "status"])
+SECONDS = Histogram("app_request_seconds", "Time until the answer", ["route", "status"])
+QUERY_SECONDS = Histogram("app_query_seconds", "Time of a query in the database")
+OPEN = Gauge("app_db_connections", "Connections open", multiprocess_mode="livesum")
+IN_USE = Gauge("app_db_connections_in_use", "Connections in use", multiprocess_mode="livesum")
+LIMIT = Gauge("app_db_connections_limit", "Connections at most", multiprocess_mode="livesum")
+
+
+@ops_bp.record_once
+def time_requests(state: BlueprintSetupState) -> None:
+    # A before_request comes too late: those of the scaffold run first, and may answer themselves.
+    request_started.connect(_start, state.app)
+
+
+def _start(app: Flask) -> None:
+    g.ops_started = time.perf_counter()
+
+
+@ops_bp.after_app_request
+def count_request(response: Response) -> Response:
+    status = f"{response.status_code // 100}xx"
+    method = request.method if request.method in METHODS else "other"
+    REQUESTS.labels(method, route(), status).inc()
+    SECONDS.labels(route(), status).observe(time.perf_counter() - g.ops_started)
+    return response
+
+
+def route() -> str:
+    """Return the rule that matched, never the path: each id would be a time series."""
+    return request.url_rule.rule if request.url_rule else "none"

@@ -1,0 +1,42 @@
+"""Sentry: every crash and every logged error, if the environment has a DSN."""
+
+import os
+from typing import Any
+
+from flask.blueprints import BlueprintSetupState
+
+from core.logs import request_id
+from core.modules import ModuleError
+
+from . import ops_bp
+from .optional import load
+
+VARIABLE = "SENTRY_DSN"
+
+
+@ops_bp.record_once
+def report(state: BlueprintSetupState) -> None:
+    dsn = state.app.config.get(VARIABLE) or os.environ.get(VARIABLE)
+    if not dsn:
+        return
+    sentry = load(VARIABLE, "sentry_sdk")
+    try:
+        # What people send stays here: no bodies, no variables of the code, no query strings.
+        sentry.init(
+            dsn,
+            environment=state.app.config["APP_ENV"],
+            max_request_body_size="never",
+            include_local_variables=False,
+            before_send=_without_query,
+            before_send_transaction=_without_query,
+        )
+    except load(VARIABLE, "sentry_sdk.utils").BadDsn as error:
+        raise ModuleError(
+            f"{VARIABLE} cannot be read ({error}): copy it from the project's settings in Sentry."
+        ) from error
+    state.app.before_request(lambda: sentry.set_tag("request_id", request_id()))
+
+
+def _without_query(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+    event.get("request", {}).pop("query_string", None)
+    return event

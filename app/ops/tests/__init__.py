@@ -1,0 +1,1 @@
+"""Tests of this module; they leave with it."""

@@ -1,0 +1,31 @@
+"""How an API announces the end of a resource, so that its clients read of it in time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from werkzeug.http import http_date
+
+
+@dataclass(frozen=True)
+class Deprecation:
+    """Since when a resource is out of date, when it will go, and where to read what to do.
+
+    It is sent as the headers Deprecation (RFC 9745), Sunset (RFC 8594) and Link.
+    """
+
+    since: date
+    sunset: date | None = None
+    link: str = ""
+
+    def headers(self) -> Iterator[tuple[str, str]]:
+        """Yield the headers."""
+        yield "Deprecation", f"@{int(_midnight(self.since).timestamp())}"
+        if self.sunset:
+            yield "Sunset", http_date(_midnight(self.sunset))
+        if self.link:
+            yield "Link", f'<{self.link}>; rel="deprecation"'
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,102 @@
+"""`flask doctor`: examines machine, configuration, modules and database; names each remedy."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import click
+from flask import Flask, current_app
+from flask.cli import FlaskGroup, with_appcontext
+
+from config import ConfigError
+from core.doctor import configuration, database, deployment, machine, modules
+from core.doctor.finding import Finding
+from core.modules import ModuleError
+from core.setting import setting
+
+Check = Callable[[Flask], Iterator[Finding]]
+# In this order, which is that of the remedies: a later trouble often goes with an earlier one.
+ALWAYS: list[Check] = [
+    machine.python,
+    machine.virtual_environment,
+    machine.env_file,
+    configuration.troubles,
+    modules.unlisted,
+]
+# They need an application that could be built, if with fewer modules than are listed.
+BUILT: list[Check] = [
+    machine.port,
+    configuration.secrets,
+    modules.listed,
+    database.examine,
+]
+DEPLOYED: list[Check] = [
+    deployment.environment,
+    deployment.cookies,
+    deployment.hosts,
+    deployment.https,
+    deployment.form_key,
+    deployment.connections,
+    deployment.demo,
+]
+
+
+@click.command()
+@click.option("--deploy", is_flag=True, help="Examine what a public site needs, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@with_appcontext
+def doctor(deploy: bool, as_json: bool) -> None:
+    """Examine this clone and what it runs on; say what is wrong and what to do."""
+    # The lines of Alembic and others are not for this report.
+    logging.disable(logging.WARNING)
+    try:
+        findings = [found for check in _checks(current_app, deploy) for found in check(current_app)]
+    finally:
+        logging.disable(logging.NOTSET)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        click.echo("\n".join(_lines(findings)))
+    sys.exit(any(finding.status == "fail" for finding in findings))
+
+
+def is_called() -> bool:
+    """Tell whether this process is `flask doctor`, which must run without an application too."""
+    context = click.get_current_context(silent=True)
+    by_flask = context is not None and isinstance(context.find_root().command, FlaskGroup)
+    return by_flask and "doctor" in sys.argv[1:]
+
+
+def stand_in(create_app: Callable[..., Flask]) -> Flask:
+    """Return what can be built of an application that fails to start, with its `doctor`."""
+    entries, troubles = list(setting("INSTALLED_APPS")), []
+    while True:
+        try:
+            app = create_app(installed_apps=entries)
+        except (ConfigError, ModuleError, UnicodeDecodeError) as error:
+            troubles.append(error)
+            broken = [entry for entry in entries if repr(entry) in str(error)]
+            if broken:
+                entries.remove(broken[0])
+                continue
+            app = Flask("app")
+            app.cli.add_command(doctor)
+        app.extensions["troubles"] = troubles
+        return app
+
+
+def _checks(app: Flask, deploy: bool) -> list[Check]:
+    if "modules" not in app.extensions:
+        return ALWAYS
+    return ALWAYS + BUILT + (DEPLOYED if deploy else [])
+
+
+def _lines(findings: list[Finding]) -> Iterator[str]:
+    for finding in findings:
+        yield f"{finding.status:<5} {finding.name:<14} {finding.text}"
+        if finding.remedy:
+            yield f"{'':<5} {'':<14} -> {finding.remedy}"
+    counts = [sum(f.status == status for f in findings) for status in ("fail", "warn")]
+    yield "{} to mend, {} to look at.".format(*counts)

@@ -1,0 +1,8 @@
+"""`python -m core.doctor`: for an .env that the `flask` command itself cannot read."""
+
+from core.doctor import doctor, stand_in
+from core.factory import create_app
+
+app = stand_in(create_app)
+with app.app_context():
+    doctor(prog_name="doctor")

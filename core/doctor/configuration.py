@@ -1,0 +1,45 @@
+"""Checks of what config.py reads: does the application start, are its secrets strong."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask
+
+import config
+from config import ConfigError
+from core.doctor.finding import Finding, fail, ok, warn
+
+SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "WTF_CSRF_SECRET_KEY")
+
+
+def troubles(app: Flask) -> Iterator[Finding]:
+    """Report what kept the application from starting: its errors end with their remedy."""
+    errors = app.extensions.get("troubles", [])
+    for error in errors:
+        text, _, remedy = str(error).rpartition(": ")
+        name = "configuration" if isinstance(error, ConfigError) else "modules"
+        if isinstance(error, UnicodeDecodeError):
+            continue  # Said by the check of .env.
+        yield fail(name, text, remedy)
+    if not errors:
+        yield ok("configuration", f"APP_ENV is {app.config['APP_ENV']}")
+
+
+def secrets(app: Flask) -> Iterator[Finding]:
+    """Ask config.py whether production would take these keys; it refuses weak ones by itself."""
+    production: dict[str, Any] = {
+        "APP_ENV": "production",
+        "DEBUG": False,
+        "DATABASE_URL": "sqlite://",
+        "TRUSTED_HOSTS": "localhost",
+    }
+    try:
+        config.load({**production, **{name: app.config[name] for name in SECRETS}})
+    except UnicodeDecodeError:
+        return  # Said by the check of .env.
+    except ConfigError as error:
+        text, _, remedy = str(error).rpartition(": ")
+        if text.startswith(SECRETS):
+            yield warn("secrets", text, remedy)
+            return
+    yield ok("secrets", "strong")

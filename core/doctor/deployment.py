@@ -1,0 +1,106 @@
+"""Checks of `flask doctor --deploy`: what a site that strangers reach must have."""
+
+from collections.abc import Iterator
+
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+import config
+from core.doctor.finding import Finding, fail, ok, warn
+from core.modules import installed_modules
+from services import db
+
+# What the server, the role and the database allow; the least of them counts.
+LIMITS = {
+    "postgresql": "SELECT least(current_setting('max_connections')::int"
+    " - current_setting('superuser_reserved_connections')::int,"
+    " nullif(rolconnlimit, -1), nullif(datconnlimit, -1))"
+    " FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()",
+    "mysql": "SELECT @@max_connections",
+    "mariadb": "SELECT @@max_connections",
+}
+
+
+def environment(app: Flask) -> Iterator[Finding]:
+    """Look for production without debug."""
+    if app.config["APP_ENV"] != "production":
+        text = f"APP_ENV is {app.config['APP_ENV']}"
+        yield fail("environment", text, "set APP_ENV=production")
+    if app.debug:
+        yield fail("debug", "debug is on: strangers would see code", "set APP_ENV=production")
+    else:
+        yield ok("debug", "off")
+
+
+def cookies(app: Flask) -> Iterator[Finding]:
+    """Look for session cookies that travel over https alone."""
+    if app.config["SESSION_COOKIE_SECURE"]:
+        yield ok("cookies", "over https only")
+    else:
+        remedy = "remove COOKIE_SECURE: production has it on"
+        yield fail("cookies", "the session cookie travels over plain http too", remedy)
+
+
+def hosts(app: Flask) -> Iterator[Finding]:
+    """Look for a public name among the trusted hosts."""
+    public = [host for host in app.config["TRUSTED_HOSTS"] if host not in config.LOOPBACK_HOSTS]
+    if public:
+        yield ok("hosts", ", ".join(public))
+    else:
+        remedy = "set TRUSTED_HOSTS to your domains, for example TRUSTED_HOSTS=example.com"
+        yield fail("hosts", "only this machine's own names are answered", remedy)
+
+
+def https(app: Flask) -> Iterator[Finding]:
+    """Look for a proxy that ends https; without its headers the app takes all for plain http."""
+    if count := app.config["PROXY_COUNT"]:
+        yield ok("https", f"the X-Forwarded headers of {count} proxies in a row are believed")
+    else:
+        remedy = "set PROXY_COUNT=1 behind nginx; leave it if gunicorn itself has the certificate"
+        yield warn("https", "no proxy is trusted to say that a request came by https", remedy)
+
+
+def form_key(app: Flask) -> Iterator[Finding]:
+    """Look for a second key, with which open forms survive a change of the first."""
+    if app.config["WTF_CSRF_SECRET_KEY"] == app.config["SECRET_KEY"]:
+        remedy = f"set WTF_CSRF_SECRET_KEY to the output of {config.MAKE_SECRET}"
+        yield warn("form-key", "a new SECRET_KEY would break the forms that are open", remedy)
+    else:
+        yield ok("form-key", "of its own")
+
+
+def connections(app: Flask) -> Iterator[Finding]:
+    """Compare what all processes may open with what the server allows."""
+    dialect = db.engine.dialect.name
+    if dialect not in LIMITS:
+        remedy = "set DATABASE_URL to PostgreSQL before you add a second machine"
+        yield warn("connections", "an SQLite file serves one machine", remedy)
+    elif app.config["DB_PGBOUNCER"]:
+        yield ok("connections", "PgBouncer holds them")
+    else:
+        try:
+            with db.engine.connect() as connection:
+                yield _compared(app, int(connection.scalar(text(LIMITS[dialect])) or 0))
+        except SQLAlchemyError:
+            return  # Said by the check of the database.
+
+
+def _compared(app: Flask, allowed: int) -> Finding:
+    options = app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+    workers = int(config.server()["workers"])
+    wanted = workers * (options.get("pool_size", 5) + options.get("max_overflow", 10))
+    sentence = f"{workers} processes open up to {wanted} of the {allowed} that the server allows"
+    if wanted <= allowed:
+        return ok("connections", sentence)
+    return fail("connections", sentence, "lower DB_POOL_SIZE, DB_MAX_OVERFLOW or WEB_CONCURRENCY")
+
+
+def demo(app: Flask) -> Iterator[Finding]:
+    """Look for the demo, whose package says DEMO = True: anybody may write into it."""
+    entries = [m.entry for m in installed_modules() if getattr(m.package, "DEMO", False)]
+    for entry in entries:
+        remedy = f"remove {entry!r} from INSTALLED_APPS; or put a login before it, and delete DEMO"
+        yield fail("demo", f"{entry} is the demo: open to everyone, without login", remedy)
+    if not entries:
+        yield ok("demo", "not listed")

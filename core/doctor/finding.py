@@ -1,0 +1,28 @@
+"""What a check of `flask doctor` reports: one line, and a remedy of one line if it is not well."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result; only `fail` makes the command fail."""
+
+    name: str
+    status: str
+    text: str
+    remedy: str = ""
+
+
+def ok(name: str, text: str) -> Finding:
+    """Report that all is well."""
+    return Finding(name, "ok", text)
+
+
+def warn(name: str, text: str, remedy: str) -> Finding:
+    """Report what may be meant, or will hurt one day."""
+    return Finding(name, "warn", text, remedy)
+
+
+def fail(name: str, text: str, remedy: str) -> Finding:
+    """Report what does not work, or must not be deployed."""
+    return Finding(name, "fail", text, remedy)

@@ -1,0 +1,39 @@
+"""Checks of app/: what is listed, what is not."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from flask import Flask
+
+import config
+from core.doctor.finding import Finding, ok, warn
+from core.modules import installed_modules
+from core.setting import setting
+
+# An optional module says so in its __init__.py, which nobody imports while it is not listed.
+OPTIONAL = re.compile(r"^OPTIONAL = True$", re.MULTILINE)
+
+
+def listed(app: Flask) -> Iterator[Finding]:
+    """Name the modules that started; those that did not are among the troubles."""
+    names = ", ".join(module.entry for module in installed_modules())
+    yield ok("modules", names or "none is listed")
+
+
+def unlisted(app: Flask) -> Iterator[Finding]:
+    """Look for folders of app/ that nobody listed."""
+    for folder in sorted((config.BASE_DIR / "app").glob("*/")):
+        package = folder / "__init__.py"
+        if f"app.{folder.name}" in setting("INSTALLED_APPS") or not any(folder.glob("*.py")):
+            continue
+        if not package.exists():
+            remedy = f"create app/{folder.name}/__init__.py or delete the folder"
+            yield warn("modules", f"app/{folder.name}/ has no __init__.py", remedy)
+        elif not _is_optional(package):
+            remedy = f'add "app.{folder.name}" to INSTALLED_APPS in settings.py, or delete it'
+            yield warn("modules", f"app/{folder.name}/ is not listed", remedy)
+
+
+def _is_optional(package: Path) -> bool:
+    return bool(OPTIONAL.search(package.read_text(encoding="utf-8")))

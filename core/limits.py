@@ -1,0 +1,126 @@
+"""How often a client may ask, and from which other sites a browser may: off unless configured."""
+
+import re
+import time
+from typing import Any
+
+from flask import Flask, Response
+from flask_cors import CORS
+from flask_limiter.errors import RateLimitExceeded
+from flask_limiter.util import get_qualified_name
+from limits import parse_many
+from limits.errors import ConfigurationError
+
+from config import ConfigError
+from core.errors import answer
+from core.setting import setting
+from services import limiter
+
+# What a script of another site may send, and may read.
+SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID"]
+SHOWN = [
+    "Deprecation",
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+]
+CORS_SECONDS = 600
+# A request waits no longer for its count: it is counted in this process then.
+REDIS_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": None}
+
+
+def init_limits(app: Flask) -> None:
+    """Answer 429 past RATE_LIMIT or a route's own limit; open the API to CORS_ORIGINS.
+
+    Raises ConfigError for a limit that cannot be read, and for a missing package redis.
+    """
+    if origins := app.config["CORS_ORIGINS"]:
+        CORS(
+            app,
+            resources=_api_paths(app),
+            origins=origins,
+            allow_headers=SENT,
+            expose_headers=SHOWN,
+            max_age=CORS_SECONDS,
+        )
+        app.after_request(_vary)
+    limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
+    if app.config["RATE_LIMIT"] or limited:
+        _init_limiter(app)
+
+
+def _vary(response: Response) -> Response:
+    # Flask-CORS leaves it out for a single origin, and a cache would give that answer to all.
+    response.vary.add("Origin")
+    return response
+
+
+def is_limited(app: Flask, endpoint: str) -> bool:
+    """Tell whether a route of the API has a limit, its own or that of the configuration."""
+    name = get_qualified_name(app.view_functions[endpoint])
+    return bool(app.config["RATE_LIMIT"]) or name in limiter._marked_for_limiting  # noqa: SLF001 - no public way
+
+
+def _init_limiter(app: Flask) -> None:
+    app.config |= {
+        "RATELIMIT_DEFAULT": _checked(app.config["RATE_LIMIT"]),
+        "RATELIMIT_STORAGE_URI": app.config["REDIS_URL"] or "memory://",
+        "RATELIMIT_STORAGE_OPTIONS": REDIS_OPTIONS if app.config["REDIS_URL"] else {},
+        # Without Redis each process counts for itself, and goes on answering.
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+    }
+    try:
+        limiter.init_app(app)
+    except ConfigurationError as error:
+        raise ConfigError(
+            f"REDIS_URL cannot be used ({error}): mend it, or install the package by "
+            "`pip install -r requirements-optional.txt`."
+        ) from error
+    # A limited view checks itself; what has no limit should not pay for the question.
+    check = limiter._check_request_limit  # noqa: SLF001 - no public way
+    app.before_request_funcs[None].remove(check)
+    if app.config["RATE_LIMIT"]:
+        for name in app.extensions["api_blueprints"]:
+            app.before_request_funcs.setdefault(name, []).append(check)
+    app.register_error_handler(RateLimitExceeded, _exceeded)
+    app.after_request(_add_headers)
+
+
+def _checked(limit: str) -> str | None:
+    try:
+        return limit if limit and parse_many(limit) else None
+    except ValueError as error:
+        raise ConfigError(
+            f"RATE_LIMIT is {limit!r}: write it as 100/minute, or as 10/second;1000/hour."
+        ) from error
+
+
+def _exceeded(error: RateLimitExceeded) -> Any:
+    limit = error.limit.limit if error.limit else "this"
+    return answer(429, f"You asked more often than {limit}: wait as Retry-After says.")
+
+
+def _add_headers(response: Response) -> Response:
+    """Say how much is left (draft-ietf-httpapi-ratelimit-headers-06: seconds, not a time)."""
+    if limit := limiter.current_limit:
+        seconds = max(0, int(limit.reset_at - time.time()))
+        response.headers["RateLimit-Limit"] = str(limit.limit.amount)
+        response.headers["RateLimit-Remaining"] = str(limit.remaining)
+        response.headers["RateLimit-Reset"] = str(seconds)
+        if response.status_code == 429:
+            response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _api_paths(app: Flask) -> Any:
+    """Return patterns of the paths of the API, also of blueprints outside of API_PREFIX."""
+    names = app.extensions["api_blueprints"]
+    rules = (r for r in app.url_map.iter_rules() if r.endpoint.partition(".")[0] in names)
+    paths = {re.escape(rule.rule.partition("<")[0]) + ".*" for rule in rules}
+    return [re.escape(setting("API_PREFIX")) + "(/.*)?", *sorted(paths)]

@@ -1,0 +1,121 @@
+"""The answers of an operation: each status with its headers and body, the errors as problems."""
+
+from typing import Any
+
+from apispec import APISpec
+
+from core.problem import MEDIA_TYPE
+
+TEXT = {"type": "string"}
+NUMBER = {"type": "integer", "minimum": 0}
+HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "X-Request-ID": (
+        "The request's name in our log: your own, if it is of this form, else a new one.",
+        {"type": "string", "pattern": "^[A-Za-z0-9-]{8,64}$"},
+    ),
+    "ETag": ("The state of what is answered.", {"type": "string", "pattern": '^(W/)?"[^"]+"$'}),
+    "Location": ("The URL of the new record.", {"type": "string", "format": "uri-reference"}),
+    "Link": ("The links of the body (RFC 8288).", TEXT),
+    "Retry-After": ("Seconds to wait.", NUMBER),
+    "RateLimit-Limit": ("How often you may ask.", NUMBER),
+    "RateLimit-Remaining": ("How often you still may.", NUMBER),
+    "RateLimit-Reset": ("Seconds until you may as often again.", NUMBER),
+    "Deprecation": ("Since when this is out of date (RFC 9745).", TEXT),
+    "Sunset": ("When this will go (RFC 8594).", TEXT),
+}
+LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+# Their titles in full: those of Python change with its version, the document must not.
+PROBLEMS = {
+    400: ("Bad Request", "What was sent makes no sense; `detail` says what."),
+    404: ("Not Found", "There is no such record."),
+    409: ("Conflict", "What is stored does not allow this: a duplicate, or a related record."),
+    412: ("Precondition Failed", "The record is no longer in the state that If-Match names."),
+    413: ("Content Too Large", "The body is too large."),
+    415: ("Unsupported Media Type", "The body is not `application/json`."),
+    422: ("Unprocessable Content", "The body breaks rules of its fields; `errors` names them."),
+    428: ("Precondition Required", "If-Match is missing."),
+    429: ("Too Many Requests", "You asked too often."),
+    503: ("Service Unavailable", "The database does not answer at the moment."),
+}
+PROBLEM = {
+    "type": "object",
+    "description": "An error (RFC 9457).",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": ["string", "null"]},
+        "request_id": {"type": ["string", "null"]},
+        "errors": {
+            "type": "object",
+            "description": 'What is wrong, by field: {"name": ["message"]}.',
+            "additionalProperties": True,
+        },
+    },
+    "required": ["type", "title", "status", "detail", "request_id"],
+}
+URL = {"type": "string", "format": "uri-reference"}
+NO_URL = {"type": ["string", "null"], "format": "uri-reference"}
+COUNT = {"type": ["integer", "null"], "minimum": 0}
+PAGE_META = {
+    "type": "object",
+    "properties": {
+        "page": {**COUNT, "description": "null for a page by cursor."},
+        "per_page": NUMBER,
+        "total": {**COUNT, "description": "All rows of the list; null for count=none."},
+        "total_is_estimate": {"type": "boolean", "description": "There may be more than `total`."},
+        "next_cursor": {"type": ["string", "null"], "description": "null on the last page."},
+    },
+    "required": ["page", "per_page", "total", "total_is_estimate", "next_cursor"],
+}
+PAGE_LINKS = {
+    "type": "object",
+    "properties": {"self": URL, "first": URL, "prev": NO_URL, "next": NO_URL, "last": NO_URL},
+    "required": ["self", "first", "prev", "next", "last"],
+}
+
+
+def add_shared(spec: APISpec) -> None:
+    """Put into the document what all operations refer to."""
+    spec.components.schema("Problem", PROBLEM)
+    spec.components.schema("PageMeta", PAGE_META)
+    spec.components.schema("PageLinks", PAGE_LINKS)
+    for name, (text, schema) in HEADERS.items():
+        spec.components.header(name, {"description": text, "schema": schema, "required": True})
+    for status, (title, text) in PROBLEMS.items():
+        spec.components.response(title.replace(" ", ""), _problem(status, title, text))
+
+
+def answer(text: str, schema: Any = None, example: Any = None, *headers: str) -> dict[str, Any]:
+    """Return an answer that is no error."""
+    made: dict[str, Any] = {"description": text, "headers": references("X-Request-ID", *headers)}
+    if schema is not None:
+        content = {"schema": schema} | ({} if example is None else {"example": example})
+        made["content"] = {"application/json": content}
+    return made
+
+
+def problems(*statuses: int) -> dict[str, Any]:
+    """Return the errors with these statuses, which add_shared() described."""
+    names = {status: PROBLEMS[status][0].replace(" ", "") for status in statuses}
+    return {str(one): {"$ref": f"#/components/responses/{name}"} for one, name in names.items()}
+
+
+def references(*names: str) -> dict[str, Any]:
+    """Return the headers of these names."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _problem(status: int, title: str, text: str) -> dict[str, Any]:
+    waits = ("Retry-After",) if status in (429, 503) else ()
+    limits = LIMIT_HEADERS if status == 429 else ()
+    example = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": text,
+        "request_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    }
+    schema = {"$ref": "#/components/schemas/Problem"}
+    made = answer(text, None, None, *waits, *limits)
+    return {**made, "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}

@@ -1,0 +1,40 @@
+"""The command `flask openapi`: prints the document, writes a file, or compares one."""
+
+import difflib
+from pathlib import Path
+
+import click
+from flask import json
+from flask.cli import with_appcontext
+
+from core.openapi import api_document
+
+
+@click.command()
+@click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write this file.")
+@click.option("--check", type=click.Path(dir_okay=False, path_type=Path), help="Compare this file.")
+@with_appcontext
+def openapi(write: Path | None, check: Path | None) -> None:
+    """Print the API's OpenAPI document; write it to a file, or check that a file is up to date."""
+    text = json.dumps(api_document(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    if write:
+        write.write_text(text, encoding="utf-8")
+        click.echo(f"Wrote {write}.")
+    if check:
+        _compare(check, text)
+    if not write and not check:
+        click.echo(text, nl=False)
+
+
+def _compare(path: Path, text: str) -> None:
+    """Show what differs, and fail."""
+    if not path.exists():
+        raise click.ClickException(f"{path} does not exist: flask openapi --write {path}")
+    old = path.read_text(encoding="utf-8")
+    lines = difflib.unified_diff(
+        old.splitlines(), text.splitlines(), str(path), "the document now", lineterm="", n=2
+    )
+    if difference := "\n".join(lines):
+        click.echo(difference)
+        raise click.ClickException(f"The API has changed: flask openapi --write {path}")
+    click.echo(f"{path} is up to date.")

@@ -1,0 +1,213 @@
+"""What a schema takes and answers, as JSON Schema: its fields with all their real limits."""
+
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from decimal import Decimal
+from functools import partial
+from itertools import count
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import INCLUDE, fields, missing, validate
+
+from core.schemas import NOT_BLANK, NOT_NUL, ExactDecimal, String
+
+# A class or a dot that takes any character would take a NUL too, and so would an open end.
+TAKES_ANY = re.compile(r"(?<!\\)\.|\[\^|\\[SDW]|(?<!\$)\Z")
+
+PAGE = {
+    "meta": {"$ref": "#/components/schemas/PageMeta"},
+    "links": {"$ref": "#/components/schemas/PageLinks"},
+}
+
+
+class Converter(OpenAPIConverter):
+    """apispec's converter of fields, with decimals as texts and patterns as JSON Schema reads them.
+
+    What a client sends has a schema apart from what it gets: no field that only the server sets.
+    """
+
+    field_mapping = {
+        **OpenAPIConverter.field_mapping,
+        fields.URL: ("string", "uri"),
+        fields.NaiveDateTime: ("string", None),
+    }
+    # Whether it describes what is sent; and then, whether fields may be left out.
+    sent = partial = False
+
+    def describe(self, schema: Any, sent: bool = False, partial: bool = False) -> dict[str, Any]:
+        """Return the JSON Schema of what a schema answers, or of what is sent to it."""
+        self.sent, self.partial = sent, partial
+        shown = schema.load_fields if sent else schema.dump_fields
+        named = {field.data_key or name: field for name, field in shown.items()}
+        described: dict[str, Any] = {
+            "type": "object",
+            "properties": {name: self.field2property(field) for name, field in named.items()},
+        }
+        if sent:
+            described["additionalProperties"] = schema.unknown == INCLUDE
+            required = [name for name, field in named.items() if field.required and not partial]
+            described |= {"required": required} if required else {}
+        return described
+
+    def nested2properties(self, field: Any, ret: Any) -> dict[str, Any]:
+        if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
+            return {}
+        inner = self.describe(field.schema, self.sent, self.partial)
+        return {"type": "array", "items": inner} if field.many or field.schema.many else inner
+
+    def field2type_and_format(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        if isinstance(field, fields.Decimal) and field.as_string:
+            # Answered as a text, so that no reader's float rounds it; taken as either.
+            return {"type": ["string", "number"] if self.sent else "string"}
+        found: dict[str, Any] = super().field2type_and_format(field, **kwargs)
+        return found
+
+    def field2default(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        default = field.load_default
+        # A column's plain default is copied for each record (core/schemas.py).
+        if isinstance(default, partial) and default.func is deepcopy:
+            default = default()
+        if not self.sent or self.partial or default is missing or callable(default):
+            return {}
+        return {"default": field._serialize(default, None, None)}  # noqa: SLF001 - needs no record
+
+    def field2read_only(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        return {}
+
+    field2write_only = field2read_only
+
+    def field2range(self, field: Any, ret: Any) -> dict[str, Any]:
+        if ret.get("type") == "string":
+            return {}
+        if isinstance(field, ExactDecimal):
+            return _number(field)
+        found: dict[str, Any] = super().field2range(field, ret=ret)
+        return found
+
+    def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        if isinstance(field, ExactDecimal):
+            return _decimal(field)
+        patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
+        if isinstance(field, String) and not any(map(_is_clean, patterns)):
+            patterns.append(NOT_NUL)
+        if len(patterns) > 1:
+            return {"allOf": [{"pattern": one} for one in patterns]}
+        return {"pattern": patterns[0]} if patterns else {}
+
+    def enum2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        found: dict[str, Any] = super().enum2properties(field, **kwargs)
+        if all(isinstance(one, str | None) for one in found.get("enum", [0])):
+            found["type"] = "string"
+        return found
+
+
+def _of_kind(field: Any, kind: type) -> Iterator[Any]:
+    return (one for one in field.validators if isinstance(one, kind))
+
+
+def _pattern(regex: re.Pattern[str]) -> str:
+    """Return a validator's pattern as JSON Schema has it: sought anywhere, with ^ and $ alone."""
+    text = re.sub(r"^\\A", "^", re.sub(r"\\Z$", "$", regex.pattern))
+    return text if text.startswith("^") else f"^(?:{text})"
+
+
+def _is_clean(pattern: str) -> bool:
+    return pattern == NOT_BLANK or not TAKES_ANY.search(pattern)
+
+
+def _limits(field: Any) -> tuple[Any, Any]:
+    ranges = list(_of_kind(field, validate.Range))
+    low = max((one.min for one in ranges if one.min is not None), default=None)
+    high = min((one.max for one in ranges if one.max is not None), default=None)
+    return low, high
+
+
+def _number(field: Any) -> dict[str, Any]:
+    """Return the limits of a decimal that comes as a number of JSON."""
+    low, high = _limits(field)
+    step = None if field.most_places is None else Decimal(1).scaleb(-field.most_places)
+    found = {"minimum": low, "maximum": high, "multipleOf": step}
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _decimal(field: Any) -> dict[str, Any]:
+    """Return the pattern of a decimal as a text, and its range, which digits cannot say."""
+    low, high = _limits(field)
+    sign = "" if low is not None and low >= 0 else "-?"
+    found = {"pattern": f"^{sign}{_whole(low, high)}{_places(field.most_places)}$"}
+    if low is None or high is None:
+        return found
+    return {**found, "description": f"From {_plain(low)} to {_plain(high)}."}
+
+
+def _whole(low: Any, high: Any) -> str:
+    if low is None or high is None:
+        return "(0|[1-9][0-9]*)"
+    digits = len(str(int(max(abs(low), abs(high)))))
+    return "[0-9]" if digits == 1 else f"(0|[1-9][0-9]{{0,{digits - 1}}})"
+
+
+def _places(most: int | None) -> str:
+    if most == 0:
+        return ""
+    return rf"(\.[0-9]{{1,{most}}})?" if most else r"(\.[0-9]+)?"
+
+
+def _plain(value: Any) -> str:
+    return format(Decimal(str(value)), "f")
+
+
+class Components:
+    """The schemas that the document names: of each what is answered, sent, and sent by a PATCH."""
+
+    def __init__(self, spec: APISpec) -> None:
+        self.spec = spec
+        self.converter = Converter(spec.openapi_version, None, spec)
+        self._names: dict[Any, str] = {}
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """Return all schemas so far, by their names."""
+        schemas: dict[str, Any] = self.spec.components.schemas
+        return schemas
+
+    def value_of(self, field: Any) -> dict[str, Any]:
+        """Return the schema of a field as a value in a URL, where all is text and nothing null."""
+        self.converter.sent, field.allow_none = False, False
+        found: dict[str, Any] = self.converter.field2property(field)
+        return found
+
+    def answered(self, schema: Any) -> dict[str, str]:
+        """Return the reference to what is answered for one record."""
+        return self._kept(self._name(schema), lambda: self.converter.describe(schema))
+
+    def sent(self, schema: Any, partial: bool = False) -> dict[str, str]:
+        """Return the reference to what is sent for one record."""
+        name = f"{self._name(schema)}{'Patch' if partial else 'Input'}"
+        return self._kept(name, lambda: self.converter.describe(schema, True, partial))
+
+    def wrapped(self, schema: Any, many: bool) -> dict[str, str]:
+        """Return the reference to the whole answer: a record, or a page of a list."""
+        data: dict[str, Any] = self.answered(schema)
+        properties = {"data": data}
+        if many:
+            properties = {"data": {"type": "array", "items": data}, **PAGE}
+        made = {"type": "object", "properties": properties, "required": list(properties)}
+        return self._kept(f"{self._name(schema)}{'Page' if many else 'Item'}", lambda: made)
+
+    def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, str]:
+        if name not in self.known:
+            self.spec.components.schema(name, make())
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def _name(self, schema: Any) -> str:
+        """Return the name of a schema's class; that of a second one of the name has a number."""
+        if schema not in self._names:
+            name = type(schema).__name__.removesuffix("Schema")
+            taken = set(self._names.values())
+            names = (name if number == 1 else f"{name}{number}" for number in count(1))
+            self._names[schema] = next(one for one in names if one not in taken)
+        return self._names[schema]

@@ -1,0 +1,74 @@
+"""Examples: a valid value for each schema of the document, made from its limits."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+FORMATS = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T09:30:00Z",
+    "email": "ana@example.com",
+    "uri": "https://example.com/",
+    "uuid": "6f1c2a52-9d3e-4b7a-8c15-0e2f4a6b8d90",
+}
+NUMBERS = ("12.50", "1.5", "0.5", "0.05", "1", "0", "-1")
+
+
+class NoExampleError(ValueError):
+    """A pattern that no guess meets: the field's metadata can name an example."""
+
+
+Known = dict[str, Any]
+
+
+def example(schema: Known, known: Known, name: str = "") -> Any:
+    """Return a valid value; `known` are the schemas that others refer to.
+
+    Raises NoExampleError for a pattern that is too hard: metadata={"example": ...} helps.
+    """
+    schema = known[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if "example" in schema:
+        return schema["example"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type", "string")
+    kind = kind if isinstance(kind, str) else kind[0]
+    if kind in ("object", "array"):
+        return _several(schema, known, name)
+    if kind == "string":
+        return _text(schema, name)
+    return True if kind == "boolean" else _number(schema, kind)
+
+
+def _several(schema: Known, known: Known, name: str) -> Any:
+    if "items" in schema:
+        return [example(schema["items"], known, name)]
+    shown = schema.get("properties", {}).items()
+    return {key: example(one, known, key) for key, one in shown}
+
+
+def _number(schema: dict[str, Any], kind: str) -> Any:
+    low, high = schema.get("minimum", 0), schema.get("maximum", 1)
+    number = min(max(low, 1), high) if low <= high else low
+    return int(number) if kind == "integer" else float(Decimal(str(number)))
+
+
+def _text(schema: dict[str, Any], name: str) -> str:
+    if schema.get("format") in FORMATS:
+        return FORMATS[schema["format"]]
+    short, most = schema.get("minLength", 0), schema.get("maxLength", 100)
+    parts = [schema, *schema.get("allOf", [])]
+    patterns = [one["pattern"] for one in parts if "pattern" in one]
+    for text in _guesses(name.replace("_", " ").capitalize() or "Text"):
+        fitting = text.ljust(short, text[-1])[:most]
+        if all(re.search(pattern, fitting) for pattern in patterns):
+            return fitting
+    raise NoExampleError(name)
+
+
+def _guesses(word: str) -> Iterator[str]:
+    # A number alone is no likely text, but what a decimal takes.
+    yield from (word, *NUMBERS, word.lower(), word.upper(), "A", "a", "A1", "AB12")
+    for length in range(1, 21):
+        yield from ("1234567890123456789012"[:length], "A" * length, "a" * length)

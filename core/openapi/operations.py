@@ -1,0 +1,186 @@
+"""One operation of the document: a method of a route, from its resource, schema and docstring."""
+
+import inspect
+from copy import deepcopy
+from typing import Any
+
+from apispec.utils import deepupdate
+from flask import Flask
+from werkzeug.routing import Rule
+
+from core.limits import is_limited
+from core.listing import Listing
+from core.openapi.answers import LIMIT_HEADERS, answer, problems, references
+from core.openapi.components import Components
+from core.openapi.examples import NoExampleError, example
+from core.openapi.parameters import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    fields_parameter,
+    header,
+    list_parameters,
+    path_parameters,
+)
+from core.setting import setting
+
+Parts = dict[str, Any]
+# The one error that is no problem: the server answers it before the application is asked.
+LONG_URL = "The URL is longer than the web server takes, by default about 4,000 characters."
+BODY_PROBLEMS = (413, 415, 422)
+
+
+class Operation:
+    """A method of a route.
+
+    With a `schema` the resource's methods mean what REST says, for a list or, if the URL ends with
+    a variable, for one record; `describe` says what else one means: {"get": {"summary": ...}}.
+    """
+
+    def __init__(
+        self, app: Flask, rule: Rule, view: Any, method: str, components: Components
+    ) -> None:
+        self.app, self.rule, self.view, self.components = app, rule, view, components
+        self.method = method.lower()
+        self.schema: Any = getattr(view, "schema", None)
+        self.is_item = rule.rule.endswith(">")
+        self.deprecation = getattr(view, "deprecation", None)
+
+    def described(self) -> Parts:
+        """Return the operation as OpenAPI has it."""
+        kind = f"_{self.method}_{'item' if self.is_item else 'list'}"
+        parts: Parts = getattr(self, kind if self.schema else "_other", self._other)()
+        said = {
+            **self._words(),
+            "operationId": f"{self.rule.endpoint.replace('.', '_')}_{self.method}",
+            "tags": [self._tag()],
+            **parts,
+            "parameters": [*path_parameters(self.rule), *parts.get("parameters", [])],
+        }
+        self._add_limits(said)
+        # It changes the second of the two, and returns it.
+        described = getattr(self.view, "describe", {}).get(self.method, {})
+        made: Parts = deepupdate(said, deepcopy(described))
+        return made
+
+    def _words(self) -> dict[str, str]:
+        """Return the method's docstring: its first line, and what follows."""
+        function = getattr(self.view, self.method, self.view)
+        # A method without a docstring must not borrow the one of Flask's class.
+        text = inspect.cleandoc(function.__doc__ or "")
+        summary, _, more = text.partition("\n")
+        summary = summary.rstrip(".") or f"{self.method.upper()} {self.rule.endpoint}"
+        return {"summary": summary} | ({"description": more.strip()} if more.strip() else {})
+
+    def _tag(self) -> str:
+        """Return the resource's name: the fixed parts of its URL."""
+        path = self.rule.rule.removeprefix(setting("API_PREFIX"))
+        parts = [part for part in path.split("/") if part and "<" not in part]
+        return "/".join(parts) or "root"
+
+    def _add_limits(self, said: Parts) -> None:
+        """Add what a rate limit and an announced end do to the answers."""
+        limited = is_limited(self.app, self.rule.endpoint)
+        names = LIMIT_HEADERS if limited else ()
+        if self.deprecation:
+            said["deprecated"] = True
+            names = (*names, *{name: 0 for name, _ in self.deprecation.headers()})
+        for one in said["responses"].values():
+            if "headers" in one:
+                one["headers"].update(references(*names))
+        said["responses"].update(problems(*((429,) if limited else ()), 503))
+
+    def _get_list(self) -> Parts:
+        model: Any = self.schema.opts.model
+        listing = getattr(model, "listing", None) or Listing(default="id", model=model)
+        return {
+            "parameters": [
+                *list_parameters(listing, self.schema, self.components),
+                header("If-None-Match", IF_NONE_MATCH),
+            ],
+            "responses": {
+                **self._answered(200, "One page of the list.", "ETag", "Link", many=True),
+                "304": answer("The page is the one that you have.", None, None, "ETag"),
+                **problems(400, 404),
+                "414": {"description": LONG_URL},
+            },
+        }
+
+    def _post_list(self) -> Parts:
+        return {
+            "requestBody": self._body(),
+            "responses": {
+                **self._answered(201, "The new record.", "ETag", "Location"),
+                **problems(400, 409, *BODY_PROBLEMS),
+            },
+        }
+
+    def _get_item(self) -> Parts:
+        return {
+            "parameters": [
+                fields_parameter(self.schema),
+                header("If-None-Match", IF_NONE_MATCH),
+            ],
+            "responses": {
+                **self._answered(200, "The record.", "ETag"),
+                "304": answer("The record is the one that you have.", None, None, "ETag"),
+                **problems(400, 404),
+            },
+        }
+
+    def _put_item(self) -> Parts:
+        changed = self._matched()
+        changed["requestBody"] = self._body(partial=self.method == "patch")
+        changed["responses"] = {
+            **self._answered(200, "The record as it is now.", "ETag"),
+            **changed["responses"],
+            **problems(*BODY_PROBLEMS),
+        }
+        return changed
+
+    _patch_item = _put_item
+
+    def _delete_item(self) -> Parts:
+        deleted = self._matched()
+        deleted["responses"] = {"204": answer("It is deleted."), **deleted["responses"]}
+        return deleted
+
+    def _other(self) -> Parts:
+        """Return what is known of a method without a schema, or of one that REST does not name."""
+        guarded = self.method in ("put", "patch", "delete")
+        parts: Parts = self._matched() if guarded else {"responses": problems(400, 404, 409)}
+        parts["responses"]["200"] = answer("What the summary says.", {})
+        if self.method in ("post", "put", "patch"):
+            parts["requestBody"] = {"content": {"application/json": {"schema": {}}}}
+            parts["responses"].update(problems(*BODY_PROBLEMS))
+        return parts
+
+    def _matched(self) -> Parts:
+        """Return the parts of an operation that If-Match may guard."""
+        required = getattr(self.view, "if_match_required", False)
+        statuses = (400, 404, 409, 412, *((428,) if required else ()))
+        return {
+            "parameters": [header("If-Match", IF_MATCH, required)],
+            "responses": problems(*statuses),
+        }
+
+    def _body(self, partial: bool = False) -> Parts:
+        content: Parts = {"schema": self.components.sent(self.schema, partial)}
+        content |= self._example(content["schema"])
+        most = self.app.config["MAX_CONTENT_LENGTH"]
+        text = f"At most {most} bytes; no key twice, no half of a Unicode surrogate pair."
+        return {
+            "required": True,
+            "description": text,
+            "content": {"application/json": content},
+        }
+
+    def _answered(self, status: int, text: str, *headers: str, many: bool = False) -> Parts:
+        schema = self.components.wrapped(self.schema, many)
+        shown = self._example(schema).get("example")
+        return {str(status): answer(text, schema, shown, *headers)}
+
+    def _example(self, schema: Parts) -> Parts:
+        try:
+            return {"example": example(schema, self.components.known)}
+        except NoExampleError:
+            return {}

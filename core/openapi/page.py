@@ -1,0 +1,176 @@
+"""What the page of the document shows: operations by resource, rules in words, a curl line."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from flask import json, request
+from flask_babel import gettext
+
+from core.openapi.examples import NoExampleError, example
+from core.schemas import NOT_BLANK, NOT_NUL
+
+Known = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A parameter, a header or a field of a body: its name and what holds for it, in words."""
+
+    name: str
+    rules: list[str]
+    text: str = ""
+    required: bool = False
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One status of an operation."""
+
+    status: str
+    text: str
+    headers: list[str]
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An operation as the page shows it."""
+
+    id: str
+    method: str
+    path: str
+    said: Known
+    parameters: list[Row] = field(default_factory=list)
+    body: list[Row] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    curl: str = ""
+
+
+def groups(document: Known) -> dict[str, list[Shown]]:
+    """Return the document's operations by their resource."""
+    found: dict[str, list[Shown]] = {}
+    for path, operations in document["paths"].items():
+        for method, said in operations.items():
+            found.setdefault(said["tags"][0], []).append(_shown(document, path, method, said))
+    return found
+
+
+def _shown(document: Known, path: str, method: str, said: Known) -> Shown:
+    known = document["components"]["schemas"]
+    content = said.get("requestBody", {}).get("content", {}).get("application/json", {})
+    parameters = [
+        Row(one["name"], list(rules(one["schema"])), one.get("description", ""),
+            one.get("required", False), one["in"])
+        for one in said["parameters"]
+    ]  # fmt: skip
+    return Shown(
+        said["operationId"],
+        method.upper(),
+        path,
+        said,
+        parameters,
+        list(_fields(content.get("schema", {}), known)),
+        [_answer(document, *one) for one in sorted(said["responses"].items())],
+        _curl(path, method, said, content.get("example"), known),
+    )
+
+
+def _fields(schema: Known, known: Known) -> Iterator[Row]:
+    schema = _resolved(schema, known)
+    for name, one in schema.get("properties", {}).items():
+        required = name in schema.get("required", ())
+        yield Row(name, list(rules(one)), one.get("description", ""), required)
+
+
+def _resolved(one: Known, known: Known) -> Known:
+    found: Known = known[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+    return found
+
+
+def _answer(document: Known, status: str, said: Known) -> Answer:
+    said = _resolved(said, document["components"]["responses"])
+    content: Known = next(iter(said.get("content", {}).values()), {})
+    shown = _json(content["example"]) if "example" in content else ""
+    return Answer(status, said["description"], sorted(said.get("headers", ())), shown)
+
+
+def _curl(path: str, method: str, said: Known, body: Any, known: Known) -> str:
+    """Return the operation as a command that runs as it stands, on an example."""
+    for one in said["parameters"]:
+        if one["in"] == "path":
+            value = quote(str(_example(one["schema"], known, one["name"])))
+            path = path.replace(f"{{{one['name']}}}", value)
+    command = ["curl", "-i", f"{request.url_root.rstrip('/')}{path}"]
+    command[1:1] = [] if method == "get" else ["-X", method.upper()]
+    line = " ".join(shlex.quote(part) for part in command)
+    if body is None:
+        return line
+    text = json.dumps(body, ensure_ascii=False)
+    kind = shlex.quote("Content-Type: application/json")
+    return f"{line} \\\n  -H {kind} \\\n  -d {shlex.quote(text)}"
+
+
+def _example(schema: Known, known: Known, name: str) -> Any:
+    try:
+        return example(schema, known, name)
+    except NoExampleError:
+        return name
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def rules(schema: Known) -> Iterator[str]:
+    """Yield in words what holds for a value; a pattern as it is."""
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    yield _kind(schema, next(iter(kinds), ""))
+    if "null" in kinds:
+        yield gettext("or null")
+    if "minimum" in schema or "maximum" in schema:
+        yield _range(schema)
+    yield from _text_rules(schema)
+    if "items" in schema:
+        inner = ", ".join(rules(schema["items"]))
+        yield gettext("separated by commas, each: %(rules)s", rules=inner)
+    if schema.get("default") is not None:
+        yield gettext("by default %(value)s", value=schema["default"])
+
+
+def _text_rules(schema: Known) -> Iterator[str]:
+    if "maxLength" in schema:
+        yield gettext("at most %(count)s characters", count=schema["maxLength"])
+    if "enum" in schema:
+        yield gettext("one of %(values)s", values=", ".join(map(str, schema["enum"])))
+    if schema.get("pattern") == NOT_BLANK:
+        yield gettext("not blank")
+    elif "pattern" in schema and schema["pattern"] != NOT_NUL:
+        yield schema["pattern"]
+
+
+def _kind(schema: Known, kind: str) -> str:
+    named = {
+        "string": gettext("text"),
+        "integer": gettext("whole number"),
+        "number": gettext("number"),
+        "boolean": gettext("true or false"),
+        "array": gettext("list"),
+        "object": gettext("object"),
+        "date": gettext("date (2026-01-31)"),
+        "date-time": gettext("time (2026-01-31T09:30:00Z)"),
+    }
+    return str(named.get(schema.get("format", "")) or named.get(kind) or gettext("any value"))
+
+
+def _range(schema: Known) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if high is None:
+        return str(gettext("at least %(limit)s", limit=low))
+    if low is None:
+        return str(gettext("at most %(limit)s", limit=high))
+    return str(gettext("from %(low)s to %(high)s", low=low, high=high))

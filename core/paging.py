@@ -1,0 +1,158 @@
+"""A page of a list: its rows, its total, the way to the others."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import request
+from flask_sqlalchemy.pagination import Pagination
+from sqlalchemy import ClauseElement, Executable, Select, bindparam, func, inspect, select
+from sqlalchemy.ext.compiler import compiles
+
+from core import cursor
+from core.database import read
+from core.listing import Listing, Query
+from core.rows import rows_of
+from services import db
+
+# Rows are counted up to here; beyond, "more than" is what a reader needs and all a list can afford.
+MAX_COUNT = 10_000
+
+
+class Records:
+    """The way to a page of whole records; a plan (core/plan.py) is one to what a schema shows."""
+
+    def select(self, statement: Select[Any]) -> Select[Any]:
+        """Return what to select in place of a select of the model."""
+        return statement
+
+    def fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows of what select() made."""
+        return db.session.scalars(statement, values).unique().all()
+
+
+RECORDS = Records()
+
+
+class ListPage(Pagination):
+    """A page of a list. `total` is exact up to MAX_COUNT; above it, `total_is_estimate` is set.
+
+    One row more than the page holds is read: so it is known without a count whether more follow.
+    """
+
+    def __init__(
+        self,
+        statement: Select[Any] | None,
+        listing: Listing,
+        query: Query,
+        way: Records | Any = RECORDS,
+    ) -> None:
+        self.listing = listing
+        self.query = query
+        self.statement = statement
+        self.way = way
+        self.total_is_estimate = False
+        super().__init__(query.page, query.per_page, None, error_out=False)
+
+    def _query_items(self) -> list[Any]:
+        query, listing = self.query, self.listing
+        shape = None if query.after is None else cursor.shape(query.after)
+        if self.statement is None and not query.words and not query.conditions:
+            dialect = db.engine.dialect.name
+            statement = _all_rows(self.way, listing, query.order, shape, dialect)
+        else:
+            narrowed = listing.narrow(self.statement, query)
+            statement = _window(self.way, listing.ordered(narrowed, query.order, shape))
+        values = {"limit": self.per_page + 1, "offset": self._query_offset}
+        rows = self.way.fetch(statement, values | cursor.values(query.after))
+        self._more = len(rows) > self.per_page
+        return list(rows[: self.per_page])
+
+    def _query_count(self) -> int | None:  # type: ignore[override]
+        seen = self._query_offset + len(self.items)
+        if self.query.count == "none":
+            return None
+        if not self._more and self.query.after is None and (self.items or self.page == 1):
+            return seen
+        if self.query.count == "estimate" and db.engine.dialect.name == "postgresql":
+            self.total_is_estimate = True
+            return max(self._estimated(), seen + self._more)
+        return self._counted()
+
+    def _counted(self) -> int:
+        most = None if self.query.count == "exact" else MAX_COUNT
+        rows = self._keys().limit(most and most + 1).subquery()
+        total = int(read(select(func.count()).select_from(rows), {})[0][0])
+        self.total_is_estimate = most is not None and total > most
+        return total
+
+    def _estimated(self) -> int:
+        plan = db.session.scalar(_Explain(self._keys()))
+        return int(plan[0]["Plan"]["Plan Rows"])
+
+    def _keys(self) -> Select[Any]:
+        """Return the list's rows without their order and what is loaded with them."""
+        keys = self.listing.model.__table__.primary_key.columns
+        rows = self.listing.narrow(self.statement, self.query)
+        return rows.with_only_columns(*keys, maintain_column_froms=True).order_by(None)
+
+    @property
+    def has_next(self) -> bool:
+        """Tell whether rows follow, also where their number was not counted to the end."""
+        return self._more
+
+    def url(self, page: int | None = None, **changes: str | None) -> str:
+        """Return the URL of this list with another page or other arguments; None removes one."""
+        args = {**self.query.args, "page": page and str(page), **changes}
+        kept = {name: value for name, value in args.items() if value is not None}
+        path = quote(f"{request.root_path}{request.path}")
+        return f"{path}?{urlencode(kept)}" if kept else path
+
+    def order(self, name: str) -> str | None:
+        """Return the direction if the rows are sorted by this column first (WAI-ARIA aria-sort)."""
+        first, down = self.query.order[0]
+        return ("descending" if down else "ascending") if first == name else None
+
+
+def _window(way: Any, rows: Select[Any]) -> Select[Any]:
+    statement: Select[Any] = way.select(rows)
+    return statement.limit(bindparam("limit")).offset(bindparam("offset"))
+
+
+@lru_cache(maxsize=256)
+def _all_rows(
+    way: Any,
+    listing: Listing,
+    order: tuple[tuple[str, bool], ...],
+    shape: tuple[bool, ...] | None,
+    dialect: str,
+) -> Select[Any]:
+    """Keep the statements of plain lists: to build one costs more than to run it."""
+    return _window(way, listing.ordered(select(listing.model), order, shape))
+
+
+def options_of(model: Any, limit: int, words: str = "") -> list[tuple[str, str]]:
+    """Return the keys and texts of a model's records for a select, in the order of its listing."""
+    listing = getattr(model, "listing", None)
+    if listing is None or not listing.label:
+        rows: Any = select(model) if listing is None else listing.apply(None, listing.query(words))
+        records = db.session.scalars(rows.limit(limit)).unique()
+        return [(str(inspect(record).identity[0]), str(record)) for record in records]
+    way = rows_of(model, (inspect(model).primary_key[0].key, listing.label))
+    page = ListPage(None, listing, listing.query(words, limit), way)
+    return [(str(key), str(text)) for key, text in page.items]
+
+
+class _Explain(Executable, ClauseElement):
+    """PostgreSQL's plan of a select, with its guess at the number of rows."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
+
+
+@compiles(_Explain)
+def _explain(element: _Explain, compiler: Any, **options: Any) -> str:
+    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.statement, **options)}"

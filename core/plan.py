@@ -1,0 +1,205 @@
+"""The plan of a schema: one SELECT of just the columns it shows, one function that writes the rows.
+
+dump() asks every field of every record anew what it is; a plan asks the schema once. For each field
+it knows, it writes what dump() writes; with one that it does not know, there is no plan.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import marshmallow
+import sqlalchemy as sa
+from marshmallow import fields
+from marshmallow.decorators import POST_DUMP, PRE_DUMP
+from marshmallow_sqlalchemy.fields import Nested
+
+from core.base import UTCDateTime
+from core.paging import Records
+from core.rows import Rows
+from core.schemas import Boolean, ExactDecimal, Integer, ISODateTime, Schema, String
+from services import db
+
+# What the encoder writes as the field would, if the column has a type of this kind.
+AS_IT_IS: dict[type, type] = {
+    String: sa.String,
+    fields.String: sa.String,
+    fields.Email: sa.String,
+    fields.Url: sa.String,
+    Integer: sa.Integer,
+    fields.Integer: sa.Integer,
+    Boolean: sa.Boolean,
+    fields.Boolean: sa.Boolean,
+    fields.Date: sa.Date,
+    fields.UUID: sa.Uuid,
+    ISODateTime: UTCDateTime,
+}
+# Fields that look at nothing but the value.
+SIMPLE = {
+    *AS_IT_IS,
+    ExactDecimal,
+    fields.Decimal,
+    fields.Float,
+    fields.Enum,
+    fields.Time,
+    fields.TimeDelta,
+    fields.DateTime,
+    fields.AwareDateTime,
+    fields.NaiveDateTime,
+    fields.Raw,
+}
+OVERRIDABLE = ("dump", "get_attribute", "_serialize", "_invoke_dump_processors")
+# Schemas that nest each other would go on without an end.
+MOST_JOINS = 10
+
+# How often a schema was found that has no plan, by its class: tests look at it.
+FALLBACKS: Counter[type] = Counter()
+
+
+class Plan(Rows):
+    """Rows for a schema; write() makes of them what the schema's dump() makes of records.
+
+    Raises LookupError for a schema with something that only its own dump() knows.
+    """
+
+    def __init__(self, schema: Any, shown: tuple[str, ...] | None, hidden: tuple[str, ...]) -> None:
+        super().__init__(schema.opts.model)
+        # What the written function calls, by the names it uses.
+        self._names: dict[str, Any] = {}
+        answer = self._object(schema, self.model, False, shown)
+        # A select needs a column, also where a schema shows nothing but constants.
+        for attribute in hidden if self.columns or hidden else _key_names(self.model):
+            self.place(self.model, attribute)
+        row = "".join(f"c{place}, " for place in range(len(self.columns)))
+        # Of names and literals that repr() wrote: no text of a request gets here.
+        self.write: Callable[[Sequence[Any]], list[dict[str, Any]]] = eval(  # nosec B307
+            f"lambda rows: [{answer} for {row} in rows]", self._names
+        )
+        self._by_key = self.select(sa.select(self.model).where(*_is_key(self.model)))
+
+    def find(self, key: tuple[Any, ...]) -> Sequence[Any]:
+        """Return the row with a primary key, or nothing."""
+        return self.fetch(self._by_key, {f"key_{number}": part for number, part in enumerate(key)})
+
+    def values(self, row: Any, names: Iterable[str]) -> tuple[Any, ...]:
+        """Return the values of these attributes in a row."""
+        return tuple(row[self.place(self.model, name)] for name in names)
+
+    def _object(
+        self, schema: Any, entity: Any, is_outer: bool, shown: tuple[str, ...] | None = None
+    ) -> str:
+        """Return the expression that writes what a schema shows of an entity."""
+        if _has_own_ways(schema) or len(self.joins) > MOST_JOINS:
+            raise LookupError
+        pairs = (
+            f"{key_of(name, field)!r}: {self._value(name, field, entity, is_outer)}"
+            for name, field in schema.dump_fields.items()
+            if shown is None or name in shown
+        )
+        return "{" + ", ".join(pairs) + "}"
+
+    def _value(self, name: str, field: Any, entity: Any, is_outer: bool) -> str:
+        attribute = field.attribute or name
+        if type(field) in (fields.Nested, Nested):
+            return self._nested(field, attribute, entity, is_outer)
+        if type(field) not in SIMPLE:
+            raise LookupError
+        place = self.place(entity, attribute)
+        return self._written(field, self.columns[place].type, f"c{place}", name)
+
+    def _nested(self, field: Any, attribute: str, entity: Any, is_outer: bool) -> str:
+        if field.many or field.schema.many:
+            raise LookupError
+        related, is_outer = self.join(entity, attribute, is_outer)
+        answer = self._object(field.schema, related, is_outer)
+        if not is_outer:
+            return answer
+        key = self.place(related, _key_names(related)[0])
+        return f"(None if c{key} is None else {answer})"
+
+    def _written(self, field: Any, column_type: Any, variable: str, name: str) -> str:
+        """Return the expression for a value: itself, or what the field makes of it."""
+        if _is_as_it_is(field, column_type):
+            return variable
+        is_exact = isinstance(column_type, sa.Numeric) and column_type.asdecimal
+        scales = (None, column_type.scale) if is_exact else ()
+        if type(field) is ExactDecimal and field.most_places in scales:
+            return f"(None if {variable} is None else format({variable}, 'f'))"
+        function = f"write{len(self._names)}"
+        self._names[function] = field._serialize  # noqa: SLF001 - serialize() wants the record
+        return f"{function}({variable}, {name!r}, None)"
+
+
+class Dump(Records):
+    """The same for a schema that has no plan: whole records, and what dump() makes of them."""
+
+    def __init__(self, schema: Schema, shown: tuple[str, ...] | None) -> None:
+        self.schema, self.shown = schema, shown
+
+    def find(self, key: tuple[Any, ...]) -> Sequence[Any]:
+        """Return the record with a primary key, or nothing."""
+        model: Any = self.schema.opts.model
+        record = db.session.get(model, key)
+        return [] if record is None else [record]
+
+    def write(self, records: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return what the schema shows of the records."""
+        written: list[dict[str, Any]] = self.schema.dump(records, many=True)
+        if self.shown is None:
+            return written
+        keys = {key_of(name, self.schema.dump_fields[name]) for name in self.shown}
+        return [{key: one[key] for key in one if key in keys} for one in written]
+
+    def values(self, record: Any, names: Iterable[str]) -> tuple[Any, ...]:
+        """Return the values of these attributes of a record."""
+        return tuple(getattr(record, name) for name in names)
+
+
+@lru_cache(maxsize=512)
+def plan_of(
+    schema: Schema, shown: tuple[str, ...] | None = None, hidden: tuple[str, ...] = ()
+) -> Plan | Dump:
+    """Return how to read and write what a schema shows.
+
+    `shown` leaves fields out; `hidden` adds attributes to the rows that the answer does not show.
+    """
+    try:
+        return Plan(schema, shown, hidden)
+    except LookupError:
+        FALLBACKS[type(schema)] += 1
+        return Dump(schema, shown)
+
+
+def _key_names(entity: Any) -> list[str]:
+    mapper = sa.inspect(entity).mapper
+    return [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+
+
+def _is_key(model: Any) -> list[Any]:
+    keys = enumerate(sa.inspect(model).primary_key)
+    return [key == sa.bindparam(f"key_{number}") for number, key in keys]
+
+
+def key_of(name: str, field: Any) -> str:
+    """Return the name of a field in the answer."""
+    return name if field.data_key is None else str(field.data_key)
+
+
+def _has_own_ways(schema: Any) -> bool:
+    """Tell whether a schema has hooks, or methods of its own in place of marshmallow's."""
+    hooks = schema._hooks  # noqa: SLF001 - no public way
+    return bool(hooks[PRE_DUMP] or hooks[POST_DUMP]) or any(
+        getattr(type(schema), name) is not getattr(marshmallow.Schema, name) for name in OVERRIDABLE
+    )
+
+
+def _is_as_it_is(field: Any, column_type: Any) -> bool:
+    kind = AS_IT_IS.get(type(field))
+    return (
+        kind is not None
+        and isinstance(column_type, kind)
+        and not isinstance(column_type, sa.Enum)
+        and not getattr(field, "as_string", False)
+        and getattr(field, "format", None) in (None, "iso", "iso8601")
+    )

@@ -1,0 +1,72 @@
+"""Rows of columns in place of whole records: what a page or an answer shows, and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import MANYTOONE, ColumnProperty, aliased
+
+from core.database import read
+
+
+class Rows:
+    """A way to a model's rows (core/paging.py): columns of its own and of records it belongs to."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.columns: list[Any] = []
+        self.joins: list[tuple[Any, bool]] = []
+        self._places: dict[tuple[Any, str], int] = {}
+
+    def place(self, entity: Any, attribute: str) -> int:
+        """Return where the attribute's column stands in a row, adding it if it is new.
+
+        Raises LookupError for an attribute that is no column.
+        """
+        if (entity, attribute) not in self._places:
+            prop = sa.inspect(entity).mapper.attrs.get(attribute)
+            if not isinstance(prop, ColumnProperty) or not isinstance(prop.columns[0], sa.Column):
+                raise LookupError(f"{attribute!r} of {entity} is no column.")
+            self._places[entity, attribute] = len(self.columns)
+            self.columns.append(getattr(entity, attribute))
+        return self._places[entity, attribute]
+
+    def join(self, entity: Any, attribute: str, is_outer: bool = False) -> tuple[Any, bool]:
+        """Join the one record behind a relationship; return it, and whether it may be missing.
+
+        Raises LookupError if there is no such relationship, or if it may lead to several records.
+        """
+        relation = sa.inspect(entity).mapper.relationships.get(attribute)
+        if relation is None or relation.direction is not MANYTOONE:
+            raise LookupError(f"{attribute!r} of {entity} is no relationship to one record.")
+        related = aliased(relation.mapper.class_)
+        # That there always is one, only who wrote the model knows.
+        is_outer = is_outer or not relation.innerjoin
+        self.joins.append((getattr(entity, attribute).of_type(related), is_outer))
+        return related, is_outer
+
+    def select(self, statement: sa.Select[Any]) -> sa.Select[Any]:
+        """Return a select of the model's records as one of the columns."""
+        statement = statement.with_only_columns(*self.columns)
+        for target, is_outer in self.joins:
+            statement = statement.join(target, isouter=is_outer)
+        return statement
+
+    def fetch(self, statement: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows of what select() made."""
+        return read(statement, values)
+
+
+@lru_cache(maxsize=512)
+def rows_of(model: Any, names: tuple[str, ...]) -> Rows:
+    """Return the way to rows of these attributes of a model, such as ("name", "category.name")."""
+    rows = Rows(model)
+    entities: dict[str, tuple[Any, bool]] = {"": (model, False)}
+    for name in names:
+        path, _, attribute = name.rpartition(".")
+        if path not in entities:
+            parent, _, relation = path.rpartition(".")
+            entities[path] = rows.join(entities[parent][0], relation, entities[parent][1])
+        rows.place(entities[path][0], attribute)
+    return rows

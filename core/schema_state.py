@@ -1,0 +1,86 @@
+"""Development: what the database lacks of the models and migrations, and the command that helps."""
+
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from config import BASE_DIR
+from core.modules import installed_metadata
+from services import db
+
+REMEDY = _l(
+    "The database lacks a table or a column that the models declare: run `alembic upgrade head`. "
+    'For a new or changed model run `alembic revision --autogenerate -m "..."` first.'
+)
+SQLITE_MISSING = re.compile("no such (table|column)|has no column named")
+# Undefined table and undefined column, of PostgreSQL and of MariaDB.
+MISSING = {"42P01", "42703", 1146, 1054}
+
+
+@dataclass(frozen=True)
+class SchemaState:
+    """Whether all is well, and the sentence that says so or what to do."""
+
+    good: bool
+    text: str
+
+
+def lacks_migration(error: SQLAlchemyError) -> bool:
+    """Tell, in development only, whether the migrations are what is missing."""
+    if current_app.config["APP_ENV"] != "development" or not isinstance(error, DBAPIError):
+        return False
+    if db.engine.dialect.name == "sqlite":
+        return bool(SQLITE_MISSING.search(str(error.orig)))
+    codes = {getattr(error.orig, "pgcode", None), *getattr(error.orig, "args", ())[:1]}
+    return bool(MISSING & codes)
+
+
+def schema_state() -> SchemaState:
+    """Compare the database with the migrations and the models' tables."""
+    try:
+        with db.engine.connect() as connection:
+            return _state(connection)
+    except SQLAlchemyError:
+        return SchemaState(False, gettext("The database does not answer: see DATABASE_URL."))
+
+
+def _state(connection: Connection) -> SchemaState:
+    current = _alembic("migration").MigrationContext.configure(connection).get_current_heads()
+    try:
+        heads = _heads()
+    except Exception:
+        # Revisions are anybody's code.
+        return SchemaState(False, gettext("The migrations cannot be read: run `alembic heads`."))
+    if set(current) != set(heads):
+        text = gettext("Migrations have not run yet: run `alembic upgrade head`.")
+        return SchemaState(False, text)
+    tables = set(inspect(connection).get_table_names())
+    if missing := sorted({t for one in installed_metadata() for t in one.tables} - tables):
+        text = gettext(
+            "No migration makes these tables yet: %(names)s. Run `alembic revision --autogenerate "
+            '-m "..."`, then `alembic upgrade head`.',
+            names=", ".join(missing),
+        )
+        return SchemaState(False, text)
+    text = gettext("The database answers, all migrations have run, and no table is missing.")
+    return SchemaState(True, text)
+
+
+def _heads() -> list[str]:
+    """Return the newest revisions in alembic/versions."""
+    config = _alembic("config").Config()
+    config.set_main_option("script_location", str(BASE_DIR / "alembic"))
+    heads: list[str] = _alembic("script").ScriptDirectory.from_config(config).get_heads()
+    return heads
+
+
+def _alembic(part: str) -> Any:
+    # It costs start-up time and memory, which production should not pay.
+    return import_module(f"alembic.{part}")

@@ -1,0 +1,89 @@
+"""Sessions in Redis when SESSION_REDIS is on; else in a signed cookie, as Flask has them."""
+
+from importlib import import_module
+from typing import Any
+
+from flask import Flask, Request, Response, g
+from flask.json.tag import TaggedJSONSerializer
+from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
+from werkzeug.exceptions import ServiceUnavailable
+
+from config import ConfigError
+from services import log
+
+RETRY_AFTER = 5
+# A page waits no longer than this for a Redis that does not answer.
+TIMEOUT = 1
+
+
+def init_sessions(app: Flask) -> None:
+    """Keep sessions where the configuration says. Raises ConfigError."""
+    if not app.config.get("SESSION_REDIS"):
+        return
+    if not app.config["REDIS_URL"]:
+        raise ConfigError(
+            "SESSION_REDIS is on and REDIS_URL is missing: set it, for example "
+            "REDIS_URL=redis://localhost:6379/0."
+        )
+    try:
+        app.session_interface = RedisSessions(app)
+    except ImportError as error:
+        raise ConfigError(
+            "SESSION_REDIS is on and Flask-Session is not installed: "
+            "pip install -r requirements-optional.txt, or turn it off."
+        ) from error
+    app.before_request(_require_store)
+
+
+class RedisSessions(SessionInterface):
+    """Flask-Session's, without its pickles, and with words for a Redis that is away."""
+
+    def __init__(self, app: Flask) -> None:
+        redis = import_module("redis")
+        timeouts = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+        client = redis.Redis.from_url(app.config["REDIS_URL"], **timeouts)
+        prefix = f"{app.config['SESSION_COOKIE_NAME']}:"
+        library = import_module("flask_session.redis")
+        self.away = redis.RedisError
+        self.store = library.RedisSessionInterface(app, client, prefix, permanent=False)
+        self.store.serializer = _Serializer()
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
+        try:
+            session: SessionMixin = self.store.open_session(app, request)
+        except self.away as error:
+            log.error("sessions unavailable: %s", type(error).__name__)
+            g.sessions_away = True
+            return SecureCookieSession()
+        return session
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if isinstance(session, SecureCookieSession):
+            return
+        try:
+            self.store.save_session(app, session, response)
+        except self.away as error:
+            # What the view did is done: a failure here would invite to do it again.
+            log.error("session not saved: %s", type(error).__name__)
+
+    def regenerate(self, session: SessionMixin) -> None:
+        """Give the session a new id, as after a login; the old one opens nothing any more."""
+        self.store.regenerate(session)
+
+
+class _Serializer:
+    """Flask's own, which knows what Flask puts into sessions and never runs what it reads."""
+
+    def encode(self, session: Any) -> bytes:
+        return str(TaggedJSONSerializer().dumps(dict(session))).encode()
+
+    def decode(self, data: bytes) -> Any:
+        try:
+            return TaggedJSONSerializer().loads(data.decode())
+        except ValueError:
+            return None  # What cannot be read is no session: a new one begins.
+
+
+def _require_store() -> None:
+    if g.pop("sessions_away", False):
+        raise ServiceUnavailable(retry_after=RETRY_AFTER)

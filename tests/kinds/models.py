@@ -1,0 +1,119 @@
+"""A table with a column of each kind, related to a place, perhaps to another, and to itself."""
+
+import enum
+import uuid
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Numeric, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from core.listing import Listing
+from core.models import Base
+
+COLUMNS = (
+    "id",
+    "name",
+    "note",
+    "whole",
+    "big",
+    "exact",
+    "ratio",
+    "day",
+    "moment",
+    "clock",
+    "flag",
+    "phase",
+    "word",
+    "token",
+)
+
+
+class Phase(enum.Enum):
+    NEW = "new"
+    WELL_USED = "used"
+
+
+class Place(Base):
+    __tablename__ = "kinds_place"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    height: Mapped[Decimal | None] = mapped_column(Numeric(6, 2))
+    region_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
+
+    region: Mapped["Place | None"] = relationship(remote_side=[id])
+    # On the other side of the key: there may be none, though no column of this side is nullable.
+    sign: Mapped["Sign | None"] = relationship(uselist=False)
+
+
+class Sign(Base):
+    __tablename__ = "kinds_sign"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(String(40))
+    place_id: Mapped[int] = mapped_column(ForeignKey("kinds_place.id"), unique=True)
+
+
+class Record(Base):
+    __tablename__ = "kinds_record"
+    listing = Listing(search=("name",), filters=("flag",), sort=COLUMNS, default="id")
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), index=True)
+    note: Mapped[str | None] = mapped_column(Text)
+    whole: Mapped[int | None]
+    big: Mapped[int | None] = mapped_column(BigInteger)
+    exact: Mapped[Decimal | None] = mapped_column(Numeric(8, 2))
+    rough: Mapped[float | None] = mapped_column(Numeric(8, 2, asdecimal=False))
+    ratio: Mapped[float | None]
+    day: Mapped[date | None]
+    moment: Mapped[datetime | None]
+    clock: Mapped[time | None]
+    flag: Mapped[bool | None]
+    phase: Mapped[Phase | None]
+    word: Mapped[str | None] = mapped_column(Enum("red", "blue", native_enum=False, length=32))
+    token: Mapped[uuid.UUID | None]
+    data: Mapped[Any | None] = mapped_column(JSON)
+    home_id: Mapped[int] = mapped_column(ForeignKey("kinds_place.id"))
+    spot_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_record.id"))
+
+    home: Mapped[Place] = relationship(foreign_keys=[home_id], innerjoin=True)
+    spot: Mapped[Place | None] = relationship(foreign_keys=[spot_id])
+    parent: Mapped["Record | None"] = relationship(remote_side=[id])
+    children: Mapped[list["Record"]] = relationship(viewonly=True)
+
+
+class Plain(Base):
+    """A table whose list has no declaration, and whose key is no number."""
+
+    __tablename__ = "kinds_plain"
+
+    code: Mapped[str] = mapped_column(String(20), primary_key=True)
+
+
+class Vehicle(Base):
+    __tablename__ = "kinds_vehicle"
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "vehicle"}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(40))
+
+
+class Truck(Vehicle):
+    """A table of its own beside its parent's."""
+
+    __tablename__ = "kinds_truck"
+    __mapper_args__ = {"polymorphic_identity": "truck"}
+
+    id: Mapped[int] = mapped_column(ForeignKey("kinds_vehicle.id"), primary_key=True)
+    load: Mapped[int]
+
+
+class Scooter(Vehicle):
+    """Rows in its parent's table."""
+
+    __mapper_args__ = {"polymorphic_identity": "scooter"}

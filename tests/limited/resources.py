@@ -1,0 +1,48 @@
+"""The resources: one without a limit, one with its own, the end of the first version announced."""
+
+from datetime import date
+
+from core.deprecation import Deprecation
+from core.rest import Api, Resource
+from services import limiter
+
+from . import limited_bp, next_bp, pages_bp
+
+
+class Free(Resource):
+    deprecation = Deprecation(date(2026, 1, 1), date(2027, 1, 1), "/changes")
+
+    def get(self) -> dict[str, int]:
+        return {"version": 1}
+
+
+class Tight(Resource):
+    decorators = (limiter.limit("2/minute"),)
+
+    def get(self) -> dict[str, str]:
+        return {"answer": "given"}
+
+
+class Guarded(Resource):
+    if_match_required = True
+
+    def put(self) -> dict[str, str]:
+        return {"answer": "put"}
+
+
+class FreeNext(Resource):
+    def get(self) -> dict[str, int]:
+        return {"version": 2}
+
+
+@pages_bp.get("/page")
+@limiter.limit("1/minute")
+def page() -> str:
+    return "a page"
+
+
+api = Api(limited_bp)
+api.add_resource(Free, "/free", endpoint="free")
+api.add_resource(Tight, "/tight", endpoint="tight")
+api.add_resource(Guarded, "/guarded", endpoint="guarded")
+Api(next_bp).add_resource(FreeNext, "/free", endpoint="free")

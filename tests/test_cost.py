@@ -1,0 +1,92 @@
+"""The work of a request, counted: what adds calls or statements is seen in review, without timing.
+
+COST=write .venv/bin/python -m pytest tests/test_cost.py writes the numbers of this Python anew.
+"""
+
+import json
+import os
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from services import db
+from tests.sample.models import Box, Thing
+
+BASELINE = Path(__file__).parent / "cost.json"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+TOLERANCE = 0.03
+BODY = {"name": "Key", "price": "1.50", "box_id": 1}
+# By name: the request, and how many SQL statements it takes.
+SCENARIOS = {
+    "health": (("GET", "/health/live", None), 0),
+    "list of 20": (("GET", "/outside/things?count=none", None), 1),
+    "list of 20 with its total": (("GET", "/outside/things", None), 2),
+    "list of 100": (("GET", "/outside/things?per_page=100&count=none", None), 1),
+    "item": (("GET", "/outside/things/1", None), 1),
+    "rejected body": (("POST", "/outside/things", {"name": ""}), 0),
+    "page of 20": (("GET", "/sample/things", None), 3),
+    "form": (("GET", "/sample/things/new", None), 1),
+}
+
+
+@pytest.fixture
+def things(save):
+    """Store a box and 120 things; return nothing that a test needs."""
+    box = save(Box(id=1, name="Drawer"))
+    for number in range(1, 121):
+        save(Thing(id=number, name=f"Thing {number}", code=f"T{number}", price=Decimal(1), box=box))
+
+
+@pytest.mark.usefixtures("things")
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_request_costs_no_more_than_it_did(app, isolated, name):
+    (method, url, body), statements = SCENARIOS[name]
+    # Without the checks of the tests' own client.
+    client = FlaskClient(app, app.response_class)
+    for _ in range(3):
+        client.open(url, method=method, json=body)
+
+    calls, queries = _count(app, lambda: client.open(url, method=method, json=body))
+
+    assert len(queries) == statements, queries
+    expected = _expected(name, calls)
+    assert calls <= expected * (1 + TOLERANCE), f"{calls} calls, not {expected}: what added them?"
+
+
+def _count(app, request):
+    """Return the number of Python calls of a request, and its SQL statements."""
+    calls, queries = 0, []
+
+    def note_call(frame, what, argument):
+        nonlocal calls
+        calls += what == "call"
+
+    def note_query(connection, cursor, statement, *rest):
+        if "SAVEPOINT" not in statement:
+            queries.append(statement)
+
+    with app.app_context():
+        connection = db.engine
+    event.listen(connection, "before_cursor_execute", note_query)
+    before = sys.getprofile()
+    sys.setprofile(note_call)
+    try:
+        request()
+    finally:
+        sys.setprofile(before)
+        event.remove(connection, "before_cursor_execute", note_query)
+    return calls, queries
+
+
+def _expected(name, calls):
+    known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    if os.environ.get("COST") == "write":
+        known.setdefault(VERSION, {})[name] = calls
+        BASELINE.write_text(json.dumps(known, indent=2) + "\n")
+    # A Python that nobody has counted on yet makes about as many calls as the others.
+    nearest = known.get(VERSION) or {n: c * 1.25 for n, c in known[max(known)].items()}
+    return nearest[name]

@@ -1,0 +1,511 @@
+"""`flask doctor`: what it finds, with which remedy, and when it fails."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+import config
+from core.doctor import DEPLOYED, machine
+from tests.project import ENGINES, connected, empty_database
+
+MODELS = """
+from sqlalchemy.orm import Mapped, mapped_column
+from core.models import Base
+
+class Item(Base):
+    __tablename__ = "shop_item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+STRONG = "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV"
+PRODUCTION = {
+    "APP_ENV": "production",
+    "SECRET_KEY": STRONG,
+    "WTF_CSRF_SECRET_KEY": STRONG[::-1],
+    "TRUSTED_HOSTS": "shop.example",
+    "PROXY_COUNT": "1",
+}
+Seen = namedtuple("Seen", "code findings")
+
+
+def seen(exit_code, output):
+    """Return the exit code and {(name, status): (text, remedy)}."""
+    return Seen(
+        exit_code, {(f["name"], f["status"]): (f["text"], f["remedy"]) for f in json.loads(output)}
+    )
+
+
+def examine(app, *options):
+    result = app.test_cli_runner().invoke(args=["doctor", "--json", *options])
+    return seen(result.exit_code, result.output)
+
+
+def doctor(project, *options):
+    """Run the command in a copy of the project."""
+    result = project.run("flask", "doctor", "--json", *options)
+    assert result.stderr == ""
+    return seen(result.returncode, result.stdout)
+
+
+def failures(result):
+    return {name for name, status in result.findings if status == "fail"}
+
+
+@pytest.fixture
+def shop(scaffold, sqlite_url):
+    """A clone with one module, migrated."""
+    project = scaffold.on(sqlite_url)
+    project.add_module("shop", MODELS)
+    project.revision()
+    project.alembic("upgrade", "head")
+    return project
+
+
+def test_a_clone_that_is_well_passes(shop):
+    shop.write(".env", "APP_ENV=development\n").chmod(0o600)
+
+    result = doctor(shop)
+
+    assert result.code == 0
+    assert {name for name, _ in result.findings} == {
+        "python",
+        "venv",
+        "env-file",
+        "configuration",
+        "port",
+        "secrets",
+        "modules",
+        "database",
+        "encoding",
+        "migrations",
+        "models",
+    }
+    assert failures(result) == set()
+    assert result.findings["modules", "ok"] == ("app.shop", "")
+
+
+def test_the_report_has_a_line_for_each_finding_and_one_for_its_remedy(scaffold):
+    result = scaffold.having(APP_ENV="staging").run("flask", "doctor")
+
+    assert result.returncode == 1
+    lines = result.stdout.splitlines()
+    position = lines.index("fail  configuration  APP_ENV is 'staging'")
+    assert lines[position + 1].split(None, 1) == [
+        "->",
+        "set it to one of development, testing, production.",
+    ]
+    assert lines[-1].startswith("1 to mend, ")
+
+
+@pytest.mark.parametrize("command", ["setup", "routes"])
+def test_other_commands_still_refuse_a_broken_configuration(scaffold, command):
+    result = scaffold.having(APP_ENV="staging").run("flask", command)
+
+    assert result.returncode == 1
+    assert "Error: APP_ENV is 'staging'" in result.stderr
+
+
+def test_a_broken_configuration_is_a_finding(scaffold):
+    result = doctor(scaffold.having(**PRODUCTION, DATABASE_URL="nonsense"))
+
+    assert result.code == 1
+    text, remedy = result.findings["configuration", "fail"]
+    assert text == "DATABASE_URL cannot be read"
+    assert remedy.startswith("write it as postgresql://user:password@host:5432/name")
+
+
+@pytest.mark.structure
+def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
+    shop.write("app/torn/__init__.py", "import nowhere\n")
+    shop.install("app.torn", "app.absent", "app.shop")
+
+    result = shop.run("flask", "doctor", "--json")
+
+    findings = [f for f in json.loads(result.stdout) if f["name"] == "modules"]
+    assert result.returncode == 1
+    assert [(f["status"], f["remedy"]) for f in findings] == [
+        ("fail", "mend app/torn/ or remove the entry."),
+        ("fail", "create it or remove the entry."),
+        ("ok", ""),
+    ]
+    assert "ModuleNotFoundError" in findings[0]["text"]
+    assert findings[2]["text"] == "app.shop"
+
+
+@pytest.mark.structure
+def test_folders_that_nobody_listed_are_named(shop):
+    shop.write("app/forgotten/__init__.py", "")
+    shop.write("app/optional/__init__.py", "OPTIONAL = True\n")
+
+    result = doctor(shop)
+
+    assert result.code == 0
+    assert result.findings["modules", "warn"] == (
+        "app/forgotten/ is not listed",
+        'add "app.forgotten" to INSTALLED_APPS in settings.py, or delete it',
+    )
+
+
+@pytest.mark.structure
+def test_a_folder_without_init_is_named(shop):
+    shop.write("app/half/models.py", "")
+
+    result = doctor(shop)
+
+    assert result.findings["modules", "warn"] == (
+        "app/half/ has no __init__.py",
+        "create app/half/__init__.py or delete the folder",
+    )
+
+
+def test_pending_migrations_fail(shop):
+    shop.alembic("downgrade", "base")
+
+    result = doctor(shop)
+
+    assert failures(result) == {"migrations"}
+    text, remedy = result.findings["migrations", "fail"]
+    assert text.startswith("pending: the database is at none, not at ")
+    assert remedy == "alembic upgrade head"
+
+
+@pytest.mark.structure
+def test_two_heads_fail(shop):
+    shop.alembic("revision", "--splice", "--head", "base", "-m", "other")
+
+    result = doctor(shop)
+
+    assert result.findings["migrations", "fail"][1] == "alembic merge heads"
+
+
+@pytest.mark.structure
+def test_a_database_ahead_of_the_code_fails(shop):
+    with connected(shop.variables["DATABASE_URL"]) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'future'")
+
+    result = doctor(shop)
+
+    assert result.findings["migrations", "fail"][0] == (
+        "alembic/versions/ lacks the database's future"
+    )
+
+
+@pytest.mark.structure
+def test_a_revision_that_cannot_be_read_fails(shop):
+    shop.write("alembic/versions/torn.py", "revision =")
+
+    result = doctor(shop)
+
+    text, remedy = result.findings["migrations", "fail"]
+    assert text.startswith("SyntaxError: ")
+    assert remedy == "mend alembic/versions/"
+
+
+@pytest.mark.structure
+def test_models_that_differ_from_the_migrations_fail(shop):
+    shop.replace("app/shop/models.py", "id: Mapped", "name: Mapped[str]\n    id: Mapped")
+
+    result = doctor(shop)
+
+    assert failures(result) == {"models"}
+    assert result.findings["models", "fail"][0] == "1 differences from the migrations"
+
+
+def test_an_absent_sqlite_file_fails_and_is_not_made(scaffold, tmp_path):
+    path = tmp_path / "absent.db"
+
+    result = doctor(scaffold.on(f"sqlite:///{path}"))
+
+    assert failures(result) == {"database"}
+    assert result.findings["database", "fail"][1].startswith("flask setup")
+    assert not path.exists()
+
+
+def test_a_database_that_does_not_answer_fails_without_its_password(scaffold):
+    url = "postgresql://shop:hunter2@127.0.0.1:1/shop"
+
+    result = scaffold.on(url).run("flask", "doctor")
+
+    assert result.returncode == 1
+    assert "Connection refused" in result.stdout
+    assert "-> start the server or mend DATABASE_URL" in result.stdout
+    assert "hunter2" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_is_examined(scaffold, tmp_path, engine):
+    with empty_database(engine, tmp_path) as url:
+        project = scaffold.on(url)
+        project.alembic("upgrade", "head")
+
+        result = doctor(project)
+
+    assert failures(result) == set()
+    expected = {"sqlite": "UTF-8", "postgresql": "UTF8", "mariadb": "utf8mb4"}
+    assert result.findings["encoding", "ok"][0] == expected[engine]
+
+
+# The machine
+
+
+def test_an_old_python_fails(make_app, monkeypatch):
+    monkeypatch.setattr(machine, "OLDEST", (4, 0))
+
+    result = examine(make_app())
+
+    assert (
+        result.findings["python", "fail"][1] == "install Python 4.0 or newer and make .venv again"
+    )
+
+
+def test_a_missing_environment_is_a_warning(make_app, monkeypatch):
+    monkeypatch.setattr(machine.sys, "prefix", machine.sys.base_prefix)
+
+    result = examine(make_app())
+
+    assert ("venv", "warn") in result.findings
+
+
+@pytest.mark.parametrize(
+    ("content", "finding", "text"),
+    [
+        pytest.param(
+            b"APP_ENV=testing\nHOST 127.0.0.1\n",
+            ("env-file", "fail"),
+            "line 2 of .env cannot be read",
+            id="line",
+        ),
+        pytest.param(
+            b"SECRET_KYE=x\n",
+            ("env-file", "warn"),
+            ".env sets SECRET_KYE, which config.py does not read",
+            id="name",
+        ),
+        pytest.param(
+            "PORT=5000\n".encode("utf-16"),
+            ("env-file", "fail"),
+            ".env is not UTF-8 text",
+            id="utf-16",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_env_file_is_named(make_app, tmp_path, content, finding, text):
+    app = make_app()
+    (tmp_path / ".env").write_bytes(content)
+    (tmp_path / ".env").chmod(0o600)
+
+    result = examine(app)
+
+    assert result.findings[finding][0] == text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes")
+def test_an_env_file_that_others_can_read_is_a_warning(make_app, tmp_path):
+    (tmp_path / ".env").write_text("PORT=5000\n")
+    (tmp_path / ".env").chmod(0o644)
+
+    result = examine(make_app())
+
+    assert result.findings["env-file", "warn"] == ("others can read .env", "chmod 600 .env")
+
+
+def test_an_env_file_that_no_command_of_flask_can_read_is_examined(scaffold):
+    (scaffold.root / ".env").write_bytes("PORT=5000\n".encode("utf-16"))
+
+    result = scaffold.run("python", "-m", "core.doctor", "--json")
+
+    assert result.returncode == 1
+    assert failures(seen(1, result.stdout)) == {"env-file"}
+
+
+def test_a_taken_port_is_a_warning(make_app):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        result = examine(make_app(PORT=str(port)))
+
+    text, remedy = result.findings["port", "warn"]
+    assert text == f"127.0.0.1:{port} cannot be used (Address already in use)"
+    assert remedy.endswith("set another PORT")
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        pytest.param({"SECRET_KEY": "dev"}, "SECRET_KEY is", id="key"),
+        pytest.param(
+            {"SECRET_KEY": STRONG, "SECRET_KEY_FALLBACKS": "old"}, "SECRET_KEY_FALL", id="earlier"
+        ),
+        pytest.param(
+            {"SECRET_KEY": STRONG, "WTF_CSRF_SECRET_KEY": "x" * 40}, "WTF_CSRF", id="forms"
+        ),
+    ],
+)
+def test_a_key_that_production_would_refuse_is_a_warning(make_app, keys, named):
+    result = examine(make_app(**keys))
+
+    text, remedy = result.findings["secrets", "warn"]
+    assert text.startswith(named)
+    assert config.MAKE_SECRET in remedy
+
+
+# The deployment
+
+
+@pytest.fixture
+def site(make_app, tmp_path):
+    """Build a site as it is deployed, with changes."""
+    (tmp_path / "live.db").touch()
+
+    def build(*modules, **changes):
+        url = f"sqlite:///{tmp_path.as_posix()}/live.db"
+        return make_app(modules, **{**PRODUCTION, "DATABASE_URL": url, **changes})
+
+    return build
+
+
+def deployment(app):
+    """Return what --deploy adds."""
+    with app.app_context():
+        found = [finding for check in DEPLOYED for finding in check(app)]
+    return {(f.name, f.status): (f.text, f.remedy) for f in found}
+
+
+def test_a_sound_deployment_passes(site):
+    statuses = dict(deployment(site()))
+
+    assert set(statuses) == {
+        ("debug", "ok"),
+        ("cookies", "ok"),
+        ("hosts", "ok"),
+        ("https", "ok"),
+        ("form-key", "ok"),
+        ("connections", "warn"),
+        ("demo", "ok"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding", "remedy"),
+    [
+        pytest.param(
+            {"APP_ENV": "development"}, ("environment", "fail"), "set APP_ENV=production", id="env"
+        ),
+        pytest.param(
+            {"APP_ENV": "development", "DEBUG": True},
+            ("debug", "fail"),
+            "set APP_ENV=production",
+            id="debug",
+        ),
+        pytest.param(
+            {"COOKIE_SECURE": "false"},
+            ("cookies", "fail"),
+            "remove COOKIE_SECURE: production has it on",
+            id="cookies",
+        ),
+        pytest.param(
+            {"TRUSTED_HOSTS": "localhost"},
+            ("hosts", "fail"),
+            "set TRUSTED_HOSTS to your domains, for example TRUSTED_HOSTS=example.com",
+            id="hosts",
+        ),
+        pytest.param(
+            {"PROXY_COUNT": "0"},
+            ("https", "warn"),
+            "set PROXY_COUNT=1 behind nginx; leave it if gunicorn itself has the certificate",
+            id="https",
+        ),
+        pytest.param(
+            {"WTF_CSRF_SECRET_KEY": STRONG},
+            ("form-key", "warn"),
+            f"set WTF_CSRF_SECRET_KEY to the output of {config.MAKE_SECRET}",
+            id="form-key",
+        ),
+    ],
+)
+def test_what_must_not_be_deployed_is_named(site, changes, finding, remedy):
+    found = deployment(site(**changes))
+
+    assert found[finding][1] == remedy
+
+
+def test_a_demo_must_not_be_deployed(site, monkeypatch):
+    import tests.sample
+
+    monkeypatch.setattr(tests.sample, "DEMO", True, raising=False)
+
+    found = deployment(site("tests.sample"))
+
+    assert found["demo", "fail"] == (
+        "tests.sample is the demo: open to everyone, without login",
+        "remove 'tests.sample' from INSTALLED_APPS; or put a login before it, and delete DEMO",
+    )
+
+
+@pytest.mark.postgresql
+def test_more_connections_than_the_server_allows_fail(site, postgresql_url, monkeypatch):
+    url = {"DATABASE_URL": postgresql_url}
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+
+    few = deployment(site(**url, DB_POOL_SIZE="1", DB_MAX_OVERFLOW="1"))
+    many = deployment(site(**url, DB_POOL_SIZE="900", DB_MAX_OVERFLOW="100"))
+
+    assert few["connections", "ok"][0].startswith("4 processes open up to 8 of the ")
+    assert many["connections", "fail"] == (
+        few["connections", "ok"][0].replace("up to 8", "up to 4000"),
+        "lower DB_POOL_SIZE, DB_MAX_OVERFLOW or WEB_CONCURRENCY",
+    )
+
+
+@pytest.mark.postgresql
+def test_the_limit_of_a_role_counts(site, postgresql_url):
+    role = f"narrow_{os.getpid()}"
+    with connected(postgresql_url) as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'x' CONNECTION LIMIT 7")
+    try:
+        url = config.parse_url("DATABASE_URL", postgresql_url).set(username=role, password="x")
+
+        found = deployment(site(DATABASE_URL=url))
+    finally:
+        with connected(postgresql_url) as connection:
+            connection.exec_driver_sql(f"DROP ROLE {role}")
+
+    assert "of the 7 that the server allows" in found["connections", "fail"][0]
+
+
+def test_behind_pgbouncer_connections_are_its_own(site, postgresql_server_that_is_away):
+    app = site(DATABASE_URL=postgresql_server_that_is_away, DB_PGBOUNCER="true")
+
+    found = deployment(app)
+
+    assert found["connections", "ok"] == ("PgBouncer holds them", "")
+
+
+@pytest.fixture
+def postgresql_server_that_is_away():
+    return "postgresql://shop@127.0.0.1:1/shop"
+
+
+def test_the_demo_of_this_clone_is_refused(project):
+    """What the scaffold ships as its demo says so; a product without one has nothing to refuse."""
+    names = subprocess.run(
+        ["grep", "-lr", "^DEMO = True", "app"], cwd=project.root, capture_output=True, text=True
+    ).stdout.splitlines()
+
+    result = doctor(project.having(**PRODUCTION, DATABASE_URL="sqlite:///own.db"), "--deploy")
+
+    assert ("demo", "fail" if names else "ok") in result.findings
+
+
+@pytest.mark.parametrize("document", ["docs/operations.md", "docs/operacion.es.md"])
+def test_the_document_explains_every_finding(document):
+    root = Path(__file__).resolve().parent.parent
+    code = "".join(path.read_text() for path in (root / "core/doctor").glob("*.py"))
+    named = re.findall(r"^\| `([a-z-]+)` \|", (root / document).read_text(), re.MULTILINE)
+
+    assert sorted(named) == sorted(set(re.findall(r"(?:ok|warn|fail)\(\"([a-z-]+)\"", code)))

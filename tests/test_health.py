@@ -1,0 +1,116 @@
+"""What load balancers ask: does the process live, does the database answer."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from core import health
+from services import db
+
+NO_DATABASE = "postgresql://nobody:hunter2@127.0.0.1:1/nothing"
+
+
+@pytest.fixture
+def site(make_app):
+    return make_app()
+
+
+@pytest.fixture
+def questions(site):
+    """The statements that the database was asked."""
+    asked = []
+    with site.app_context():
+        engine = db.engine
+    event.listen(
+        engine, "before_cursor_execute", lambda c, k, statement, *_: asked.append(statement)
+    )
+    return asked
+
+
+def test_with_the_database_there_the_process_is_ready(client):
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_with_the_database_away_the_process_lives_and_is_not_ready(make_app):
+    client = make_app(DATABASE_URL=NO_DATABASE).test_client()
+
+    live, ready = client.get("/health/live"), client.get("/health/ready")
+
+    assert (live.status_code, live.json) == (200, {"status": "ok"})
+    assert (ready.status_code, ready.json) == (503, {"status": "unavailable"})
+    assert ready.headers["Retry-After"] == "1"
+
+
+def test_the_database_is_asked_once_a_second_at_most(site, questions):
+    client = site.test_client()
+
+    for _ in range(20):
+        client.get("/health/ready")
+
+    assert questions.count("SELECT 1") == 1
+
+
+def test_the_next_second_asks_again(site, questions, monkeypatch):
+    monkeypatch.setattr(health, "SECONDS", 0.0)
+    client = site.test_client()
+
+    for _ in range(3):
+        client.get("/health/ready")
+
+    assert questions.count("SELECT 1") == 3
+
+
+def test_a_database_that_hangs_holds_one_thread(site):
+    site.test_client().get("/health/ready")
+    site.extensions["health"].until = 0.0
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang(*_):
+        hangs.set()
+        goes_on.wait(20)
+
+    with site.app_context():
+        event.listen(db.engine, "before_cursor_execute", hang)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(site.test_client().get, "/health/ready")
+        hangs.wait(20)
+        second = site.test_client().get("/health/ready")
+        still_asking = not first.done()
+        goes_on.set()
+
+    assert still_asking
+    assert (second.status_code, first.result().status_code) == (200, 200)
+
+
+def test_a_database_that_comes_back_is_seen_without_a_restart(site, monkeypatch):
+    monkeypatch.setattr(health, "SECONDS", 0.0)
+    away = [True]
+
+    def refuse(*_):
+        if away:
+            raise OperationalError("SELECT 1", {}, Exception("hunter2"))
+
+    with site.app_context():
+        event.listen(db.engine, "before_cursor_execute", refuse)
+    before = site.test_client().get("/health/ready")
+    away.clear()
+    after = site.test_client().get("/health/ready")
+
+    assert (before.status_code, after.status_code) == (503, 200)
+    assert "hunter2" not in before.text
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+@pytest.mark.parametrize("proxies", ["0", "1"])
+def test_health_answers_under_any_host(make_app, production, path, proxies):
+    hosts = {"TRUSTED_HOSTS": ".shops.example", "PROXY_COUNT": proxies}
+    client = make_app(**{**production, **hosts}).test_client()
+
+    answer = client.get(path, headers={"Host": "10.0.0.7:8000", "X-Forwarded-Host": "probe"})
+
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})

@@ -1,0 +1,170 @@
+"""Limits of how often, of who from another site, and of how long a resource will live."""
+
+import socket
+
+import pytest
+
+from config import ConfigError
+from core.setting import setting
+from services import limiter
+
+MODULES = ["tests.limited"]
+PROBLEM = "application/problem+json"
+API = f"{setting('API_PREFIX')}/limited"
+ORIGIN = {"Origin": "https://shop.example.com"}
+
+
+@pytest.fixture
+def client(make_app):
+    """Return a function that makes a client of an application with this configuration."""
+
+    def make(**configuration):
+        application = make_app(MODULES, **configuration)
+        if "REDIS_URL" not in configuration:
+            limiter.reset()
+        return application.test_client()
+
+    return make
+
+
+class TestRates:
+    def test_a_route_without_a_limit_says_nothing_of_limits(self, client):
+        answer = client().get(f"{API}/free")
+
+        assert answer.status_code == 200
+        assert not [name for name, _ in answer.headers if "ratelimit" in name.lower()]
+
+    def test_a_resource_answers_429_past_its_own_limit(self, client):
+        browser = client()
+        answers = [browser.get(f"{API}/tight") for _ in range(3)]
+
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[0].headers["RateLimit-Limit"] == "2"
+        assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+        refused = answers[2]
+        assert refused.mimetype == PROBLEM
+        assert refused.json["status"] == 429
+        assert "2 per 1 minute" in refused.json["detail"]
+        assert 0 < int(refused.headers["Retry-After"]) <= 60
+        assert refused.headers["Retry-After"] == refused.headers["RateLimit-Reset"]
+
+    def test_a_page_past_its_limit_is_a_page(self, client):
+        browser = client()
+        browser.get("/limited/page")
+
+        answer = browser.get("/limited/page", headers={"Accept": "text/html"})
+
+        assert (answer.status_code, answer.mimetype) == (429, "text/html")
+        assert answer.headers["Retry-After"]
+
+    def test_the_limit_of_the_configuration_holds_for_the_api_and_nothing_else(self, client):
+        browser = client(RATE_LIMIT="3/minute")
+        api = [browser.get(f"{API}/free").status_code for _ in range(4)]
+        rest = {browser.get("/health/live").status_code for _ in range(5)}
+
+        assert api == [200, 200, 200, 429]
+        assert rest == {200}
+
+    def test_each_client_address_has_its_own_count(self, client):
+        browser = client(PROXY_COUNT=1)
+        one = [
+            browser.get(f"{API}/tight", headers={"X-Forwarded-For": "10.0.0.1"}) for _ in range(3)
+        ]
+        other = browser.get(f"{API}/tight", headers={"X-Forwarded-For": "10.0.0.2"})
+
+        assert one[2].status_code == 429
+        assert other.status_code == 200
+
+    def test_without_redis_each_process_counts_for_itself(self, client):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        browser = client(REDIS_URL=f"redis://127.0.0.1:{port}/0")
+
+        answers = [browser.get(f"{API}/tight").status_code for _ in range(3)]
+
+        assert answers == [200, 200, 429]
+
+    @pytest.mark.parametrize("limit", ["often", "10", "10/blink"])
+    def test_a_limit_that_cannot_be_read_stops_the_start(self, make_app, limit):
+        with pytest.raises(ConfigError, match=f"RATE_LIMIT is '{limit}': write it as 100/minute"):
+            make_app(MODULES, RATE_LIMIT=limit)
+
+
+class TestOtherSites:
+    @pytest.mark.parametrize("url", [f"{API}/free", f"{setting('API_PREFIX')}/nowhere"])
+    def test_nobody_is_let_in_unless_configured(self, client, url):
+        answer = client().get(url, headers=ORIGIN)
+
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+    @pytest.mark.parametrize(
+        ("url", "status"),
+        [
+            (f"{API}/free", 200),
+            ("/api/v2/limited/free", 200),
+            (f"{setting('API_PREFIX')}/nowhere", 404),
+            (f"{API}/guarded", 405),
+        ],
+    )
+    def test_a_configured_site_reads_answers_and_errors(self, client, url, status):
+        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).get(url, headers=ORIGIN)
+
+        assert answer.status_code == status
+        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+        assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert "Origin" in answer.headers["Vary"]
+
+    def test_a_site_that_is_not_configured_reads_nothing(self, client):
+        browser = client(CORS_ORIGINS=[ORIGIN["Origin"]])
+
+        answer = browser.get(f"{API}/free", headers={"Origin": "https://evil.example.com"})
+
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+    def test_pages_stay_closed(self, client):
+        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).get("/limited/page", headers=ORIGIN)
+
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+    def test_a_preflight_says_what_may_be_sent(self, client):
+        asked = {
+            **ORIGIN,
+            "Access-Control-Request-Method": "PUT",
+            "Access-Control-Request-Headers": "If-Match, Content-Type",
+        }
+
+        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).options(f"{API}/guarded", headers=asked)
+
+        assert answer.status_code == 200
+        assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
+        allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+        assert "if-match" in allowed
+        assert "content-type" in allowed
+
+
+def test_a_deprecated_resource_says_since_when_until_when_and_where_to_read(client):
+    answer = client().get(f"{API}/free")
+
+    assert answer.headers["Deprecation"] == "@1767225600"
+    assert answer.headers["Sunset"] == "Fri, 01 Jan 2027 00:00:00 GMT"
+    assert answer.headers["Link"] == '</changes>; rel="deprecation"'
+    assert answer.json == {"version": 1}
+
+
+def test_a_second_version_lives_beside_the_first(client):
+    answer = client().get("/api/v2/limited/free")
+
+    assert answer.json == {"version": 2}
+    assert "Deprecation" not in answer.headers
+
+
+def test_a_resource_may_require_the_state_that_a_client_changes(client):
+    browser = client()
+    refused = browser.put(f"{API}/guarded", json={})
+    taken = browser.put(f"{API}/guarded", json={}, headers={"If-Match": '"x"'})
+
+    assert (refused.status_code, refused.mimetype) == (428, PROBLEM)
+    assert "If-Match" in refused.json["detail"]
+    assert taken.status_code == 200

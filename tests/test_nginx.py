@@ -1,0 +1,298 @@
+"""The site behind nginx with the files of deploy/nginx, on one server and on three."""
+
+import gzip
+import json
+import os
+import re
+import signal
+import socket
+import time
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import pytest
+
+from config import BASE_DIR
+from core.testing import free_port, scratch_database
+from tests.load import Load
+from tests.project import connected
+from tests.reading import form_on
+from tests.serving import THING, live_site, program, running, serving
+
+pytestmark = pytest.mark.structure
+THINGS = "/outside/things"
+MAIN = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log stderr;
+events {{}}
+http {{
+    include /etc/nginx/mime.types;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {site}
+}}
+"""
+
+
+def configuration(folder, site, port, servers):
+    """Return container.conf for these ports, in a main file without fixed paths."""
+    text = (BASE_DIR / "deploy/nginx/container.conf").read_text()
+    upstreams = " ".join(f"server 127.0.0.1:{server.port};" for server in servers)
+    for old, new in (
+        ("/etc/nginx/andamio/", f"{BASE_DIR}/deploy/nginx/"),
+        ("server web:8000;", upstreams),
+        ("listen 8080;", f"listen 127.0.0.1:{port};"),
+        ("/dev/stdout", f"{folder}/access.log"),
+        ("/srv/andamio/static", f"{site.root}/static"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    return MAIN.format(folder=folder, site=text)
+
+
+class Front:
+    """nginx, the servers behind it, and the lines that it writes."""
+
+    def __init__(self, port, folder, servers):
+        self.port, self.folder, self.servers = port, folder, servers
+        self.address, self.url = ("127.0.0.1", port), f"http://127.0.0.1:{port}"
+
+    def open(self, path, data=None, method=None, **headers):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return urlopen(Request(f"{self.url}{path}", data, named, method=method), timeout=30)
+
+    def lines(self, count):
+        """Return that many lines; nginx writes a line after the answer has gone."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            lines = (self.folder / "access.log").read_text().splitlines()
+            if len(lines) >= count:
+                return [json.loads(line) for line in lines]
+            time.sleep(0.02)
+        raise AssertionError(lines)
+
+
+@pytest.fixture
+def behind_nginx(scaffold, tmp_path):
+    """Return a function that serves the site by some servers behind nginx."""
+    nginx = program("nginx")
+    with ExitStack() as stack:
+
+        def start(database_url, count=1, **variables):
+            site = live_site(scaffold, database_url).having(PROXY_COUNT="1", **variables)
+            site.run("flask", "collect-static", "static")
+            servers = [stack.enter_context(serving(site)) for _ in range(count)]
+            port, folder = free_port(), tmp_path / "nginx"
+            folder.mkdir()
+            (folder / "nginx.conf").write_text(configuration(folder, site, port, servers))
+            command = [nginx, "-p", str(folder), "-e", "stderr", "-c", f"{folder}/nginx.conf"]
+            stack.enter_context(running(command, folder, port))
+            return Front(port, folder, servers)
+
+        yield start
+
+
+@pytest.fixture
+def front(behind_nginx, sqlite_url):
+    return behind_nginx(sqlite_url)
+
+
+def test_a_page_and_its_static_files_come_through(front):
+    with front.open("/") as answer:
+        page = answer.read().decode()
+    [path] = re.findall(r'"(/core/static/app\.css\?v=\w+)"', page)
+
+    with front.open(path, Accept_Encoding="gzip") as answer:
+        headers, css = dict(answer.headers), gzip.decompress(answer.read())
+
+    assert css == (BASE_DIR / "core/static/app.css").read_bytes()
+    assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Vary"] == "Accept-Encoding"
+    assert [line["upstream"] == "" for line in front.lines(2)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?v=000000000000", "?v=..", "?v=../../core", "?v=" + "0" * 12 + "/.."],
+    ids=["none", "unknown", "parent", "path", "hidden-parent"],
+)
+def test_a_version_that_is_not_there_is_answered_by_the_app_and_not_kept(front, query):
+    with front.open(f"/core/static/app.css{query}") as answer:
+        answer.read()
+
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert front.lines(1)[0]["upstream"] != ""
+
+
+def test_the_app_sees_the_client_and_not_what_he_claims(front):
+    forged = {
+        "X_Forwarded_For": "6.6.6.6",
+        "X_Forwarded_Proto": "https",
+        "X_Forwarded_Host": "evil.example",
+        "X_Forwarded_Prefix": "/evil",
+        "X_Request_ID": "0123abcd-EF",
+    }
+
+    with front.open(f"{THINGS}?per_page=1", **forged) as answer:
+        link = json.load(answer)["links"]["self"]
+
+    assert "evil" not in link
+    assert not link.startswith("https:")
+    assert answer.headers["X-Request-ID"] == "0123abcd-EF"
+    assert front.lines(1)[0]["request_id"] == "0123abcd-EF"
+
+
+def test_an_unsound_request_id_is_replaced_for_nginx_and_the_app_alike(front):
+    with front.open("/", X_Request_ID='"}{') as answer:
+        given = answer.headers["X-Request-ID"]
+
+    assert re.fullmatch("[0-9a-f]{32}", given)
+    assert front.lines(1)[0]["request_id"] == given
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
+def test_the_etag_of_a_compressed_item_can_be_sent_back(front, encoding):
+    body = json.dumps({**THING, "code": "etag", "note": "long " * 500}).encode()
+    with front.open(THINGS, body, Content_Type="application/json") as answer:
+        created = answer.headers["Location"]
+    path = "/" + created.split("/", 3)[-1] if "://" in created else created
+    with front.open(path, Accept_Encoding=encoding) as answer:
+        etag, sent = answer.headers["ETag"], answer.headers.get("Content-Encoding", "identity")
+
+    change = json.dumps({"name": "Screw"}).encode()
+    headers = {"Content_Type": "application/json", "If_Match": etag}
+    with front.open(path, change, "PATCH", **headers) as answer:
+        changed = json.load(answer)["data"]["name"]
+
+    assert (sent, changed) == (encoding, "Screw")
+
+
+def test_a_body_over_the_limit_is_refused_before_the_app(front):
+    connection = HTTPConnection(*front.address, timeout=10)
+    connection.putrequest("POST", THINGS)
+    connection.putheader("Content-Length", str(100 * 1024 * 1024))
+    connection.endheaders()
+
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_slow_clients_take_no_thread_of_the_app(front):
+    clients = [socket.create_connection(front.address) for _ in range(40)]
+    for client in clients:
+        client.sendall(b"POST /outside/things HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n")
+    started = time.monotonic()
+
+    with front.open("/probe/") as answer:
+        status = answer.status
+    seconds = time.monotonic() - started
+    for client in clients:
+        client.close()
+
+    assert status == 200
+    assert seconds < 2
+
+
+def test_keep_alive_connections_to_the_app_are_never_closed_under_a_request(front):
+    with Load(front.address, THINGS, THING) as load:
+        load.wait_for(300)
+
+    assert (load.lost, load.refused, set(load.answers)) == ([], 0, {201})
+    assert len(load.created) == load.answers[201]
+
+
+@pytest.fixture
+def shared_url(postgresql_url, tmp_path):
+    """One PostgreSQL for several servers; it outlives them."""
+    with scratch_database(tmp_path, "shared", postgresql_url) as url:
+        yield url
+
+
+@pytest.mark.postgresql
+def test_three_servers_are_one_site(shared_url, behind_nginx):
+    front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1")
+
+    processes = []
+    for _ in range(9):
+        with front.open("/probe/") as answer:
+            processes.append(json.load(answer)["process"])
+    # A form of one server is sent to the next one, and what it made is shown by the third.
+    with front.open("/sample/things/new") as answer:
+        cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        form = form_on(Page(answer.read().decode()))
+    for name, value in {"name": "Nail", "code": "N-1", "price": "1.50", "box": "1"}.items():
+        form.values.setlist(name, [value])
+    data = urlencode(list(form.values.items(multi=True))).encode()
+    with front.open(form.action, data, Cookie=cookie) as answer:
+        shown = answer.read().decode()
+
+    assert len(set(processes)) == 3
+    assert "N-1" in shown
+    assert len({line["upstream"] for line in front.lines(12)[-3:]}) == 3
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("body", [None, THING], ids=["read", "write"])
+def test_a_server_that_is_stopped_is_not_missed(shared_url, behind_nginx, body):
+    front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1")
+
+    with Load(front.address, THINGS, body) as load:
+        load.wait_for(100)
+        front.servers[0].stop()
+        load.wait_for(100)
+
+    assert (load.lost, load.refused, set(load.answers)) == ([], 0, {201 if body else 200})
+
+
+@pytest.fixture
+def load_while_one_is_killed(shared_url, behind_nginx):
+    """Return a function that sends requests to three servers, one of which is killed."""
+
+    def send(body):
+        front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1")
+        victim = front.servers[0]
+        with Load(front.address, THINGS, body) as load:
+            load.wait_for(100)
+            for pid in [*victim.workers, victim.process.pid]:
+                os.kill(pid, signal.SIGKILL)
+            load.wait_for(100)
+        # An answer that had begun is cut off, and nobody can send it once more.
+        load.lost = [loss for loss in load.lost if "IncompleteRead" not in loss]
+        return load
+
+    return send
+
+
+@pytest.mark.postgresql
+def test_a_read_on_a_server_that_is_killed_is_repeated_by_another(load_while_one_is_killed):
+    load = load_while_one_is_killed(None)
+
+    assert (load.lost, load.refused, set(load.answers)) == ([], 0, {200})
+
+
+@pytest.mark.postgresql
+def test_a_write_on_a_server_that_is_killed_is_never_done_twice(
+    shared_url, load_while_one_is_killed
+):
+    load = load_while_one_is_killed(THING)
+
+    with connected(shared_url) as connection:
+        stored = set(connection.exec_driver_sql("SELECT code FROM sample_thing").scalars())
+    # A code is unique: a write that was repeated would be answered 409.
+    assert set(load.answers) <= {201, 502}
+    assert (load.lost, load.refused, set(load.created) - stored) == ([], 0, set())
+
+
+class Page:
+    """What tests.reading needs of an answer."""
+
+    def __init__(self, text):
+        self.text = text

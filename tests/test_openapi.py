@@ -1,0 +1,340 @@
+"""The API's document says what the API does: every route, limit, status, header and example."""
+
+import json
+import re
+
+import pytest
+from flask import Flask
+
+from core.openapi import api_document
+from core.openapi.document import METHODS, api_routes
+from core.openapi.parameters import path_of
+from core.setting import setting
+
+API = setting("API_PREFIX")
+NUMBER = {"type": "integer", "minimum": -(2**31) + 1, "maximum": 2**31 - 1}
+
+
+@pytest.fixture
+def document(app):
+    with app.app_context():
+        return api_document()
+
+
+@pytest.fixture
+def limited(make_app):
+    application = make_app(["tests.limited"])
+    with application.app_context():
+        return api_document()
+
+
+def _parameters(operation):
+    return {one["name"]: one for one in operation["parameters"]}
+
+
+class TestServing:
+    def test_the_document_is_served_with_a_tag_and_the_usual_headers(self, client):
+        first = client.get(f"{API}/openapi.json")
+        again = client.get(f"{API}/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+
+        assert (first.status_code, first.mimetype) == (200, "application/json")
+        assert first.json["openapi"] == "3.1.1"
+        assert first.headers["X-Content-Type-Options"] == "nosniff"
+        assert first.headers["X-Request-ID"]
+        assert (again.status_code, again.data) == (304, b"")
+
+    def test_it_is_made_once(self, app, client):
+        client.get(f"{API}/openapi.json")
+        with app.app_context():
+            made = api_document()
+
+            client.get(f"{API}/openapi.json")
+
+            assert api_document() is made
+
+    def test_behind_a_proxy_its_server_has_the_root_path(self, client):
+        answer = client.get(f"{API}/openapi.json", environ_overrides={"SCRIPT_NAME": "/shop"})
+
+        assert answer.json["servers"] == [{"url": "/shop"}]
+
+    def test_an_application_without_an_api_has_an_empty_document(self, make_app):
+        client = make_app([]).test_client()
+
+        assert client.get(f"{API}/openapi.json").json["paths"] == {}
+        assert "No installed module has an API yet." in client.get(f"{API}/docs").text
+
+
+def test_every_route_of_every_api_is_in_the_document(app: Flask, document):
+    wanted = {
+        (path_of(rule), method.lower())
+        for rule, _ in api_routes(app)
+        for method in METHODS
+        if method in rule.methods
+    }
+    described = {(path, name) for path, methods in document["paths"].items() for name in methods}
+
+    assert described == wanted
+    assert len(wanted) >= 14
+
+
+def test_the_document_is_valid_openapi(client):
+    validator = pytest.importorskip("openapi_spec_validator")
+
+    validator.validate(client.get(f"{API}/openapi.json").json)
+
+
+def test_operations_have_names_of_their_own(document):
+    names = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+
+    assert len(names) == len(set(names))
+
+
+def test_every_example_is_valid(document):
+    jsonschema = pytest.importorskip("jsonschema")
+    components = {"components": document["components"]}
+    contents = [content for content in _contents(document) if "example" in content]
+
+    for content in contents:
+        schema = {**content["schema"], **components}
+        jsonschema.Draft202012Validator(schema).validate(content["example"])
+
+    assert len(contents) > 20
+
+
+def _contents(part):
+    if isinstance(part, dict):
+        yield from part.get("content", {}).values()
+        for one in part.values():
+            yield from _contents(one)
+
+
+class TestBodies:
+    def test_what_is_sent_has_the_real_limits_and_nothing_else(self, document):
+        sent = document["components"]["schemas"]["ThingInput"]
+
+        assert sent["additionalProperties"] is False
+        assert sent["required"] == ["name", "code", "price", "box_id"]
+        fields = sent["properties"]
+        assert not {"id", "version", "created_at", "box"} & fields.keys()
+        assert fields["box_id"] == NUMBER
+        assert fields["shelf"] == {**NUMBER, "type": ["integer", "null"], "default": None}
+        assert fields["amount"] == {**NUMBER, "default": 0}
+        assert fields["active"] == {"type": "boolean", "default": False}
+        assert fields["size"] == {"type": "string", "enum": ["small", "xl"], "default": "small"}
+        assert fields["made_on"] == {"type": ["string", "null"], "format": "date", "default": None}
+        assert fields["name"]["maxLength"] == 40
+
+    @pytest.mark.parametrize(
+        ("text", "allowed"),
+        [("Key", True), ("a\nb", True), ("", False), (" \t", False), ("a\x00b", False)],
+    )
+    def test_the_pattern_of_a_required_text_is_that_of_the_server(self, document, text, allowed):
+        name = document["components"]["schemas"]["ThingInput"]["properties"]["name"]
+
+        assert bool(re.search(name["pattern"], text)) is allowed
+
+    def test_a_decimal_is_answered_as_a_text_and_taken_as_either(self, document):
+        schemas = document["components"]["schemas"]
+        answered, sent = (schemas[name]["properties"]["price"] for name in ("Thing", "ThingInput"))
+
+        assert answered["type"] == "string"
+        assert answered["pattern"] == r"^-?(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"
+        assert answered["description"] == "From -99999999.99 to 99999999.99."
+        assert sent["type"] == ["string", "number"]
+        assert (sent["maximum"], sent["multipleOf"]) == (99999999.99, 0.01)
+
+    def test_a_patch_needs_nothing_and_fills_in_nothing(self, document):
+        patch = document["components"]["schemas"]["ThingPatch"]
+
+        assert "required" not in patch
+        assert not [one for one in patch["properties"].values() if "default" in one]
+
+    def test_what_is_answered_has_its_nested_record(self, document):
+        thing = document["components"]["schemas"]["Thing"]
+
+        assert list(thing["properties"]["box"]["properties"]) == ["id", "name"]
+        assert "additionalProperties" not in thing
+
+
+class TestLists:
+    def test_a_list_says_what_may_be_asked(self, document):
+        parameters = _parameters(document["paths"]["/outside/things"]["get"])
+
+        assert parameters["per_page"]["schema"]["maximum"] == setting("MAX_PER_PAGE")
+        assert parameters["page"]["schema"]["minimum"] == 1
+        assert parameters["sort"]["schema"]["items"]["enum"][:2] == ["id", "-id"]
+        assert "box" in parameters["fields"]["schema"]["items"]["enum"]
+        assert parameters["count"]["schema"]["enum"] == ["exact", "estimate", "none"]
+        assert parameters["filter[box_id][gte]"]["schema"] == NUMBER
+        assert parameters["filter[made_on]"]["schema"] == {"type": "string", "format": "date"}
+        assert parameters["filter[size][in]"]["schema"]["items"]["enum"] == ["small", "xl"]
+        assert parameters["filter[active][null]"]["schema"] == {"type": "boolean"}
+        assert "filter[active][gte]" not in parameters
+        assert "filter[name]" not in parameters
+
+    def test_every_parameter_is_one_that_the_list_reads(self, client, document):
+        operation = document["paths"]["/outside/things"]["get"]
+        names = [one["name"] for one in operation["parameters"] if one["in"] == "query"]
+
+        refusal = client.get("/outside/things?nonsense=1").json["detail"]
+
+        allowed = refusal.partition("allowed are ")[2].rstrip(".").split(", ")
+        assert {re.sub(r"\[(gte|lte|in|null)\]$", "", name) for name in names} == set(allowed)
+
+
+class TestOperations:
+    def test_a_key_in_the_url_has_the_limits_of_its_converter(self, document):
+        [key] = [
+            one
+            for one in document["paths"]["/outside/things/{id}"]["get"]["parameters"]
+            if one["in"] == "path"
+        ]
+
+        assert key["required"] is True
+        assert (key["schema"]["minimum"], key["schema"]["maximum"]) == (0, 2**63 - 1)
+
+    def test_a_resource_says_what_the_document_cannot_know(self, document):
+        fault = document["paths"]["/outside/faults/{name}"]["get"]
+
+        assert fault["summary"] == "Fail in the named way"
+        assert {"200", "400", "403", "404", "429", "503"} <= fault["responses"].keys()
+
+    def test_a_required_if_match_is_a_required_header(self, limited):
+        guarded = limited["paths"][f"{API}/limited/guarded"]["put"]
+
+        assert _parameters(guarded)["If-Match"]["required"] is True
+        assert "428" in guarded["responses"]
+
+    def test_a_limited_route_may_answer_429_and_says_what_is_left(self, limited):
+        tight, free = (limited["paths"][f"{API}/limited/{one}"]["get"] for one in ("tight", "free"))
+
+        assert "429" in tight["responses"]
+        assert "RateLimit-Remaining" in tight["responses"]["200"]["headers"]
+        assert "429" not in free["responses"]
+
+    def test_a_limit_of_the_configuration_is_one_of_every_route(self, make_app):
+        application = make_app(["tests.sample"], RATE_LIMIT="100/minute")
+
+        with application.app_context():
+            paths = api_document()["paths"]
+
+        assert all("429" in one["responses"] for path in paths.values() for one in path.values())
+
+    def test_an_announced_end_is_in_the_document(self, limited):
+        free = limited["paths"][f"{API}/limited/free"]["get"]
+
+        assert free["deprecated"] is True
+        assert {"Deprecation", "Sunset", "Link"} <= free["responses"]["200"]["headers"].keys()
+
+
+class TestConformance:
+    """The client of the tests itself: it fails where answer and document differ."""
+
+    def test_an_undocumented_status_fails(self, client, document, monkeypatch):
+        pytest.importorskip("jsonschema")
+        monkeypatch.delitem(document["paths"]["/outside/things"]["get"]["responses"], "200")
+
+        with pytest.raises(AssertionError, match="200 is not documented"):
+            client.get("/outside/things")
+
+    def test_a_field_that_is_not_documented_fails(self, client, document, monkeypatch):
+        pytest.importorskip("jsonschema")
+        schemas = document["components"]["schemas"]
+        monkeypatch.delitem(schemas["PageMeta"]["properties"], "total")
+
+        with pytest.raises(AssertionError, match="'total' was unexpected"):
+            client.get("/outside/things")
+
+    def test_a_missing_header_fails(self, client, document, monkeypatch):
+        pytest.importorskip("jsonschema")
+        answer = document["paths"]["/outside/things"]["get"]["responses"]["200"]
+        monkeypatch.setitem(answer["headers"], "X-Promised", {})
+
+        with pytest.raises(AssertionError, match="X-Promised"):
+            client.get("/outside/things")
+
+
+class TestCommand:
+    def test_it_prints_the_document(self, app, document):
+        result = app.test_cli_runner().invoke(args=["openapi"])
+
+        assert json.loads(result.output) == document
+
+    def test_a_written_file_is_up_to_date(self, app, tmp_path):
+        path = str(tmp_path / "openapi.json")
+        written = app.test_cli_runner().invoke(args=["openapi", "--write", path])
+
+        checked = app.test_cli_runner().invoke(args=["openapi", "--check", path])
+
+        assert (written.exit_code, checked.exit_code) == (0, 0)
+        assert f"{path} is up to date." in checked.output
+
+    def test_a_file_that_differs_fails_with_the_difference(self, app, tmp_path):
+        path = tmp_path / "openapi.json"
+        app.test_cli_runner().invoke(args=["openapi", "--write", str(path)])
+        path.write_text(path.read_text().replace('"maximum": 100,', '"maximum": 50,'))
+
+        result = app.test_cli_runner().invoke(args=["openapi", "--check", str(path)])
+
+        assert result.exit_code == 1
+        assert '-              "maximum": 50,\n+              "maximum": 100,' in result.output
+        assert f"flask openapi --write {path}" in result.output
+
+    def test_a_missing_file_is_named(self, app, tmp_path):
+        path = tmp_path / "nowhere.json"
+
+        result = app.test_cli_runner().invoke(args=["openapi", "--check", str(path)])
+
+        assert (result.exit_code, f"{path} does not exist" in result.output) == (1, True)
+
+
+class TestPage:
+    def test_it_shows_each_operation_with_its_rules_and_a_command(self, client, document):
+        page = client.get(f"{API}/docs").text
+
+        for path, operations in document["paths"].items():
+            assert f"<code>{path}</code>" in page
+            for operation in operations.values():
+                assert f'<h2 id="{operation["operationId"]}">' in page
+        assert "curl -i http://localhost/outside/things/1" in page
+        assert "at most 40 characters; not blank" in page
+        assert f'href="{API}/openapi.json"' in page
+
+    def test_it_speaks_the_language_of_its_reader(self, client):
+        page = client.get(f"{API}/docs", headers={"Accept-Language": "es"}).text
+
+        assert "Respuestas" in page
+        assert "como máximo 40 caracteres" in page
+
+    def test_it_has_no_inline_code(self, client):
+        page = client.get(f"{API}/docs").text
+
+        assert "<style" not in page
+        assert not re.search(r"\s(style|on\w+)=", page)
+        assert not re.search(r"<script(?![^>]*\ssrc=)", page)
+
+    def test_the_home_page_leads_to_it(self, client):
+        assert f'href="{API}/docs"' in client.get("/").text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_page_is_accessible(browser, live_server, scheme, width, language):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = browser.new_page(
+        base_url=live_server.url,
+        color_scheme=scheme,
+        locale=language,
+        viewport={"width": width, "height": 900},
+    )
+    page.goto(f"{API}/docs")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+
+    found = axe.run(page).response
+
+    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    page.close()
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    assert wider <= 0

@@ -1,0 +1,231 @@
+"""Sessions in Redis: shared by processes, gone when they end, and no pages without them."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from flask import current_app, flash, get_flashed_messages, session
+from flask_babel import lazy_gettext as _l
+
+from config import ConfigError
+from core.testing import free_port
+
+redis = pytest.importorskip("redis")
+
+
+class Server:
+    """A Redis of the tests' own, which may be stopped."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        self.folder = folder
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.client = redis.Redis.from_url(self.url)
+        self.start()
+
+    def start(self):
+        options = ["--port", str(self.port), "--dir", str(self.folder), "--save", ""]
+        self.process = subprocess.Popen(
+            ["redis-server", *options, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return self.client.ping()
+            except redis.ConnectionError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def stop(self):
+        self.client.close()
+        self.process.terminate()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    if not shutil.which("redis-server"):
+        pytest.skip("no Redis on this machine: apt-get install redis-server")
+    server = Server(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def make_site(make_app, store):
+    """Build applications that keep their sessions in this Redis."""
+    applications = []
+
+    def make(**overrides):
+        configuration = {"SESSION_REDIS": True, "REDIS_URL": store.url, **overrides}
+        app = make_app(["tests.sample"], **configuration)
+        app.add_url_rule("/set/<name>", "set", set_name)
+        app.add_url_rule("/get", "get", lambda: session.get("name", "nobody"))
+        app.add_url_rule("/out", "out", lambda: session.clear() or "")
+        app.add_url_rule("/flash", "flash", lambda: flash(_l("Not found")) or "")
+        app.add_url_rule("/flashes", "flashes", get_flashed_messages)
+        app.add_url_rule("/renew", "renew", renew)
+        applications.append(app)
+        return app
+
+    store.client.flushall()
+    yield make
+    for app in applications:
+        app.session_interface.store.client.close()
+
+
+def set_name(name):
+    session["name"] = name
+    return ""
+
+
+def renew():
+    current_app.session_interface.regenerate(session)
+    return ""
+
+
+def test_without_the_switch_sessions_stay_in_the_cookie(make_app):
+    app = make_app(REDIS_URL="redis://127.0.0.1:1/0")
+
+    assert type(app.session_interface).__name__ == "SecureCookieSessionInterface"
+
+
+def test_what_a_process_remembers_another_knows(make_site):
+    first, second = make_site().test_client(), make_site().test_client()
+    first.get("/set/Ana")
+    [cookie] = first._cookies.values()
+
+    second.set_cookie(cookie.key, cookie.value)
+
+    assert second.get("/get").text == "Ana"
+    assert "Ana" not in cookie.value
+
+
+def test_the_cookie_keeps_its_flags_and_the_session_its_end(make_site, production, store):
+    client = make_site(**production).test_client()
+
+    header = client.get("/set/Ana").headers["Set-Cookie"]
+
+    name, *flags = header.split("; ")
+    assert name.startswith("__Host-")
+    assert set(flags) == {"HttpOnly", "Path=/", "SameSite=Lax", "Secure"}
+    [key] = store.client.keys()
+    assert 13 * 86400 < store.client.ttl(key) <= 14 * 86400
+
+
+def test_a_visit_that_remembers_nothing_leaves_nothing(make_site, store):
+    answer = make_site().test_client().get("/get")
+
+    assert answer.text == "nobody"
+    assert "Set-Cookie" not in answer.headers
+    assert store.client.keys() == []
+
+
+def test_an_ended_session_opens_nothing_even_with_its_cookie(make_site):
+    client = make_site().test_client()
+    client.get("/set/Ana")
+    [cookie] = client._cookies.values()
+    client.get("/out")
+
+    client.set_cookie(cookie.key, cookie.value)
+
+    assert client.get("/get").text == "nobody"
+
+
+def test_an_id_that_we_did_not_give_is_not_taken_over(make_site, store):
+    app = make_site()
+    client = app.test_client()
+    client.set_cookie(app.config["SESSION_COOKIE_NAME"], "chosen-by-somebody-else")
+
+    client.get("/set/Ana")
+
+    [cookie] = client._cookies.values()
+    assert cookie.value != "chosen-by-somebody-else"
+    assert b"chosen" not in b"".join(store.client.keys())
+
+
+def test_a_new_id_keeps_the_session_and_closes_the_old_one(make_site):
+    client = make_site().test_client()
+    client.get("/set/Ana")
+    [old] = client._cookies.values()
+    client.get("/renew")
+
+    kept = client.get("/get").text
+    client.set_cookie(old.key, old.value)
+
+    assert (kept, client.get("/get").text) == ("Ana", "nobody")
+
+
+def test_translated_messages_are_kept_as_in_a_cookie(make_site):
+    client = make_site().test_client()
+    client.get("/flash")
+
+    assert client.get("/flashes").json == ["Not found"]
+
+
+def test_forms_work(make_site):
+    client = make_site().test_client()
+    page = client.get("/").text
+    token = page.partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
+
+    answer = client.post("/theme", data={"csrf_token": token, "theme": "dark"})
+
+    assert token
+    assert answer.status_code == 302
+
+
+def test_what_lies_in_redis_is_read_as_data_and_never_run(make_site, store):
+    app = make_site()
+    client = app.test_client()
+    client.get("/set/Ana")
+    [key] = store.client.keys()
+    assert json.loads(store.client.get(key))["name"] == "Ana"
+
+    store.client.set(key, pickle.dumps({"name": "run"}))
+
+    assert app.test_client().get("/get").text == "nobody"
+    assert client.get("/get").text == "nobody"
+
+
+def test_without_redis_pages_say_so_and_health_stays(make_site, store, capsys):
+    app = make_site()
+    client, stranger = app.test_client(), app.test_client()
+    client.get("/set/Ana")
+    store.stop()
+    try:
+        answers = [client.get("/get"), client.post("/theme", data={"theme": "dark"})]
+        api = client.get("/outside/things/1")
+        ready = stranger.get("/health/ready")
+        unsaved = stranger.get("/set/Eva")
+    finally:
+        store.start()
+
+    assert [(a.status_code, a.headers["Retry-After"]) for a in answers] == [(503, "5")] * 2
+    assert (api.status_code, api.mimetype) == (503, "application/problem+json")
+    assert ready.status_code == 200
+    assert unsaved.status_code == 200
+    assert "session not saved: ConnectionError" in capsys.readouterr().err
+    assert client.get("/get").status_code == 200
+
+
+def test_redis_without_its_address_is_refused(make_app):
+    with pytest.raises(ConfigError) as refusal:
+        make_app(SESSION_REDIS=True)
+
+    assert refusal.value.message == (
+        "SESSION_REDIS is on and REDIS_URL is missing: set it, for example "
+        "REDIS_URL=redis://localhost:6379/0."
+    )
+
+
+def test_a_missing_library_is_one_sentence(make_app, monkeypatch):
+    monkeypatch.setitem(sys.modules, "flask_session.redis", None)
+
+    with pytest.raises(ConfigError) as refusal:
+        make_app(SESSION_REDIS=True, REDIS_URL="redis://127.0.0.1:1/0")
+
+    assert "pip install -r requirements-optional.txt" in refusal.value.message
