@@ -12,18 +12,24 @@ It shows how a module joins in without an edit of core: through its blueprint. `
 when the application registers it; `before_app_request` and its kin run for every request.
 """
 
+from importlib.util import find_spec
+
 from flask import Blueprint
+
+from core.modules import ModuleError
 
 # `flask doctor` does not miss it in INSTALLED_APPS.
 OPTIONAL = True
 
 ops_bp = Blueprint("ops", __name__)
 
-try:
-    import prometheus_client
-except ImportError as error:
-    raise ImportError(
-        "prometheus-client is not installed (pip install -r requirements-optional.txt)"
-    ) from error
+if find_spec("prometheus_client"):
+    from . import metrics, queries, reporting, routes, tracing
+else:
 
-from . import metrics, queries, reporting, routes, tracing
+    @ops_bp.record_once
+    def refuse(state: object) -> None:
+        raise ModuleError(
+            f"INSTALLED_APPS lists {__name__!r}, but prometheus-client is not installed: run "
+            "`pip install -r requirements-optional.txt` or remove the entry."
+        )

@@ -185,7 +185,8 @@ def test_traces_reach_the_collector_with_their_queries(shaky, collector):
         pytest.param(
             "prometheus_client",
             {},
-            "prometheus-client is not installed (pip install -r requirements-optional.txt)",
+            "prometheus-client is not installed: "
+            "run `pip install -r requirements-optional.txt` or remove the entry.",
             id="prometheus",
         ),
         pytest.param(
