@@ -2,6 +2,7 @@
 
 import logging
 
+from flask import current_app
 from flask_bootstrap import Bootstrap5
 from flask_compress import Compress
 from flask_limiter import Limiter
@@ -17,5 +18,6 @@ ma = Marshmallow()
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 compress = Compress()
-limiter = Limiter(get_remote_address)
+# The limit is asked of the application at hand: one process may hold several.
+limiter = Limiter(get_remote_address, default_limits=[lambda: current_app.config["RATE_LIMIT"]])
 log = logging.getLogger("app")

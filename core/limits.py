@@ -68,8 +68,8 @@ def is_limited(app: Flask, endpoint: str) -> bool:
 
 
 def _init_limiter(app: Flask) -> None:
+    _check(app.config["RATE_LIMIT"])
     app.config |= {
-        "RATELIMIT_DEFAULT": _checked(app.config["RATE_LIMIT"]),
         "RATELIMIT_STORAGE_URI": app.config["REDIS_URL"] or "memory://",
         "RATELIMIT_STORAGE_OPTIONS": REDIS_OPTIONS if app.config["REDIS_URL"] else {},
         # Without Redis each process counts for itself, and goes on answering.
@@ -92,9 +92,10 @@ def _init_limiter(app: Flask) -> None:
     app.after_request(_add_headers)
 
 
-def _checked(limit: str) -> str | None:
+def _check(limit: str) -> None:
     try:
-        return limit if limit and parse_many(limit) else None
+        if limit:
+            parse_many(limit)
     except ValueError as error:
         raise ConfigError(
             f"RATE_LIMIT is {limit!r}: write it as 100/minute, or as 10/second;1000/hour."

@@ -65,6 +65,12 @@ class TestRates:
         assert api == [200, 200, 200, 429]
         assert rest == {200}
 
+    def test_each_application_has_its_own_limit(self, client):
+        client(RATE_LIMIT="100/minute").get(f"{API}/free")
+        browser = client(RATE_LIMIT="1/minute")
+
+        assert [browser.get(f"{API}/free").status_code for _ in range(2)] == [200, 429]
+
     def test_each_client_address_has_its_own_count(self, client):
         browser = client(PROXY_COUNT=1)
         one = [
