@@ -1,6 +1,5 @@
 """How often a client may ask, and from which other sites a browser may: off unless configured."""
 
-import re
 import time
 from typing import Any
 
@@ -13,7 +12,7 @@ from limits.errors import ConfigurationError
 
 from config import ConfigError
 from core.errors import answer
-from core.setting import setting
+from core.problem import wants_problem
 from services import limiter
 
 # What a script of another site may send, and may read.
@@ -41,23 +40,27 @@ def init_limits(app: Flask) -> None:
     Raises ConfigError for a limit that cannot be read, and for a missing package redis.
     """
     if origins := app.config["CORS_ORIGINS"]:
+        # Registered first, so that it runs last: what is not the API's stays closed.
+        app.after_request(_keep_to_api)
         CORS(
             app,
-            resources=_api_paths(app),
             origins=origins,
             allow_headers=SENT,
             expose_headers=SHOWN,
             max_age=CORS_SECONDS,
         )
-        app.after_request(_vary)
     limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
     if app.config["RATE_LIMIT"] or limited:
         _init_limiter(app)
 
 
-def _vary(response: Response) -> Response:
-    # Flask-CORS leaves it out for a single origin, and a cache would give that answer to all.
-    response.vary.add("Origin")
+def _keep_to_api(response: Response) -> Response:
+    if wants_problem():
+        # Flask-CORS leaves it out for a single origin, and a cache would give that answer to all.
+        response.vary.add("Origin")
+    else:
+        for name in {name for name, _ in response.headers if name.startswith("Access-Control-")}:
+            del response.headers[name]
     return response
 
 
@@ -117,11 +120,3 @@ def _add_headers(response: Response) -> Response:
         if response.status_code == 429:
             response.headers["Retry-After"] = str(seconds)
     return response
-
-
-def _api_paths(app: Flask) -> Any:
-    """Return patterns of the paths of the API, also of blueprints outside of API_PREFIX."""
-    names = app.extensions["api_blueprints"]
-    rules = (r for r in app.url_map.iter_rules() if r.endpoint.partition(".")[0] in names)
-    paths = {re.escape(rule.rule.partition("<")[0]) + ".*" for rule in rules}
-    return [re.escape(setting("API_PREFIX")) + "(/.*)?", *sorted(paths)]

@@ -130,10 +130,13 @@ class TestOtherSites:
 
         assert "Access-Control-Allow-Origin" not in answer.headers
 
-    def test_pages_stay_closed(self, client):
-        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).get("/limited/page", headers=ORIGIN)
+    @pytest.mark.parametrize(
+        "url", ["/", "/limited/page", "/health/live", f"{setting('API_PREFIX')}0/nowhere"]
+    )
+    def test_pages_stay_closed(self, client, url):
+        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).get(url, headers=ORIGIN)
 
-        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
     def test_a_preflight_says_what_may_be_sent(self, client):
         asked = {
