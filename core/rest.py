@@ -56,7 +56,6 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         super().__init__(blueprint, **kwargs)
         csrf.exempt(blueprint)
         blueprint.record(lambda state: state.app.extensions["api_blueprints"].add(blueprint.name))
-
         self.representation("application/json")(_represent)
 
     def error_router(self, original_handler: Any, e: Exception) -> Any:

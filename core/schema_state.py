@@ -52,7 +52,7 @@ def schema_state() -> SchemaState:
 
 
 def _state(connection: Connection) -> SchemaState:
-    current = _alembic("migration").MigrationContext.configure(connection).get_current_heads()
+    current = alembic_part("migration").MigrationContext.configure(connection).get_current_heads()
     try:
         heads = _heads()
     except Exception:
@@ -75,12 +75,12 @@ def _state(connection: Connection) -> SchemaState:
 
 def _heads() -> list[str]:
     """Return the newest revisions in alembic/versions."""
-    config = _alembic("config").Config()
+    config = alembic_part("config").Config()
     config.set_main_option("script_location", str(BASE_DIR / "alembic"))
-    heads: list[str] = _alembic("script").ScriptDirectory.from_config(config).get_heads()
+    heads: list[str] = alembic_part("script").ScriptDirectory.from_config(config).get_heads()
     return heads
 
 
-def _alembic(part: str) -> Any:
-    # It costs start-up time and memory, which production should not pay.
+def alembic_part(part: str) -> Any:
+    """Return a module of Alembic, which costs start-up time that only its users should pay."""
     return import_module(f"alembic.{part}")
