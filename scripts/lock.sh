@@ -23,7 +23,7 @@ for name in requirements requirements-app requirements-optional requirements-dev
     esac
     # shellcheck disable=SC2086  # an empty option must vanish
     "$venv/bin/python" -m uv pip compile --quiet ${UPGRADE:+--upgrade} $constraint \
-        --universal --python-version 3.11 --generate-hashes \
+        --universal --no-strip-extras --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
         --output-file "$scratch/$name.txt" "$name.in"
     cat "$scratch/$name.txt" > "$name.txt"
