@@ -1,12 +1,12 @@
 """Prepares each engine for the web: SQLite's pragmas and transactions, PgBouncer's timeouts."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, current_app, has_request_context, request
-from sqlalchemy import Connection, Engine, Row, Select, event
+from sqlalchemy import Connection, Dialect, Engine, Row, Select, event
 from sqlalchemy.exc import DisconnectionError
 from werkzeug.routing import IntegerConverter, ValidationError
 
@@ -33,7 +33,7 @@ def init_database(app: Flask) -> None:
         event.listen(engine, "begin", _begin_sqlite)
         return
     event.listen(engine, "checkin", _note_use)
-    event.listen(engine, "checkout", _check_idle)
+    event.listen(engine, "checkout", _idle_check(engine.dialect))
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
         timeout = app.config["DB_STATEMENT_TIMEOUT_MS"]
         event.listen(engine, "begin", _pgbouncer_timeouts(timeout))
@@ -82,15 +82,18 @@ def _note_use(connection: Any, record: Any) -> None:
     record.info["used"] = time.monotonic()
 
 
-def _check_idle(connection: Any, record: Any, proxy: Any) -> None:
+def _idle_check(dialect: Dialect) -> Callable[[Any, Any, Any], None]:
     """Ask a connection that was not used lately whether it lives; the pool replaces a dead one."""
-    if time.monotonic() - record.info.get("used", 0) < IDLE_SECONDS:
-        return
-    dialect = db.engine.dialect
-    try:
-        dialect.do_ping(connection)
-    except dialect.loaded_dbapi.Error as error:
-        raise DisconnectionError("The connection is dead.") from error
+
+    def check(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", 0) < IDLE_SECONDS:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError("The connection is dead.") from error
+
+    return check
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

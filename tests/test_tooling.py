@@ -123,6 +123,8 @@ def test_every_direct_requirement_is_pinned_with_hashes(source):
     lock = source.with_suffix(".txt").read_text()
 
     # A package may have two pins, for older and newer Pythons.
-    pins = re.findall(r"^([a-z0-9-]+)==\S+.*(?:\n    --hash=sha256:.*)+", lock, re.MULTILINE)
+    pins = re.findall(
+        r"^([a-z0-9-]+)(?:\[.*\])?==\S+.*(?:\n    --hash=sha256:.*)+", lock, re.MULTILINE
+    )
     assert wanted <= set(pins)
     assert len(pins) == len(re.findall(r"^[a-z0-9].*==", lock, re.MULTILINE))
