@@ -68,4 +68,6 @@ def _write(environ: dict[str, Any], answer: dict[str, str], started: float, size
         "duration_ms": round((perf_counter() - started) * 1000, 1),
         "bytes": size,
     }
-    log.log(level, "request", extra={"request": entry})
+    # log.log() would look for its caller in the stack, for each request.
+    record = log.makeRecord(log.name, level, "", 0, "request", (), None, extra={"request": entry})
+    log.handle(record)

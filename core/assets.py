@@ -19,8 +19,7 @@ def init_assets(app: Flask) -> None:
     compress.init_app(app)
     app.view_functions["core.static"] = _static
     app.url_defaults(_add_hash)
-    app.after_request(_keep)
-    app.after_request(_read_whole)
+    app.after_request(_prepare)
 
 
 def _static(filename: str) -> Response:
@@ -36,21 +35,22 @@ def _add_hash(endpoint: str, values: dict[str, Any]) -> None:
         values["v"] = hash_of(endpoint, values["filename"])
 
 
-def _keep(response: Response) -> Response:
-    endpoint, values = str(request.endpoint), request.view_args or {}
-    hashed = request.args.get("v")
-    if hashed is None or response.status_code >= 400 or not endpoint.endswith(".static"):
+def _prepare(response: Response) -> Response:
+    """Let a browser keep a static file, and read one that will be compressed.
+
+    Of a stream gzip and the answer 304 are left out.
+    """
+    endpoint = str(request.endpoint)
+    if not endpoint.endswith(".static") or response.status_code >= 400:
         return response
     # While two versions are being served, one gets URLs of the other's content.
-    if hashed == hash_of(endpoint, values["filename"]):
+    hashed = request.args.get("v")
+    if hashed and hashed == hash_of(endpoint, (request.view_args or {})["filename"]):
         response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
-    return response
-
-
-def _read_whole(response: Response) -> Response:
-    """Read a file that will be compressed: of a stream gzip and the answer 304 are left out."""
-    is_file = str(request.endpoint).endswith(".static") and response.status_code == 200
-    if is_file and response.mimetype in current_app.config["COMPRESS_MIMETYPES"]:
+    if (
+        response.status_code == 200
+        and response.mimetype in current_app.config["COMPRESS_MIMETYPES"]
+    ):
         response.direct_passthrough = False
         response.make_sequence()
     return response

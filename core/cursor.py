@@ -4,6 +4,7 @@ A cursor is signed: nobody can make one up that compares columns which the listi
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from flask import current_app, json
@@ -27,8 +28,12 @@ def read(text: str, table: str) -> tuple[str, list[Any]] | None:
 
 def _serializer(table: str) -> URLSafeSerializer:
     config = current_app.config
-    keys = [*reversed(config["SECRET_KEY_FALLBACKS"]), config["SECRET_KEY"]]
-    return URLSafeSerializer(keys, salt=f"cursor of {table}", serializer=json)
+    return _made_serializer(table, *reversed(config["SECRET_KEY_FALLBACKS"]), config["SECRET_KEY"])
+
+
+@lru_cache(maxsize=256)
+def _made_serializer(table: str, *keys: str) -> URLSafeSerializer:
+    return URLSafeSerializer(list(keys), salt=f"cursor of {table}", serializer=json)
 
 
 def shape(place: Sequence[Any]) -> tuple[bool, ...]:

@@ -1,6 +1,8 @@
 """create_app(): the table of contents of start-up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from inspect import CO_COROUTINE
+from types import FunctionType
 from typing import Any
 
 from flask import Flask
@@ -24,6 +26,14 @@ from core.sessions import init_sessions
 from core.setting import setting
 
 
+class Application(Flask):
+    """Flask, which asks its views and hooks at each request whether they are coroutines."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        is_plain = type(func) is FunctionType and not func.__code__.co_flags & CO_COROUTINE
+        return func if is_plain else super().ensure_sync(func)
+
+
 def create_app(
     config: Mapping[str, Any] | None = None, installed_apps: Sequence[str] | None = None
 ) -> Flask:
@@ -33,7 +43,7 @@ def create_app(
     configuration; `installed_apps` replaces settings.INSTALLED_APPS. Raises ConfigError and
     ModuleError. Applications of one process share the imported modules, nothing else.
     """
-    app = Flask(
+    app = Application(
         "app",
         root_path=str(configuration.BASE_DIR / "app"),
         instance_path=str(configuration.INSTANCE_DIR),

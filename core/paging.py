@@ -1,7 +1,7 @@
 """A page of a list: its rows, its total, the way to the others."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -105,14 +105,22 @@ class ListPage(Pagination):
     def url(self, page: int | None = None, **changes: str | None) -> str:
         """Return the URL of this list with another page or other arguments; None removes one."""
         args = {**self.query.args, "page": page and str(page), **changes}
-        kept = {name: value for name, value in args.items() if value is not None}
-        path = quote(f"{request.root_path}{request.path}")
-        return f"{path}?{urlencode(kept)}" if kept else path
+        kept = "&".join(_argument(name, text) for name, text in args.items() if text is not None)
+        return f"{self._path}?{kept}" if kept else self._path
+
+    @cached_property
+    def _path(self) -> str:
+        return quote(f"{request.root_path}{request.path}")
 
     def order(self, name: str) -> str | None:
         """Return the direction if the rows are sorted by this column first (WAI-ARIA aria-sort)."""
         first, down = self.query.order[0]
         return ("descending" if down else "ascending") if first == name else None
+
+
+@lru_cache(maxsize=4096)
+def _argument(name: str, text: str) -> str:
+    return urlencode({name: text})
 
 
 def _window(way: Any, rows: Select[Any]) -> Select[Any]:

@@ -1,6 +1,9 @@
 """What protects every answer: CSRF on all forms, the security headers, trusted hosts, proxies."""
 
-from flask import Flask, Response
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.setting import setting
@@ -19,16 +22,25 @@ CSP = {
 def init_security(app: Flask) -> None:
     """Turn on CSRF protection and put the headers on every answer."""
     csrf.init_app(app)
-    headers = _headers(app)
-
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
-        return response
-
+    app.wsgi_app = _Headers(app.wsgi_app, _headers(app))  # type: ignore[method-assign]
     if count := app.config["PROXY_COUNT"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, count)  # type: ignore[method-assign]
+
+
+class _Headers:
+    """Adds the headers to every answer that has none of that name, failures included."""
+
+    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], headers: dict[str, str]) -> None:
+        self.wsgi_app = wsgi_app
+        self.headers = [(name, name.lower(), value) for name, value in headers.items()]
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            sent = {name.lower() for name, _ in headers}
+            added = [(name, value) for name, key, value in self.headers if key not in sent]
+            return start_response(status, headers + added, *rest)
+
+        return self.wsgi_app(environ, respond)
 
 
 def _headers(app: Flask) -> dict[str, str]:

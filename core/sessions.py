@@ -5,7 +5,13 @@ from typing import Any
 
 from flask import Flask, Request, Response, g
 from flask.json.tag import TaggedJSONSerializer
-from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
+from flask.sessions import (
+    SecureCookieSession,
+    SecureCookieSessionInterface,
+    SessionInterface,
+    SessionMixin,
+)
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import ServiceUnavailable
 
 from config import ConfigError
@@ -19,6 +25,7 @@ TIMEOUT = 1
 def init_sessions(app: Flask) -> None:
     """Keep sessions where the configuration says. Raises ConfigError."""
     if not app.config.get("SESSION_REDIS"):
+        app.session_interface = CookieSessions()
         return
     if not app.config["REDIS_URL"]:
         raise ConfigError(
@@ -33,6 +40,16 @@ def init_sessions(app: Flask) -> None:
             "pip install -r requirements-optional.txt, or turn it off."
         ) from error
     app.before_request(_require_store)
+
+
+class CookieSessions(SecureCookieSessionInterface):
+    """Flask's own, which would make its signer anew for each request."""
+
+    _signer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        self._signer = self._signer or super().get_signing_serializer(app)
+        return self._signer
 
 
 class RedisSessions(SessionInterface):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from flask import current_app, flash, get_flashed_messages, session
+from flask.sessions import SecureCookieSessionInterface
 from flask_babel import lazy_gettext as _l
 
 from config import ConfigError
@@ -91,7 +92,7 @@ def renew():
 def test_without_the_switch_sessions_stay_in_the_cookie(make_app):
     app = make_app(REDIS_URL="redis://127.0.0.1:1/0")
 
-    assert type(app.session_interface).__name__ == "SecureCookieSessionInterface"
+    assert isinstance(app.session_interface, SecureCookieSessionInterface)
 
 
 def test_what_a_process_remembers_another_knows(make_site):
