@@ -1,11 +1,13 @@
 """create_app(): the table of contents of start-up."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, KeysView, Mapping, Sequence
 from inspect import CO_COROUTINE
 from types import FunctionType
 from typing import Any
 
 from flask import Flask
+from flask.templating import Environment
 
 import config as configuration
 from core.assets import init_assets
@@ -26,8 +28,22 @@ from core.sessions import init_sessions
 from core.setting import setting
 
 
+class Templates(Environment):
+    """Jinja, which looks at each global by itself wherever a template imports a macro."""
+
+    def make_globals(self, d: Mapping[str, Any] | None) -> ChainMap[str, Any]:
+        return _Globals({**(d or {})}, self.globals)
+
+
+class _Globals(ChainMap[str, Any]):
+    def keys(self) -> KeysView[str]:
+        return {**self.maps[1], **self.maps[0]}.keys()
+
+
 class Application(Flask):
     """Flask, which asks its views and hooks at each request whether they are coroutines."""
+
+    jinja_environment = Templates
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         is_plain = type(func) is FunctionType and not func.__code__.co_flags & CO_COROUTINE

@@ -1,14 +1,16 @@
 """The controls above a list: one for each filter that the model's Listing declares."""
 
 import enum
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext
 
+from core.listing import Listing
 from core.models import label_of
 from core.paging import ListPage, options_of
 
@@ -21,6 +23,8 @@ INPUT_TYPES: dict[type, str] = {
     sa.Integer: "number",
 }
 
+Related = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
 
 @dataclass(frozen=True)
 class Control:
@@ -30,15 +34,34 @@ class Control:
     label: Any
     value: str
     type: str = "text"
-    choices: list[tuple[str, str]] = field(default_factory=list)
+    choices: Sequence[tuple[str, str]] = ()
 
 
-def controls(page: ListPage) -> Iterator[Control]:
+def related_choices(page: ListPage) -> Related:
+    """Return for each filter by a related record what there is to choose, in pairs."""
+    found = []
+    for name, model in _related(page.listing):
+        choices = options_of(model, MOST_CHOICES + 1)
+        if len(choices) <= MOST_CHOICES:
+            found.append((name, tuple(sorted(choices, key=itemgetter(1)))))
+    return tuple(found)
+
+
+@lru_cache(maxsize=512)
+def _related(listing: Listing) -> list[tuple[str, Any]]:
+    relations = sa.inspect(listing.model).relationships
+    by_column = {frozenset(one.local_columns): one.mapper.class_ for one in relations}
+    keys = ((name, frozenset([listing.column(name)])) for name in listing.filters)
+    return [(name, by_column[key]) for name, key in keys if key in by_column]
+
+
+def controls(page: ListPage, related: Related) -> Iterator[Control]:
     """Yield the controls of a list with the values of its URL."""
+    known = dict(related)
     for name in page.listing.filters:
         column = page.listing.column(name)
         label = label_of(page.listing.model, name)
-        choices = _choices(page.listing.model, column)
+        choices = known.get(name) or _choices(column)
         kind = next((t for k, t in INPUT_TYPES.items() if isinstance(column.type, k)), "text")
         if choices or column.foreign_keys or kind == "text":
             yield _control(page, f"filter[{name}]", label, type=kind, choices=choices)
@@ -52,16 +75,10 @@ def _control(page: ListPage, name: str, label: str, **options: Any) -> Control:
     return Control(name, label, page.query.args.get(name, ""), **options)
 
 
-def _choices(model: Any, column: sa.Column[Any]) -> list[tuple[str, str]]:
+def _choices(column: sa.Column[Any]) -> Sequence[tuple[str, str]]:
     if isinstance(column.type, sa.Boolean):
         return [("true", shown(True)), ("false", shown(False))]
-    if isinstance(column.type, sa.Enum):
-        return enum_choices(column.type)
-    for relation in sa.inspect(model).relationships:
-        if relation.local_columns == {column}:
-            choices = options_of(relation.mapper.class_, MOST_CHOICES + 1)
-            return sorted(choices, key=itemgetter(1)) if len(choices) <= MOST_CHOICES else []
-    return []
+    return enum_choices(column.type) if isinstance(column.type, sa.Enum) else []
 
 
 def enum_choices(column_type: sa.Enum) -> list[tuple[str, str]]:

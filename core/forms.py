@@ -63,7 +63,7 @@ def _derive_fields(form_class: Any, meta: Any) -> None:
     if issubclass(meta.model, Versioned):
         limits = NumberRange(1, integer_limit(sa.inspect(meta.model).version_id_col.type))
         form_class.version = IntegerField(
-            widget=HiddenInput(), validators=[Optional(), finite, limits]
+            "", widget=HiddenInput(), validators=[Optional(), finite, limits]
         )
 
 

@@ -1,33 +1,41 @@
 """Parts of a page that are the same for many requests: rendered once for each key and language."""
 
-from collections.abc import Callable, Hashable
+import secrets
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from flask import Flask
 from flask_babel import get_locale
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 MOST = 1000
 # What belongs to one request or one user: in a part that others get too it would be a leak.
 FORBIDDEN = dict.fromkeys(("csrf_token", "g", "get_flashed_messages", "request", "session"))
+# Stands in a kept part for what each request has of its own; no text of a client can contain it.
+MARK = f"[{secrets.token_hex(8)}:%s]"
 
 
 def init_fragments(app: Flask) -> None:
-    """Give the templates `fragment(template, key, ...)`; in development it keeps nothing."""
-    kept: dict[Hashable, Markup] = {}
+    """Give the templates `fragment(template, key, late, ...)`; in development it keeps nothing.
 
-    def fragment(template: str, key: Hashable = None, **values: Any) -> Markup:
+    `key` is all that the part depends on; `late` are values that are put in each time.
+    """
+    kept: dict[Hashable, str] = {}
+
+    def fragment(
+        template: str, key: Hashable = None, late: Mapping[str, Any] | None = None, **values: Any
+    ) -> Markup:
         name = (template, str(get_locale()), key)
-        if name not in kept or app.debug:
+        text = None if app.debug else kept.get(name)
+        if text is None:
+            marks = {name: Markup(MARK % name) for name in late or ()}  # nosec B704
+            text = app.jinja_env.get_template(template).render(**{**FORBIDDEN, **values, **marks})
             if len(kept) >= MOST:
                 kept.clear()
-            kept[name] = _render(app.jinja_env.get_template, template, values)
-        return kept[name]
+            kept[name] = text
+        for part, value in (late or {}).items():
+            text = text.replace(MARK % part, escape(value))
+        # The template has escaped what it shows.
+        return Markup(text)  # nosec B704
 
     app.jinja_env.globals["fragment"] = fragment
-
-
-def _render(get_template: Callable[[str], Any], template: str, values: dict[str, Any]) -> Markup:
-    # The template has escaped what it shows.
-    text = get_template(template).render(**FORBIDDEN, **values)
-    return Markup(text)  # nosec B704

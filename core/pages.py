@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from core.constraints import violation_of
 from core.errors import STALE
-from core.filters import controls
+from core.filters import controls, related_choices
 from core.forms import ModelForm
 from core.listing import API_PARAMETERS, Query
 from core.logs import request_id
@@ -43,10 +43,17 @@ def init_pages(app: Flask) -> None:
     app.jinja_env.globals.update(
         app_name=setting("APP_NAME"),
         controls=controls,
+        here=_here,
         label_of=label_of,
         menu=menu,
+        related_choices=related_choices,
         request_id=request_id,
     )
+
+
+def _here() -> str:
+    """Return where a switch of the header leads back to."""
+    return request.full_path.rstrip("?") if request.method == "GET" else "/"
 
 
 @bp.get("/")

@@ -1,6 +1,6 @@
 """A page of a list: its rows, its total, the way to the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -106,11 +106,18 @@ class ListPage(Pagination):
         """Return the URL of this list with another page or other arguments; None removes one."""
         args = {**self.query.args, "page": page and str(page), **changes}
         kept = "&".join(_argument(name, text) for name, text in args.items() if text is not None)
-        return f"{self._path}?{kept}" if kept else self._path
+        return f"{self.path}?{kept}" if kept else self.path
 
     @cached_property
-    def _path(self) -> str:
+    def path(self) -> str:
+        """Return the path of the list, in a URL of this site."""
         return quote(f"{request.root_path}{request.path}")
+
+    @cached_property
+    def key(self) -> Hashable:
+        """Return all that the parts of a page around the rows depend on (core/fragments.py)."""
+        asked = (self.path, self.listing, tuple(self.query.args.items()))
+        return asked, self.total, self.total_is_estimate, self._more
 
     def order(self, name: str) -> str | None:
         """Return the direction if the rows are sorted by this column first (WAI-ARIA aria-sort)."""

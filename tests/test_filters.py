@@ -5,7 +5,7 @@ import enum
 import pytest
 
 from core import filters
-from core.filters import controls, shown
+from core.filters import controls, related_choices, shown
 from core.pages import page_of
 from core.testing import app_on_test_database
 from tests.listed.models import Entry, Phase, Shelf
@@ -24,7 +24,8 @@ def shelves(save):
 
 def controls_of(app, query=""):
     with app.test_request_context(f"/listed/?{query}"):
-        return {control.name: control for control in controls(page_of(Entry))}
+        page = page_of(Entry)
+        return {control.name: control for control in controls(page, related_choices(page))}
 
 
 @pytest.mark.usefixtures("isolated")
@@ -73,7 +74,7 @@ def test_a_relation_offers_its_rows_by_name(app, shelves):
 
     offered = controls_of(app)["filter[shelf_id]"].choices
 
-    assert offered == [(str(lower.id), "Lower"), (str(upper.id), "Upper")]
+    assert offered == ((str(lower.id), "Lower"), (str(upper.id), "Upper"))
 
 
 def test_of_a_large_relation_the_number_is_typed(app, shelves, monkeypatch):
