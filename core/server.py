@@ -39,6 +39,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     they are reset, with the requests in them.
     """
 
+    wsgi: Any
+
     def load_wsgi(self) -> None:
         super().load_wsgi()
         self.wsgi = _whole_bodies(self.wsgi)
