@@ -3,7 +3,7 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 
 import psycopg2
@@ -89,7 +89,7 @@ def test_it_has_no_connection_left(server, cluster, load):
     with ExitStack() as taken, load(server) as clients:
         clients.wait_for(100)
         cluster.drop_clients()
-        with pytest.raises(psycopg2.OperationalError, match="too many clients|remaining"):
+        with suppress(psycopg2.OperationalError):
             while True:
                 taken.enter_context(cluster.connection())
         time.sleep(2)
@@ -97,6 +97,7 @@ def test_it_has_no_connection_left(server, cluster, load):
         ended = time.monotonic()
 
         assert_sound(clients, cluster, ended)
+        assert clients.answers[503] > 10
 
 
 def test_a_table_is_locked(server, cluster, load):
@@ -200,6 +201,7 @@ def test_the_pool_is_too_small(site, cluster, load):
         assert slow.result()[:2] == (503, "5")
         ended = time.monotonic()
 
+        assert slow[:2] == (503, "5")
         assert_sound(clients, cluster, ended)
         assert clients.answers[503] > 0
 
