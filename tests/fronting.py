@@ -31,12 +31,14 @@ http {{
 """
 
 
-def configuration(folder: Path, site: Project, port: int, servers: list[Server]) -> str:
+def configuration(
+    folder: Path, site: Project, port: int, servers: list[Server], files: Path
+) -> str:
     """Return container.conf for these ports, in a main file without fixed paths."""
-    text = (BASE_DIR / "deploy/nginx/container.conf").read_text()
+    text = (files / "container.conf").read_text()
     upstreams = " ".join(f"server 127.0.0.1:{server.port};" for server in servers)
     for old, new in (
-        ("/etc/nginx/andamio/", f"{BASE_DIR}/deploy/nginx/"),
+        ("/etc/nginx/andamio/", f"{files}/"),
         ("server web:8000;", upstreams),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),
         ("/dev/stdout", f"{folder}/access.log"),
@@ -72,7 +74,9 @@ class Front:
 
 
 @contextmanager
-def behind_nginx(site: Project, folder: Path, count: int = 1) -> Iterator[Front]:
+def behind_nginx(
+    site: Project, folder: Path, count: int = 1, files: Path = BASE_DIR / "deploy/nginx"
+) -> Iterator[Front]:
     """Serve a site by some servers behind nginx, which has a folder of its own."""
     nginx = program("nginx")
     site = site.having(PROXY_COUNT="1")
@@ -81,7 +85,7 @@ def behind_nginx(site: Project, folder: Path, count: int = 1) -> Iterator[Front]
         servers = [stack.enter_context(serving(site)) for _ in range(count)]
         port = free_port()
         folder.mkdir()
-        (folder / "nginx.conf").write_text(configuration(folder, site, port, servers))
+        (folder / "nginx.conf").write_text(configuration(folder, site, port, servers, files))
         command = [nginx, "-p", str(folder), "-e", "stderr", "-c", f"{folder}/nginx.conf"]
         stack.enter_context(running(command, folder, port))
         yield Front(port, folder, servers)

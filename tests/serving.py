@@ -39,7 +39,7 @@ PROBE = """
 import os
 import time
 
-from flask import Blueprint
+from flask import Blueprint, request
 from sqlalchemy import text
 
 from services import db
@@ -57,6 +57,11 @@ def show():
 def slow():
     time.sleep(1)
     return {"version": VERSION}
+
+
+@bp.get("/seen")
+def seen():
+    return {"address": request.remote_addr, "scheme": request.scheme}
 
 
 @bp.get("/query/<int:seconds>")

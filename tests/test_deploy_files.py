@@ -211,7 +211,7 @@ def test_the_stack_has_no_secret_and_no_default_for_one():
         "web",
     ]
     given = {name for service in services.values() for name in service.get("environment", {})}
-    assert given == {"PROXY_COUNT", "REDIS_URL"}
+    assert given == {"PROXY_COUNT", "REDIS_URL", "SESSION_REDIS", "RATE_LIMIT"}
 
 
 def test_web_starts_after_the_migrations_and_nginx_after_web():

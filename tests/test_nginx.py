@@ -4,11 +4,13 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 import pytest
@@ -88,6 +90,26 @@ def test_the_app_sees_the_client_and_not_what_he_claims(front):
     assert front.lines(1)[0]["request_id"] == "0123abcd-EF"
 
 
+def test_behind_a_load_balancer_the_app_sees_the_client_and_https(scaffold, sqlite_url, tmp_path):
+    # The files as they are after an edit: this machine is the load balancer.
+    shutil.copytree(BASE_DIR / "deploy/nginx", tmp_path / "files")
+    balancer = tmp_path / "files/balancer.conf"
+    commented = re.compile(r"# (set_real_ip_from )?10\.0\.0\.0/8")
+    edited, count = commented.subn(r"\g<1>127.0.0.1", balancer.read_text())
+    balancer.write_text(edited)
+    site = live_site(scaffold, sqlite_url)
+
+    with fronted(site, tmp_path / "nginx", files=tmp_path / "files") as front:
+        forwarded = {"X_Forwarded_For": "6.6.6.6, 203.0.113.9", "X_Forwarded_Proto": "https"}
+        with front.open("/probe/seen", **forwarded) as answer:
+            seen = json.load(answer)
+        line = front.lines(1)[0]
+
+    assert count == 2
+    assert seen == {"address": "203.0.113.9", "scheme": "https"}
+    assert line["client"] == "203.0.113.9"
+
+
 def test_an_unsound_request_id_is_replaced_for_nginx_and_the_app_alike(front):
     with front.open("/", X_Request_ID='"}{') as answer:
         given = answer.headers["X-Request-ID"]
@@ -154,9 +176,21 @@ def shared_url(postgresql_url, tmp_path):
         yield url
 
 
+@pytest.fixture
+def redis(tmp_path):
+    pytest.importorskip("redis")
+    from tests.redis_server import Server
+
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
 @pytest.mark.postgresql
-def test_three_servers_are_one_site(shared_url, behind_nginx):
-    front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1")
+@pytest.mark.parametrize("sessions", ["cookie", "redis"])
+def test_three_servers_are_one_site(shared_url, behind_nginx, redis, sessions):
+    kept = {"SESSION_REDIS": "true", "REDIS_URL": redis.url} if sessions == "redis" else {}
+    front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1", **kept)
 
     processes = []
     for _ in range(9):
@@ -174,7 +208,24 @@ def test_three_servers_are_one_site(shared_url, behind_nginx):
 
     assert len(set(processes)) == 3
     assert "N-1" in shown
+    assert len(redis.client.keys("*")) == (sessions == "redis")
     assert len({line["upstream"] for line in front.lines(12)[-3:]}) == 3
+
+
+@pytest.mark.postgresql
+def test_three_servers_count_as_one(shared_url, behind_nginx, redis):
+    limits = {"RATE_LIMIT": "20/hour", "REDIS_URL": redis.url}
+    front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1", **limits)
+
+    statuses, left = [], []
+    for _ in range(30):
+        with suppress(HTTPError), front.open(THINGS) as answer:
+            statuses.append(answer.status)
+            left.append(int(answer.headers["RateLimit-Remaining"]))
+
+    assert statuses == [200] * 20
+    assert left == list(range(19, -1, -1))
+    assert [line["status"] for line in front.lines(30)].count("429") == 10
 
 
 @pytest.mark.postgresql
