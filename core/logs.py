@@ -7,12 +7,13 @@ import sys
 import uuid
 from datetime import UTC, datetime
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, has_request_context, request
 
 from core.access_log import init_access_log
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 HEADER = "X-Request-ID"
+KEPT = "andamio.request_id"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # They tell at each command which plugins they load and which sequences they see.
 NOISY = ("alembic.runtime.plugins", "alembic.ddl.postgresql")
@@ -39,10 +40,11 @@ def init_logs(app: Flask) -> None:
 
 def request_id() -> str:
     """Return the id of the current request: the client's if it is well-formed, else a new one."""
-    if "request_id" not in g:
-        sent = request.headers.get(HEADER, "")
-        g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
-    return str(g.request_id)
+    environ = request.environ
+    if KEPT not in environ:
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        environ[KEPT] = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    return str(environ[KEPT])
 
 
 class LineFormatter(logging.Formatter):
@@ -98,5 +100,5 @@ def _bracketed(text: str) -> str:
 
 
 def _add_request_id(response: Response) -> Response:
-    response.headers[HEADER] = request_id()
+    response.headers.add(HEADER, request_id())
     return response
