@@ -16,6 +16,8 @@ HEADER = "X-Request-ID"
 KEPT = "andamio.request_id"
 # In ASCII: Unicode knows ends of lines that could forge one.
 ENCODER = json.JSONEncoder(default=str)
+# Werkzeug's lines have colours in them.
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # They tell at each command which plugins they load and which sequences they see.
 NOISY = ("alembic.runtime.plugins", "alembic.ddl.postgresql")
@@ -34,6 +36,8 @@ def init_logs(app: Flask) -> None:
     logging.getLogger("gunicorn.error").setLevel(app.config["LOG_LEVEL"])
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # The home page asks Alembic for the database's state each time.
+    logging.getLogger("alembic.runtime.migration").addFilter(_is_command)
     app.after_request(_add_request_id)
     # In development the server prints such lines itself.
     if _is_production(app):
@@ -80,7 +84,11 @@ class JSONFormatter(logging.Formatter):
 
 
 def _escaped(text: str) -> str:
-    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], COLOURS.sub("", text))
+
+
+def _is_command(record: logging.LogRecord) -> bool:
+    return not has_request_context()
 
 
 def _is_production(app: Flask) -> bool:
