@@ -89,11 +89,17 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     def validate(self, extra_validators: Any = None) -> bool:
         """Tell whether the form may be saved; a search in one of its fields never saves."""
         valid: bool = super().validate(extra_validators)
-        if SEARCH_BUTTON not in request.form:
+        if self.searched is None:
             return valid
         for field in self:
             field.errors = ()
         return False
+
+    @property
+    def searched(self) -> str | None:
+        """Return the name of the field that the form was sent to search in, by button or Enter."""
+        by_enter = (field.name for field in self if getattr(field, "has_new_words", False))
+        return request.form.get(SEARCH_BUTTON, next(by_enter, None))
 
     @property
     def key(self) -> Hashable | None:
@@ -111,9 +117,9 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         return [f for f in self if getattr(f.widget, "input_type", None) != "hidden"]
 
     @property
-    def first_error(self) -> str | None:
+    def focus(self) -> str | None:
         """Return the name of the field that should get the focus."""
-        return next((name for name, field in self._fields.items() if field.errors), None)
+        return next((field.name for field in self if field.errors), self.searched)
 
     def populate_obj(self, obj: Any) -> None:
         """Set the fields on the record; the next flush fails if its version is not the form's."""

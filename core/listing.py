@@ -150,9 +150,7 @@ class Listing:
 
     def reader(self, name: str) -> Any:
         """Return the field that reads a value of this column from a URL."""
-        reader: Any = Converter().column2field(self.column(name))
-        reader.strict = False
-        return reader
+        return reader_of(self.column(name))
 
     def _read_cursor(self, text: str) -> tuple[tuple[tuple[str, bool], ...], tuple[Any, ...]]:
         """Return the order and the place that a cursor holds; 404 for one that we did not make."""
@@ -228,6 +226,13 @@ class Listing:
         if db.engine.dialect.name in ("mysql", "mariadb"):
             return [column.is_(None), clause]
         return [clause.nulls_last()]
+
+
+def reader_of(column: Any) -> Any:
+    """Return the field that reads a value of a table's column from a text."""
+    reader: Any = Converter().column2field(column)
+    reader.strict = False
+    return reader
 
 
 def _number(text: str, limit: int) -> int:

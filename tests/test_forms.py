@@ -13,8 +13,8 @@ from core.errors import EXPIRED, EXPIRED_BUTTON
 from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
-from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, ThingForm
-from tests.sample.models import Box, Size, Thing
+from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
+from tests.sample.models import Box, Size, Tag, Thing
 
 NEW = "/sample/things/new"
 REQUIRED = "This field is required."
@@ -346,3 +346,22 @@ def test_a_box_form_is_derived_with_its_limits(app):
         form.validate()
 
     assert form.errors == {"name": ["Field cannot be longer than 40 characters."]}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "is_chosen"),
+    [("{}", True), ("", False), ("1", False), ("x", False), ("{{{}}}", False)],
+    ids=["its key", "nothing", "a number", "no key", "another spelling"],
+)
+def test_a_related_record_whose_key_is_no_number_is_chosen(app, save, spelling, is_chosen):
+    tag = save(Tag(name="Fragile"))
+    typed = MultiDict({"tag": spelling.format(tag.id)})
+
+    with app.test_request_context(method="POST"):
+        form = TagForm(typed, meta={"csrf": False})
+        chosen, is_valid = form.tag.data, form.validate()
+        html = form.tag()
+
+    assert (chosen.id if chosen else None) == (tag.id if is_chosen else None)
+    assert is_valid is (is_chosen or not spelling)
+    assert (f'selected value="{tag.id}"' in html) is is_chosen

@@ -1,5 +1,7 @@
 """The category of a product: a select while there are few, a search box when there are many."""
 
+import re
+
 import pytest
 from sqlalchemy import delete, func, insert, select
 
@@ -67,6 +69,42 @@ def test_a_search_brings_the_form_back_with_results_and_what_was_typed(client, m
     # Nothing was sent to be saved, so nothing is wrong yet.
     assert (page.errors, page.alerts) == ({}, [])
     assert rows(select(func.count()).select_from(Product)) == [(0,)]
+
+
+def test_words_that_were_not_searched_for_are_searched_not_saved(client, many, new, rows):
+    ((mate,),) = rows(select(Category.id).where(Category.name == "Mate"))
+    filled = {**NEW_PRODUCT, "category": str(mate)}
+
+    # As the Enter key sends them without JavaScript: with the form's first button.
+    page = refused(new.send(client, {**filled, "category-search": "category 23"}))
+    saved = page.form("Create").send(client)
+
+    assert page.form("Create").options["category"][1:3] == ["Mate", "Category 023"]
+    assert (page.errors, page.form("Create").fields["category"]) == ({}, str(mate))
+    assert saved.status_code == 302
+    assert rows(select(Product.category_id)) == [(mate,)]
+
+
+def test_words_that_were_taken_out_again_do_not_keep_from_saving(client, many, new, rows):
+    page = _search(new, client, "mate", **NEW_PRODUCT)
+    ((mate,),) = rows(select(Category.id).where(Category.name == "Mate"))
+
+    response = page.form("Create").send(client, {"category-search": ""}, category=str(mate))
+
+    assert response.status_code == 302
+
+
+@pytest.mark.parametrize(("words", "size"), [("mate", 2), ("category", 8)])
+def test_results_are_in_sight_and_have_the_focus(client, many, new, words, size):
+    text = new.send(client, {"category-search": words}, button="Search").text
+
+    control, plain = (
+        re.search(r'<select [^>]*id="category"[^>]*>', one)[0]
+        for one in (text, client.get(f"{PRODUCTS}/new").text)
+    )
+    assert f'size="{size}"' in control
+    assert "autofocus" in control
+    assert "size=" not in plain
 
 
 def test_a_result_is_chosen_and_saved(client, many, new, rows):

@@ -115,6 +115,42 @@ def test_one_of_10_000_categories_is_searched_for_and_chosen(browser, large_site
         page.get_by_role("button", name="Delete").click()
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["javascript", "no javascript"])
+def test_a_search_changes_no_choice(browser, large_site, scripts):
+    with browser.new_context(base_url=large_site, java_script_enabled=scripts) as context:
+        page = context.new_page()
+        page.goto("/example/products/new")
+        _fill(page)
+        _search_by_enter(page, "category 004")
+        expect(page.get_by_label("Category", exact=True)).to_have_value("")
+        [chosen] = page.get_by_label("Category", exact=True).select_option("Category 0042")
+        _search_by_enter(page, "category 0077")
+        expect(page.get_by_label("Category", exact=True)).to_have_value(chosen)
+        page.get_by_role("button", name="Create").click()
+        expect(page.locator("dd")).to_contain_text(["K-1", "Category 0042"])
+
+        page.get_by_role("link", name="Edit").click()
+        _search_by_enter(page, "category 0088")
+        expect(page.get_by_label("Category", exact=True)).to_have_value(chosen)
+        page.get_by_role("button", name="Save").click()
+
+        expect(page.locator("dd")).to_contain_text(["K-1", "Category 0042"])
+        _delete(page)
+
+
+def _search_by_enter(page, words):
+    page.get_by_label("Search: Category").fill(words)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("result")
+    select = page.get_by_label("Category", exact=True)
+    expect(select).to_be_focused()
+    expect(select.locator("option").filter(has_text=words.capitalize()).first).to_be_visible()
+
+
+def _delete(page):
+    page.get_by_role("button", name="Delete").click()
+
+
 def _folds(page):
     """Tell whether the database of the tests compares without accents; PostgreSQL does not."""
     return not page.context.request.get("/example/categories?q=nandu").text().count("Nothing")
