@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +10,15 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import NumberFormatError, format_currency, format_decimal, parse_decimal
+from babel.numbers import (
+    NumberFormatError,
+    format_currency,
+    format_decimal,
+    get_decimal_symbol,
+    parse_decimal,
+)
 from flask import Blueprint, Flask, Response, abort, g, has_request_context, redirect, request
-from flask_babel import Babel, Domain, get_locale, to_user_timezone
+from flask_babel import Babel, Domain, get_locale, to_user_timezone, to_utc
 from werkzeug.datastructures import LanguageAccept
 
 from core.assets import YEAR
@@ -86,9 +92,26 @@ def _number(number: Decimal | int) -> str:
     return _formatted(format_decimal, number, get_locale())
 
 
+def local(moment: datetime) -> datetime:
+    """Return a moment in the reader's zone, settings.TIMEZONE; one that names no zone as it is."""
+    try:
+        return to_user_timezone(moment) if moment.tzinfo else moment
+    except OverflowError:
+        # There it lies before the year 1 or after 9999.
+        return moment
+
+
+def from_local(moment: datetime) -> datetime:
+    """Return in UTC what a person typed, who names no zone. Raises ValueError past all years."""
+    try:
+        return moment if moment.tzinfo else to_utc(moment).replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("it lies past the last year.") from None
+
+
 def _date(day: date, style: str = "medium") -> str:
     if isinstance(day, datetime):
-        day = to_user_timezone(day).date()
+        day = local(day).date()
     return _formatted(format_date, day, get_locale(), format=style)
 
 
@@ -112,6 +135,13 @@ def read_decimal(text: str) -> Decimal:
     if not number.is_finite():
         raise ValueError("not a number")
     return number
+
+
+def write_decimal(number: Decimal, places: int | None = None) -> str:
+    """Return a number as it is typed, with all its places or as many as are named."""
+    # Babel would round to six places, and fail at the digits of a NUMERIC(38, 10).
+    text = f"{number:.{places}f}" if places else f"{number:f}"
+    return text.replace(".", get_decimal_symbol(get_locale()))
 
 
 class _Domain(Domain):  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, flash, render_template, request
@@ -12,9 +13,9 @@ from werkzeug.datastructures import MultiDict
 
 from core.constraints import violation_of
 from core.errors import STALE
-from core.filters import controls, related_choices
+from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm
-from core.listing import API_PARAMETERS, Query
+from core.listing import API_PARAMETERS, Listing, Query
 from core.logs import request_id
 from core.models import label_of
 from core.modules import installed_modules
@@ -81,7 +82,11 @@ def list_query(model: Any) -> Query:
     args = MultiDict(
         (name, text) for name, text in request.args.items() if text and name not in API_PARAMETERS
     )
-    return model.listing.read(args, refuse=lambda message: None)  # type: ignore[no-any-return]
+    listing: Listing = model.listing
+    query = listing.read(args, lambda message: None, typed_condition)
+    filtered = (listing.filter_of(name) for name in args if name not in query.args)
+    left_out = tuple(found[0] for found in filtered if found)
+    return replace(query, left_out=left_out) if left_out else query
 
 
 @contextmanager
