@@ -1,5 +1,6 @@
 """The HTML side: templates, menu, welcome page, paging, and the database's rules on a page."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm
 from core.listing import API_PARAMETERS, Listing, Query
 from core.logs import request_id
-from core.models import label_of
+from core.models import Versioned, label_of
 from core.modules import installed_modules
 from core.paging import RECORDS, ListPage
 from core.rows import rows_of
@@ -87,6 +88,13 @@ def list_query(model: Any) -> Query:
     filtered = (listing.filter_of(name) for name in args if name not in query.args)
     left_out = tuple(found[0] for found in filtered if found)
     return replace(query, left_out=left_out) if left_out else query
+
+
+def expect_shown_version(record: Versioned) -> None:
+    """Let the next flush fail if the record is no longer what the page with the button showed."""
+    version = request.form.get("version")
+    if version is not None:
+        record.expect_version(int(version) if re.fullmatch("[0-9]{1,9}", version) else 0)
 
 
 @contextmanager

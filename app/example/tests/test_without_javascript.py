@@ -8,6 +8,8 @@ from sqlalchemy import create_engine, insert
 from app.example.models import Category
 from core.testing import production_environment, run, scratch_database, served
 
+from .page import delete
+
 # The browser is a development requirement: the other tests run without it.
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -61,7 +63,7 @@ def test_a_product_is_created_edited_and_deleted(plain):
     plain.get_by_role("button", name="Save").click()
     expect(plain.get_by_role("alert")).to_have_text("Kite 2 was saved.")
 
-    plain.get_by_role("button", name="Delete").click()
+    delete(plain)
     expect(plain.get_by_role("alert")).to_have_text("Kite 2 was deleted.")
 
 
@@ -112,7 +114,7 @@ def test_one_of_10_000_categories_is_searched_for_and_chosen(browser, large_site
 
         expect(page.get_by_role("alert")).to_have_text("Kite was created.")
         expect(page.locator("dd")).to_contain_text(["K-1", "Ñandú"])
-        page.get_by_role("button", name="Delete").click()
+        delete(page)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["javascript", "no javascript"])
@@ -135,7 +137,7 @@ def test_a_search_changes_no_choice(browser, large_site, scripts):
         page.get_by_role("button", name="Save").click()
 
         expect(page.locator("dd")).to_contain_text(["K-1", "Category 0042"])
-        _delete(page)
+        delete(page)
 
 
 def _search_by_enter(page, words):
@@ -145,10 +147,6 @@ def _search_by_enter(page, words):
     select = page.get_by_label("Category", exact=True)
     expect(select).to_be_focused()
     expect(select.locator("option").filter(has_text=words.capitalize()).first).to_be_visible()
-
-
-def _delete(page):
-    page.get_by_role("button", name="Delete").click()
 
 
 def _folds(page):
