@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from flask import request
+from flask import g, request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Field, IntegerField
@@ -81,6 +81,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         field_args: Mapping[str, Mapping[str, Any]] = {}
 
     def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
+        if not args and "expired" in g:
+            # Posted, though the request is treated as a GET (core/errors.py).
+            kwargs.setdefault("formdata", g.expired)
+            g.expired_shown = True
         super().__init__(*args, obj=obj, **kwargs)
         self.record = obj
         # Texts of what is stored now, by field name, after a conflict with another person's save.
@@ -107,7 +111,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
         None for a form that shows what somebody typed or what is stored.
         """
-        if self.record is not None or self.is_submitted():
+        if self.record is not None or self.is_submitted() or request.form:
             return None
         return type(self), tuple((repr(field.data), _choices(field)) for field in self.visible)
 

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from flask_babel import get_locale
 from markupsafe import Markup, escape
 
@@ -25,7 +25,7 @@ def init_fragments(app: Flask) -> None:
     def fragment(
         template: str, key: Hashable = None, late: Mapping[str, Any] | None = None, **values: Any
     ) -> Markup:
-        name = (template, str(get_locale()), key)
+        name = (template, str(get_locale()), request.root_path, key)
         text = None if app.debug else kept.get(name)
         if text is None:
             marks = {name: Markup(MARK % name) for name in late or ()}  # nosec B704

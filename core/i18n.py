@@ -32,10 +32,11 @@ bp = Blueprint("preferences", __name__)
 
 
 def init_i18n(app: Flask) -> None:
-    """Bind the translations of core, then those of the modules, which win."""
+    """Bind the translations of core, of the modules, and of app/ itself; of two the later wins."""
     with app.app_context():
         packages = [Path(str(module.package.__file__)) for module in installed_modules()]
-    folders = [path.parent / "translations" for path in (Path(__file__), *packages)]
+    own = Path(app.root_path, "templates")
+    folders = [path.parent / "translations" for path in (Path(__file__), *packages, own)]
     # One for each application: the object keeps the catalogues that it has read.
     babel = Babel(
         app,
@@ -178,8 +179,8 @@ def _cookie(name: str, allowed: tuple[str, ...] | list[str]) -> str | None:
 def _remember(name: str, allowed: tuple[str, ...] | list[str]) -> Response:
     value = request.form.get(name, "")
     if value not in allowed:
-        abort(400, f"{name} must be one of {', '.join(allowed)}.")
-    response = redirect(_own_path(request.form.get("next", "/")))
+        abort(400)
+    response = redirect(_own_path(request.form.get("next", "")))
     response.set_cookie(name, value, YEAR, secure=request.is_secure, samesite="Lax", httponly=True)
     return response  # type: ignore[return-value]
 
@@ -188,4 +189,4 @@ def _own_path(target: str) -> str:
     """Return a path of this site; for anything else the start page, so that no link leads away."""
     # Browsers read a backslash as a slash, and pass over tabs and line ends.
     leads_away = re.match(r"/[/\\]|[^/]|$", target) or re.search(r"[\x00-\x1f\x7f\\]", target)
-    return "/" if leads_away else target
+    return f"{request.root_path}/" if leads_away else target

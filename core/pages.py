@@ -4,9 +4,21 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, flash, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
@@ -26,6 +38,9 @@ from core.schema_state import schema_state
 from core.setting import setting
 from services import bootstrap, db
 
+# Whose texts are in the reader's language.
+PERSONAL = ("text/html", "text/csv")
+
 bp = Blueprint(
     "core",
     __name__,
@@ -40,11 +55,13 @@ def init_pages(app: Flask) -> None:
     """Register core's pages last: a module's route or template of the same name wins."""
     bootstrap.init_app(app)
     app.register_blueprint(bp)
+    app.after_request(_keep_private)
     with app.app_context():
         menu = [entry for module in installed_modules() for entry in module.menu]
     app.jinja_env.globals.update(
         app_name=setting("APP_NAME"),
         controls=controls,
+        current=partial(_current, [endpoint for endpoint, _ in menu]),
         here=_here,
         label_of=label_of,
         menu=menu,
@@ -53,9 +70,38 @@ def init_pages(app: Flask) -> None:
     )
 
 
+def _keep_private(response: Response) -> Response:
+    """Keep caches from giving a page, which is in its reader's language, to somebody else."""
+    if response.mimetype in PERSONAL and not str(request.endpoint).endswith(".static"):
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.vary.update(("Accept-Language", "Cookie"))
+    return response
+
+
 def _here() -> str:
     """Return where a switch of the header leads back to."""
-    return request.full_path.rstrip("?") if request.method == "GET" else "/"
+    path = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return f"{request.root_path}{path}"
+
+
+def _current(targets: Sequence[str], endpoint: str | None) -> dict[str, str]:
+    """Return the aria-current of those menu entries that lead to a page, or to its resource."""
+    if endpoint and endpoint in targets:
+        return {endpoint: "page"}
+    section = _section(endpoint or "")
+    return {target: "true" for target in targets if _section(target) == section}
+
+
+def _section(endpoint: str) -> tuple[str, str]:
+    """Return blueprint and resource: x.product_index and x.product_edit are of one section."""
+    blueprint, _, view = endpoint.rpartition(".")
+    return blueprint, view.rpartition("_")[0]
+
+
+@bp.get("/favicon.ico")
+def favicon() -> ResponseReturnValue:
+    """Lead to the icon: browsers ask here for that of what is no page, such as a file."""
+    return redirect(url_for(".static", filename="favicon.svg"))
 
 
 @bp.get("/")

@@ -137,7 +137,7 @@ class ListPage(Pagination):
     def key(self) -> Hashable:
         """Return all that the parts of a page around the rows depend on (core/fragments.py)."""
         asked = (self.path, self.listing, tuple(self.query.args.items()))
-        return asked, self.total, self.total_is_estimate, self._more, setting("MAX_PER_PAGE")
+        return asked, self.total, self.total_is_estimate, self._more
 
     def order(self, name: str) -> str | None:
         """Return the direction if the rows are sorted by this column first (WAI-ARIA aria-sort)."""

@@ -173,9 +173,10 @@ def test_the_sizes_of_a_page_are_those_of_the_settings(
     monkeypatch.setattr(settings, "MAX_PER_PAGE", most)
     store(least + 1)
 
-    text = client.get(f"{INDEX}?q=thing&sort=-id").text
+    text = client.get(f"{INDEX}?q=thing&per_page={least}").text
 
-    assert re.findall(r'per_page=(\d+)"', text) == [str(size) for size in sizes]
+    offered = text[text.index("list-sizes") :]
+    assert re.findall(r"per_page=(\d+)", offered) == [str(size) for size in sizes]
 
 
 @pytest.mark.usefixtures("many")
@@ -396,3 +397,53 @@ def inline_code(html):
         or any(name.startswith("on") for name in own)
         or any((own.get(name) or "").startswith("javascript:") for name in ("href", "action"))
     ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", INDEX, f"{INDEX}/new", "/nowhere", "/sample/faults/throttled"]
+)
+def test_no_cache_gives_a_page_to_somebody_else(client, path):
+    answer = client.get(path)
+
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert {"Accept-Language", "Cookie"} <= set(answer.vary)
+
+
+def test_what_is_no_page_is_cached_as_before(client, inside):
+    style = client.get("/core/static/app.css", buffered=True)
+    data = client.get(f"{inside}/things")
+
+    assert "private" not in style.headers["Cache-Control"]
+    assert "Accept-Language" not in style.vary
+    assert "Accept-Language" not in data.vary
+
+
+def test_the_icon_is_where_browsers_look_for_it(client):
+    answer = client.get("/favicon.ico", follow_redirects=True, buffered=True)
+
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+
+
+@pytest.mark.parametrize(
+    ("path", "mark"),
+    [(INDEX, "page"), (f"{INDEX}/new", "true"), ("/sample/specimens/1/edit", None), ("/", None)],
+)
+def test_the_menu_marks_the_page_or_its_section(client, save, path, mark):
+    save(Specimen(id=1, line="x"))
+
+    page = Reader(client.get(path).text)
+
+    links = [own for tag, own in page.tags if tag == "a" and "nav-link" in own.get("class", "")]
+    [link] = [own for own in links if own["href"] == INDEX]
+    assert link.get("aria-current") == mark
+    assert ("active" in link["class"]) is (mark is not None)
+
+
+@pytest.mark.parametrize(("environment", "is_told"), [("development", True), ("testing", False)])
+def test_the_next_step_is_told_to_developers_alone(make_app, environment, is_told):
+    client = make_app(APP_ENV=environment).test_client()
+
+    text = client.get("/").text
+
+    assert ("INSTALLED_APPS" in text) is is_told
+    assert ("The next step" in text) is is_told
