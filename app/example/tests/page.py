@@ -128,5 +128,5 @@ def refused(response: Any) -> Page:
 
 def delete(page: Any) -> None:
     """Delete what a page in a browser shows: unfold the question, and say yes."""
-    page.locator("main summary").click()
+    page.locator(".confirm summary").click()
     page.get_by_role("button", name="Delete").click()

@@ -92,6 +92,23 @@ def test_language_and_colours_are_switched(plain):
     expect(plain.locator("html")).to_have_attribute("lang", "es")
 
 
+@pytest.mark.parametrize(
+    ("scheme", "colours"),
+    [
+        ("light", ["rgb(27, 42, 48)", "rgb(245, 247, 248)"]),
+        ("dark", ["rgb(226, 234, 237)", "rgb(17, 24, 27)"]),
+    ],
+)
+def test_automatic_colours_are_the_systems(plain, scheme, colours):
+    plain.emulate_media(color_scheme=scheme)
+
+    plain.goto("/example/products")
+
+    expect(plain.locator("html")).not_to_have_attribute("data-bs-theme", re.compile("."))
+    expect(plain.locator("body")).to_have_css("color", colours[0])
+    expect(plain.locator("body")).to_have_css("background-color", colours[1])
+
+
 @pytest.mark.parametrize("scripts", [True, False], ids=["javascript", "no javascript"])
 def test_one_of_10_000_categories_is_searched_for_and_chosen(browser, large_site, scripts):
     with browser.new_context(base_url=large_site, java_script_enabled=scripts) as context:
