@@ -120,7 +120,9 @@ class ListPage(Pagination):
     def sizes(self) -> list[int]:
         """Return what a reader may choose as the number of rows on a page."""
         least, most = setting("PER_PAGE"), setting("MAX_PER_PAGE")
-        return sorted({least, most, *(size for size in ROUND if least < size < most)})
+        return sorted(
+            {least, most, self.per_page, *(size for size in ROUND if least < size < most)}
+        )
 
     def url(self, page: int | None = None, **changes: str | None) -> str:
         """Return the URL of this list with another page or other arguments; None removes one."""

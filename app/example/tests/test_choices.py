@@ -167,11 +167,19 @@ def test_an_edit_knows_its_category_among_many(client, many, make_product, save,
     assert rows(select(Product.name, Product.category_id)) == [("Renamed", own.id)]
 
 
-def test_the_list_filters_by_the_number_of_a_category_when_they_are_many(client, many):
+def test_the_list_filters_by_the_words_of_a_category_when_they_are_many(client, many, save):
+    other = save(Category(name="Other tea"))
+    save(Product(name="Sencha", sku="T-1", price=1, category_id=other.id))
+
     page = Page(client.get(PRODUCTS).text, PRODUCTS)
+    shown = {
+        words: visit(client, f"{PRODUCTS}?filter[category_id]={words}").rows[1:]
+        for words in ("tea other", str(other.id), "mate")
+    }
 
     assert "filter[category_id]" not in page.form("Apply").options
     assert page.form("Apply").fields["filter[category_id]"] == ""
+    assert [len(rows) for rows in shown.values()] == [1, 1, 0]
 
 
 @pytest.mark.parametrize(
