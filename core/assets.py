@@ -18,7 +18,17 @@ def init_assets(app: Flask) -> None:
     app.config.setdefault("COMPRESS_ALGORITHM", ["br", "gzip"])
     compress.init_app(app)
     app.view_functions["core.static"] = _static
-    app.url_defaults(_add_hash)
+    hashes: dict[tuple[str, str], str | None] = {}
+
+    @app.url_defaults
+    def add_hash(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint.endswith(".static") and "v" not in values:
+            key = endpoint, values["filename"]
+            # While a program runs in production, its files stay.
+            if app.config["APP_ENV"] != "production" or hashes.get(key) is None:
+                hashes[key] = hash_of(*key)
+            values["v"] = hashes[key]
+
     app.after_request(_prepare)
 
 
@@ -28,11 +38,6 @@ def _static(filename: str) -> Response:
         return send_from_directory(_own_folder(), filename)
     except NotFound:
         return send_from_directory(str(current_app.blueprints["core"].static_folder), filename)
-
-
-def _add_hash(endpoint: str, values: dict[str, Any]) -> None:
-    if endpoint.endswith(".static") and "v" not in values:
-        values["v"] = hash_of(endpoint, values["filename"])
 
 
 def _prepare(response: Response) -> Response:

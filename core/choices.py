@@ -1,6 +1,6 @@
 """Optional: a select that turns into a search where the related table is too large for one."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -71,6 +71,11 @@ class SearchSelectField(SelectFieldBase):
         if len(self._found) == RESULTS:
             return str(gettext("The first %(num)s results: more words find fewer.", num=RESULTS))
         return str(ngettext("%(num)s result", "%(num)s results", len(self._found)))
+
+    @property
+    def choices_key(self) -> Hashable:
+        """Return what the empty field offers (core/forms.py)."""
+        return tuple(self._first.items())
 
     @property
     def _first(self) -> dict[str, str]:

@@ -52,6 +52,9 @@ def _choice(value: str, label: Any, *state: Any) -> Choice:
 class EnumField(SelectField):
     """A choice; what is none of them is told as such."""
 
+    # An enum's members are always the same (core/forms.py).
+    choices_key = None
+
     def process_formdata(self, valuelist: list[Any]) -> None:
         try:
             super().process_formdata(valuelist)

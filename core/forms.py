@@ -113,7 +113,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         """
         if self.record is not None or self.is_submitted() or request.form:
             return None
-        return type(self), tuple((repr(field.data), _choices(field)) for field in self.visible)
+        shown = (field for name, field in self._fields.items() if name != "csrf_token")
+        return type(self), tuple((repr(field.data), _choices(field)) for field in shown)
 
     @property
     def visible(self) -> list[Field]:
@@ -167,6 +168,9 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
 
 def _choices(field: Field) -> Hashable:
+    """Return what an empty field offers; one whose choices do not change says so."""
+    if hasattr(field, "choices_key"):
+        return field.choices_key  # type: ignore[no-any-return]
     if not hasattr(field, "iter_choices"):
         return None
     return tuple((choice.value, str(choice.label)) for choice in field.iter_choices())

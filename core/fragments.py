@@ -5,8 +5,9 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from flask import Flask, request
-from flask_babel import get_locale
 from markupsafe import Markup, escape
+
+from core.i18n import reader_locale
 
 MOST = 1000
 # What belongs to one request or one user: in a part that others get too it would be a leak.
@@ -25,7 +26,7 @@ def init_fragments(app: Flask) -> None:
     def fragment(
         template: str, key: Hashable = None, late: Mapping[str, Any] | None = None, **values: Any
     ) -> Markup:
-        name = (template, str(get_locale()), request.root_path, key)
+        name = (template, reader_locale(), request.root_path, key)
         text = None if app.debug else kept.get(name)
         if text is None:
             marks = {name: Markup(MARK % name) for name in late or ()}  # nosec B704

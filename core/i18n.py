@@ -61,15 +61,25 @@ def _own_name(code: str) -> str:
     return str(Locale.parse(code).get_display_name(code)).capitalize()
 
 
-def select_language() -> str:
+def select_language() -> Locale:
     """Return the user's choice, else the best of what the browser asks for; English for the API."""
     languages = setting("LANGUAGES")
     if not has_request_context():
         # A command or a job has no reader whose language is known.
-        return str(languages[0])
+        return _parsed(languages[0])
     if wants_problem():
-        return "en"
-    return _cookie("lang", languages) or _asked_for(languages) or str(languages[0])
+        return _parsed("en")
+    return _parsed(_cookie("lang", languages) or _asked_for(languages) or languages[0])
+
+
+# The same object each time: the caches below compare it for each cell of a table.
+_parsed = lru_cache(maxsize=64)(Locale.parse)
+
+
+def reader_locale() -> Locale:
+    """Return get_locale(), by a shorter way to what it has found before."""
+    found: Locale | None = getattr(getattr(g, "_flask_babel", None), "babel_locale", None)
+    return found or get_locale()
 
 
 def _asked_for(languages: list[str]) -> str | None:
@@ -80,7 +90,7 @@ def _asked_for(languages: list[str]) -> str | None:
 
 def money(amount: Decimal) -> str:
     """Return an amount in settings.CURRENCY as the language writes it."""
-    return _money(amount, setting("CURRENCY"), get_locale())
+    return _money(amount, setting("CURRENCY"), reader_locale())
 
 
 # Babel takes longer for a cell than the database for its row; cells repeat.
@@ -90,7 +100,7 @@ def _money(amount: Decimal, currency: str, locale: Locale) -> str:
 
 
 def _number(number: Decimal | int) -> str:
-    return _formatted(format_decimal, number, get_locale())
+    return _formatted(format_decimal, number, reader_locale())
 
 
 def local(moment: datetime) -> datetime:
@@ -113,7 +123,7 @@ def from_local(moment: datetime) -> datetime:
 def _date(day: date, style: str = "medium") -> str:
     if isinstance(day, datetime):
         day = local(day).date()
-    return _formatted(format_date, day, get_locale(), format=style)
+    return _formatted(format_date, day, reader_locale(), format=style)
 
 
 @lru_cache(maxsize=10_000)

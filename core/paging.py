@@ -61,7 +61,7 @@ class ListPage(Pagination):
     def _query_items(self) -> list[Any]:
         query, listing = self.query, self.listing
         shape = None if query.after is None else cursor.shape(query.after)
-        if self.statement is None and not query.words and not query.conditions:
+        if self._is_plain:
             dialect = db.engine.dialect.name
             statement = _all_rows(self.way, listing, query.order, shape, dialect)
         else:
@@ -85,20 +85,22 @@ class ListPage(Pagination):
 
     def _counted(self) -> int:
         most = None if self.query.count == "exact" else MAX_COUNT
-        rows = self._keys().limit(most and most + 1).subquery()
-        total = int(read(select(func.count()).select_from(rows), {})[0][0])
+        statement = _count_all(self.listing, most) if self._is_plain else _count(self._keys(), most)
+        total = int(read(statement, {})[0][0])
         self.total_is_estimate = most is not None and total > most
         return total
+
+    @property
+    def _is_plain(self) -> bool:
+        """Tell whether it is a list of all rows, whose statements are kept."""
+        return self.statement is None and not self.query.words and not self.query.conditions
 
     def _estimated(self) -> int:
         plan = db.session.scalar(_Explain(self._keys()))
         return int(plan[0]["Plan"]["Plan Rows"])
 
     def _keys(self) -> Select[Any]:
-        """Return the list's rows without their order and what is loaded with them."""
-        keys = self.listing.model.__table__.primary_key.columns
-        rows = self.listing.narrow(self.statement, self.query)
-        return rows.with_only_columns(*keys, maintain_column_froms=True).order_by(None)
+        return _keys_of(self.listing, self.listing.narrow(self.statement, self.query))
 
     @property
     def has_next(self) -> bool:
@@ -167,6 +169,21 @@ def _all_rows(
 ) -> Select[Any]:
     """Keep the statements of plain lists: to build one costs more than to run it."""
     return _window(way, listing.ordered(select(listing.model), order, shape))
+
+
+def _keys_of(listing: Listing, rows: Select[Any]) -> Select[Any]:
+    """Return a list's rows without their order and what is loaded with them."""
+    keys = listing.model.__table__.primary_key.columns
+    return rows.with_only_columns(*keys, maintain_column_froms=True).order_by(None)
+
+
+def _count(keys: Select[Any], most: int | None) -> Select[Any]:
+    return select(func.count()).select_from(keys.limit(most and most + 1).subquery())
+
+
+@lru_cache(maxsize=256)
+def _count_all(listing: Listing, most: int | None) -> Select[Any]:
+    return _count(_keys_of(listing, select(listing.model)), most)
 
 
 def options_of(model: Any, limit: int, words: str = "") -> list[tuple[str, str]]:
