@@ -73,8 +73,9 @@ def init_pages(app: Flask) -> None:
 def _keep_private(response: Response) -> Response:
     """Keep caches from giving a page, which is in its reader's language, to somebody else."""
     if response.mimetype in PERSONAL and not str(request.endpoint).endswith(".static"):
-        response.headers.setdefault("Cache-Control", "private, no-cache")
-        response.vary.update(("Accept-Language", "Cookie"))
+        headers = response.headers
+        headers.setdefault("Cache-Control", "private, no-cache")
+        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Accept-Language, Cookie")))
     return response
 
 
