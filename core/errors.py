@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from flask import (
@@ -10,6 +9,7 @@ from flask import (
     Response,
     current_app,
     flash,
+    g,
     make_response,
     render_template,
     request,
@@ -102,7 +102,7 @@ def answer(
 
 
 def _page(status: int, detail: str | None) -> str:
-    title, text = PAGES.get(status, (HTTPStatus(status).phrase, detail))
+    title, text = PAGES.get(status) or PAGES[500 if status >= 500 else 400]
     if detail == getattr(default_exceptions.get(status), "description", None):
         detail = None
     return render_template(
@@ -114,13 +114,20 @@ def _page(status: int, detail: str | None) -> str:
 
 
 def _expired_form(error: CSRFError) -> ResponseReturnValue:
-    """Bring the form back with what was typed: x_create belongs to x_new, x_update to x_edit."""
+    """Bring the form back with what was typed: x_create belongs to x_new, x_update to x_edit.
+
+    A view of GET and POST brings back its own: by GET, as by POST it may change anything.
+    """
     endpoint = str(request.endpoint).replace("_create", "_new").replace("_update", "_edit")
     if wants_problem():
         return _http_error(error)
     view = current_app.view_functions.get(endpoint)
-    if view is None or endpoint == request.endpoint:
+    is_shared = endpoint == request.endpoint
+    if view is None or (is_shared and "GET" not in getattr(request.url_rule, "methods", ())):
         return answer(400, EXPIRED_BUTTON)
+    if is_shared:
+        # Taken by the forms of core/forms.py.
+        request.method, g.expired = "GET", request.form
     flash(EXPIRED, "warning")
     # A form takes what was posted, also in the view that shows it; and that view saves nothing.
     try:
@@ -129,6 +136,11 @@ def _expired_form(error: CSRFError) -> ResponseReturnValue:
         # Flask answers 500 to whatever leaves a handler, a 404 too.
         session.pop("_flashes", None)
         return current_app.handle_user_exception(failure)
+    finally:
+        request.method = "POST"
+    if is_shared and "expired_shown" not in g:
+        session.pop("_flashes", None)
+        return answer(400, EXPIRED_BUTTON)
     response.status_code = 400
     return response
 

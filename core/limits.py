@@ -113,7 +113,9 @@ def _check(limit: str) -> None:
 
 def _exceeded(error: RateLimitExceeded) -> Any:
     limit = error.limit.limit if error.limit else "this"
-    return answer(429, f"You asked more often than {limit}: wait as Retry-After says.")
+    text = f"You asked more often than {limit}: wait as Retry-After says."
+    # A page has its own words, in the language of its reader.
+    return answer(429, text if wants_problem() else None)
 
 
 def _add_headers(response: Response) -> Response:

@@ -28,23 +28,28 @@ API_PARAMETERS = ("cursor", "count", "fields")
 NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
+# Column, operator and value.
+Condition = tuple[str, str, Any]
+
 
 @dataclass(frozen=True)
 class Query:
     """What a URL asks of a list: the checked values, and `args`, the same as URL arguments.
 
     `after` is the place of the last row that a reader by cursor has seen (core/cursor.py); `count`
-    is one of COUNTS, or nothing for a total that ends at paging.MAX_COUNT.
+    is one of COUNTS, or nothing for a total that ends at paging.MAX_COUNT. `left_out` names the
+    columns of filters that a page could not read.
     """
 
     words: tuple[str, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
-    conditions: tuple[tuple[str, str, Any], ...] = ()
+    conditions: tuple[Condition, ...] = ()
     page: int = 1
     per_page: int = 20
     after: tuple[Any, ...] | None = None
     count: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -65,15 +70,23 @@ class Listing:
     def __set_name__(self, owner: Any, name: str) -> None:
         self.model = owner
 
-    def read(self, args: MultiDict[str, str], refuse: Callable[[str], Any]) -> Query:
-        """Read a URL's arguments; `refuse` gets a sentence for each that is unknown or wrong."""
+    def read(
+        self,
+        args: MultiDict[str, str],
+        refuse: Callable[[str], Any],
+        condition: Callable[..., Condition] | None = None,
+    ) -> Query:
+        """Read a URL's arguments; `refuse` gets a sentence for each that is unknown or wrong.
+
+        `condition` stands in for Listing.condition where people type the filters.
+        """
         values: dict[str, Any] = {"conditions": [], "per_page": setting("PER_PAGE")}
         known: dict[str, str] = {}
         for name, text in args.items(multi=True):
             try:
                 if name in known:
                     raise ValueError("it stands twice.")
-                self._read_one(name, text, values)
+                self._read_one(name, text, values, condition or Listing.condition)
                 known[name] = text
             except ValidationError as error:
                 refuse(f"{name[:40]!r}: {' '.join(error.messages)}")
@@ -102,12 +115,16 @@ class Listing:
         """Return the order without a `sort`: pairs of a name and whether it is descending."""
         return self._order(self.default)
 
-    def _read_one(self, name: str, text: str, values: dict[str, Any]) -> None:
-        condition = FILTER.fullmatch(name)
-        if condition and condition[1] in self.filters:
-            operator = condition[2] or "eq"
-            value = self._value(condition[1], operator, text)
-            values["conditions"].append((condition[1], operator, value))
+    def filter_of(self, name: str) -> tuple[str, str] | None:
+        """Return column and operator of a URL's argument, None for one that is no filter."""
+        match = FILTER.fullmatch(name)
+        return (match[1], match[2] or "eq") if match and match[1] in self.filters else None
+
+    def _read_one(
+        self, name: str, text: str, values: dict[str, Any], condition: Callable[..., Condition]
+    ) -> None:
+        if filtered := self.filter_of(name):
+            values["conditions"].append(condition(self, *filtered, text))
         elif name == "q" and self.search:
             values["words"] = tuple(clean_text(text)[:200].split())
         elif name == "sort" and self.sort:
@@ -138,6 +155,10 @@ class Listing:
                 raise ValueError(f"sort by {', '.join(allowed)}; a - in front turns the order.")
         return tuple(dict(parts).items())
 
+    def condition(self, name: str, operator: str, text: str) -> Condition:
+        """Read a filter. Raises ValidationError and ValueError."""
+        return name, operator, self._value(name, operator, text)
+
     def _value(self, name: str, operator: str, text: str) -> Any:
         if operator == "null":
             return Boolean(strict=False).deserialize(text)
@@ -150,9 +171,7 @@ class Listing:
 
     def reader(self, name: str) -> Any:
         """Return the field that reads a value of this column from a URL."""
-        reader: Any = Converter().column2field(self.column(name))
-        reader.strict = False
-        return reader
+        return reader_of(self.column(name))
 
     def _read_cursor(self, text: str) -> tuple[tuple[tuple[str, bool], ...], tuple[Any, ...]]:
         """Return the order and the place that a cursor holds; 404 for one that we did not make."""
@@ -228,6 +247,13 @@ class Listing:
         if db.engine.dialect.name in ("mysql", "mariadb"):
             return [column.is_(None), clause]
         return [clause.nulls_last()]
+
+
+def reader_of(column: Any) -> Any:
+    """Return the field that reads a value of a table's column from a text."""
+    reader: Any = Converter().column2field(column)
+    reader.strict = False
+    return reader
 
 
 def _number(text: str, limit: int) -> int:
