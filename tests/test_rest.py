@@ -274,7 +274,7 @@ def test_a_change_of_another_state_is_refused(client, thing, body, method, tag):
     answer = client.open(url, method=method, json=body, headers={"If-Match": tag})
 
     assert (answer.status_code, answer.mimetype) == (412, PROBLEM)
-    assert answer.json["detail"] == ("The record has changed since you read it: read it again.")
+    assert answer.json["detail"] == "It has changed since you read it: read it again."
     assert client.get(url).json["data"]["name"] == "Key"
 
 
@@ -307,6 +307,21 @@ def test_a_hostile_body_is_refused_as_a_problem(client, sent, status):
 
     assert (answer.status_code, answer.mimetype) == (status, PROBLEM)
     assert answer.json["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("sent", "detail"),
+    [
+        pytest.param('{"name": ', "Expecting value: line 1 column 10 (char 9)", id="cut-off"),
+        pytest.param('{"a": 1, "a": 2}', "A key stands twice in an object", id="duplicate-key"),
+    ],
+)
+def test_what_is_wrong_with_the_json_is_told_in_production_too(make_app, production, sent, detail):
+    client = make_app(["tests.sample"], **production).test_client()
+
+    answer = client.post("/outside/things", data=sent, content_type="application/json")
+
+    assert (answer.status_code, detail in answer.json["detail"]) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -361,6 +376,17 @@ def test_a_rule_of_the_database_is_a_conflict_at_its_field(client, thing, body, 
 
     assert (answer.status_code, answer.mimetype) == (409, PROBLEM)
     assert answer.json["errors"] == errors
+
+
+@pytest.mark.parametrize("path", ["nowhere", "things/x", "things/1/more", ""])
+def test_an_unknown_address_below_an_api_is_a_problem(client, things, path):
+    answer = client.get(f"{things.removesuffix('things')}{path}")
+
+    assert (answer.status_code, answer.mimetype) == (404, PROBLEM)
+
+
+def test_an_unknown_address_beside_an_api_is_a_page(client):
+    assert client.get("/outsider").mimetype == "text/html"
 
 
 def test_a_wrong_method_on_an_item_names_the_right_ones(client, things):

@@ -29,7 +29,7 @@ PROBLEMS = {
     400: ("Bad Request", "What was sent makes no sense; `detail` says what."),
     404: ("Not Found", "There is no such record."),
     409: ("Conflict", "What is stored does not allow this: a duplicate, or a related record."),
-    412: ("Precondition Failed", "The record is no longer in the state that If-Match names."),
+    412: ("Precondition Failed", "It is no longer in the state that If-Match names."),
     413: ("Content Too Large", "The body is too large."),
     415: ("Unsupported Media Type", "The body is not `application/json`."),
     422: ("Unprocessable Content", "The body breaks rules of its fields; `errors` names them."),

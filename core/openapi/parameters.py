@@ -51,6 +51,12 @@ def header(name: str, text: str, required: bool = False) -> dict[str, Any]:
     return {"name": name, "in": "header", **said}
 
 
+CONDITIONS = (
+    header("If-Match", "The answer is 412 unless this is the ETag of what is there."),
+    header("If-None-Match", IF_NONE_MATCH),
+)
+
+
 def fields_parameter(schema: Any) -> dict[str, Any]:
     """Return the parameter that leaves fields out of the answer."""
     text = "Only these fields, in the answer's own order; by default all."

@@ -43,7 +43,8 @@ class Place(Base):
     height: Mapped[Decimal | None] = mapped_column(Numeric(6, 2))
     region_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
 
-    region: Mapped["Place | None"] = relationship(remote_side=[id])
+    # No lock may fall on the joined row, which there may not be.
+    region: Mapped["Place | None"] = relationship(remote_side=[id], lazy="joined", join_depth=1)
     # On the other side of the key: there may be none, though no column of this side is nullable.
     sign: Mapped["Sign | None"] = relationship(uselist=False)
 
