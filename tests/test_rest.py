@@ -291,9 +291,14 @@ def test_a_change_of_another_state_is_refused(client, thing, body, method, tag):
         pytest.param("[" * 100_000, 400, id="deep-list"),
         pytest.param('{"a":' * 100_000, 400, id="deep-object"),
         pytest.param(b'{"name": "\xff"}', 400, id="no-utf-8"),
+        pytest.param('{"name": "a"}'.encode("utf-16"), 400, id="utf-16"),
+        pytest.param('{"name": "a"}'.encode("utf-32-le"), 400, id="utf-32"),
+        pytest.param('{"price": 12.500000000000000001}', 422, id="digits-beyond-a-float"),
+        pytest.param('{"price": 1e-400}', 422, id="tiny-float"),
+        pytest.param('{"amount": 1.00000000000000000001}', 422, id="almost-whole"),
         pytest.param('{"amount": ' + "9" * 5000 + "}", 400, id="endless-integer"),
         pytest.param('{"amount": ' + "9" * 100 + "}", 422, id="huge-integer"),
-        pytest.param('{"amount": 1e999}', 422, id="huge-float"),
+        pytest.param('{"amount": 1e999}', 400, id="huge-float"),
         pytest.param('{"\\ud800": 1}', 422, id="half-a-character-as-key"),
         pytest.param('{"name": "\\ud800"}', 422, id="half-a-character"),
         pytest.param('{"name": "\\u0000"}', 422, id="nul"),
@@ -376,6 +381,20 @@ def test_a_rule_of_the_database_is_a_conflict_at_its_field(client, thing, body, 
 
     assert (answer.status_code, answer.mimetype) == (409, PROBLEM)
     assert answer.json["errors"] == errors
+
+
+def test_a_long_unknown_key_is_not_repeated_whole(client, body):
+    answer = client.post("/outside/things", json={**body, "x" * 100_000: 1})
+
+    assert answer.status_code == 422
+    assert answer.json["errors"] == {"x" * 100: ["Unknown field."]}
+
+
+@pytest.mark.parametrize("path", ["things/%D9%A1", "things/%EF%BC%91", "faults/%00", "faults/a%00"])
+def test_a_key_that_no_record_can_have_is_not_found(client, things, path):
+    answer = client.get(f"{things.removesuffix('things')}{path}")
+
+    assert (answer.status_code, answer.mimetype) == (404, PROBLEM)
 
 
 @pytest.mark.parametrize("path", ["nowhere", "things/x", "things/1/more", ""])

@@ -63,7 +63,10 @@ PAGE_META = {
         "page": {**COUNT, "description": "null for a page by cursor."},
         "per_page": NUMBER,
         "total": {**COUNT, "description": "All rows of the list; null for count=none."},
-        "total_is_estimate": {"type": "boolean", "description": "There may be more than `total`."},
+        "total_is_estimate": {
+            "type": "boolean",
+            "description": "There may be more than `total`; with count=estimate also fewer.",
+        },
         "next_cursor": {"type": ["string", "null"], "description": "null on the last page."},
     },
     "required": ["page", "per_page", "total", "total_is_estimate", "next_cursor"],

@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter, Rule, UnicodeConverter, UUIDConve
 from core.database import MAX_KEY
 from core.listing import COUNTS, MAX_OFFSET, Listing
 from core.openapi.components import TAKES_ANY, Components
-from core.schemas import NOT_NUL, Boolean
+from core.schemas import NOT_NUL
 from core.setting import setting
 
 VARIABLE = re.compile(r"<(?:[^>]*:)?(\w+)>")
@@ -91,7 +91,7 @@ def _filters(listing: Listing, name: str, made: Components) -> Iterator[dict[str
     field = listing.reader(name)
     value = made.value_of(field)
     for operator, words in OPERATORS.items():
-        if not operator or not isinstance(field, Boolean):
+        if not operator or listing.is_ordered(name):
             yield _query(f"filter[{name}]{operator}", value, f"Rows whose {name} is{words} this.")
     text = f"Rows whose {name} is one of these."
     yield _query(f"filter[{name}][in]", _several(_one_of_several(value)), text, explode=False)

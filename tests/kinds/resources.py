@@ -21,6 +21,8 @@ class RecordList(Resource):
 
 
 class RecordItem(Resource):
+    schema = record_schema
+
     def get(self, id: int) -> Response:
         return item(record_schema, id)
 
@@ -36,6 +38,8 @@ class PlainList(Resource):
 
 
 class PlaceItem(Resource):
+    schema = place_schema
+
     def get(self, id: int) -> Response:
         return item(place_schema, id)
 
