@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import current_app, json
 from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy import ColumnElement, Float, and_, bindparam, cast, false, or_
+from sqlalchemy import ColumnElement, Double, Float, and_, bindparam, cast, false, or_
 
 
 def write(order: str, place: tuple[Any, ...], table: str) -> str:
@@ -70,7 +70,10 @@ def behind(order: Sequence[tuple[Any, bool]], shape: Sequence[bool]) -> ColumnEl
 
 def rounded(value: Any, column: Any) -> Any:
     """Return a value as its column keeps it: a REAL is equal to no double but a few."""
-    return cast(value, column.type) if isinstance(column.type, Float) else value
+    if not isinstance(column.type, Float) or isinstance(column.type, Double):
+        return value
+    # MariaDB's CAST takes no precision.
+    return cast(value, column.type.with_variant(Float(), "mariadb", "mysql"))
 
 
 def _or_nothing(column: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
