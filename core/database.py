@@ -1,14 +1,17 @@
 """Prepares each engine for the web: SQLite's pragmas and transactions, PgBouncer's timeouts."""
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
+from weakref import WeakSet
 
 from flask import Flask, current_app, has_request_context, request
 from sqlalchemy import Connection, Dialect, Engine, Numeric, Row, Select, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
 
 from core.text import fold
@@ -16,6 +19,8 @@ from services import db
 
 # A connection that was used so recently is taken to live: asking costs a round trip a request.
 IDLE_SECONDS = 1
+# psycopg2.extensions.TRANSACTION_STATUS_ACTIVE: the server was sent a statement and works on it.
+ACTIVE = 1
 # No database takes a larger one.
 MAX_KEY = 2**63 - 1
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -38,6 +43,10 @@ def init_database(app: Flask) -> None:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return
+    if engine.dialect.driver == "psycopg2":
+        opened: WeakSet[Any] = WeakSet()
+        app.extensions["connections"] = opened
+        event.listen(engine, "connect", lambda connection, _: opened.add(connection))
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _idle_check(engine.dialect))
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
@@ -101,6 +110,25 @@ def read(statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]
     with engine.connect() as connection, _autocommit(connection):
         rows: Sequence[Row[Any]] = connection.execute(statement, values).all()
         return rows
+
+
+def cut_waiting() -> None:
+    """End the connections that wait for an answer of a server that gives none.
+
+    PostgreSQL's driver waits without an end; the one for MariaDB has a limit of its own.
+    """
+    for connection in list(current_app.extensions.get("connections", ())):
+        # It may be closed by its own thread meanwhile.
+        with suppress(OSError, db.engine.dialect.loaded_dbapi.Error):
+            if connection.get_transaction_status() == ACTIVE:
+                with socket.socket(fileno=os.dup(connection.fileno())) as waiting:
+                    waiting.shutdown(socket.SHUT_RDWR)
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """Return the driver's own first line, which holds neither statement nor password."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 @contextmanager

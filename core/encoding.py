@@ -1,6 +1,7 @@
 """The JSON of the project: strict when it reads, exact decimals and ISO 8601 when it writes."""
 
 import json
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import isinf
@@ -11,6 +12,14 @@ from flask import Response
 from flask.json.provider import DefaultJSONProvider
 
 
+def encode(obj: Any, default: Callable[[Any], Any]) -> bytes:
+    """Write JSON in UTF-8, fast; what has no place in UTF-8 or in 64 bits, by json.dumps()."""
+    try:
+        return orjson.dumps(obj, default, orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return json.dumps(obj, default=default).encode()
+
+
 class JSONProvider(DefaultJSONProvider):
     """Flask's provider, without NaN, duplicate keys or RFC 822 dates."""
 
@@ -18,14 +27,7 @@ class JSONProvider(DefaultJSONProvider):
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Write JSON; options are those of json.dumps()."""
-        return super().dumps(obj, **kwargs) if kwargs else self.encode(obj).decode()
-
-    def encode(self, obj: Any) -> bytes:
-        """Write JSON in UTF-8, fast; what has no place in UTF-8 or in 64 bits, by json.dumps()."""
-        try:
-            return orjson.dumps(obj, self.default, orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
-        except orjson.JSONEncodeError:
-            return super().dumps(obj).encode()
+        return super().dumps(obj, **kwargs) if kwargs else encode(obj, self.default).decode()
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Read JSON (RFC 8259). Raises ValueError also for what the standard library lets pass."""
@@ -39,7 +41,7 @@ class JSONProvider(DefaultJSONProvider):
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Return an answer in JSON, as jsonify() does."""
-        body = self.encode(self._prepare_response_obj(args, kwargs)) + b"\n"
+        body = encode(self._prepare_response_obj(args, kwargs), self.default) + b"\n"
         return Response(body, mimetype=self.mimetype)
 
     @staticmethod

@@ -32,7 +32,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import violation_of
-from core.database import READ_METHODS
+from core.database import READ_METHODS, reason
 from core.problem import problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from services import db, log
@@ -78,6 +78,8 @@ PAGES = {
 # SQLite and MySQL report faults of the program, too, as operational errors: these pass.
 SQLITE_PASSING = re.compile("locked|busy|unable to open|disk I/O|full", re.IGNORECASE)
 MYSQL_FAULTS = {1054, 1364}
+# PostgreSQL's, of a server that stands by until it is promoted; SQLAlchemy has it as InternalError.
+READ_ONLY = "25006"
 
 
 def init_errors(app: Flask) -> None:
@@ -178,7 +180,8 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         log.error("migrations are missing: %s", type(error).__name__, exc_info=error)
         return answer(500, REMEDY)
     if _is_passing(error):
-        log.error("database unavailable: %s", type(error).__name__, exc_info=error)
+        # In an outage every request comes here: a line each, no traceback.
+        log.error("database unavailable: %s: %s", type(error).__name__, reason(error))
         return answer(503, DATABASE_AWAY, headers={"Retry-After": str(RETRY_AFTER)})
     raise error
 
@@ -196,6 +199,10 @@ def _is_refused(error: SQLAlchemyError) -> bool:
 def _is_passing(error: SQLAlchemyError) -> bool:
     """Tell whether the same request may succeed later: no connection, a lock, a time-out."""
     if isinstance(error, PoolTimeoutError):
+        return True
+    if isinstance(error, DBAPIError) and (
+        error.connection_invalidated or getattr(error.orig, "pgcode", None) == READ_ONLY
+    ):
         return True
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False

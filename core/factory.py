@@ -3,7 +3,6 @@
 from collections import ChainMap
 from collections.abc import Callable, KeysView, Mapping, Sequence
 from inspect import CO_COROUTINE
-from types import FunctionType
 from typing import Any
 
 from flask import Flask
@@ -46,7 +45,8 @@ class Application(Flask):
     jinja_environment = Templates
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        is_plain = type(func) is FunctionType and not func.__code__.co_flags & CO_COROUTINE
+        code = getattr(getattr(func, "__func__", func), "__code__", None)
+        is_plain = code is not None and not code.co_flags & CO_COROUTINE
         return func if is_plain else super().ensure_sync(func)
 
 

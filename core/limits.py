@@ -13,7 +13,7 @@ from limits.errors import ConfigurationError
 from config import ConfigError
 from core.errors import answer
 from core.problem import wants_problem
-from services import limiter
+from services import limiter, log
 
 # What a script of another site may send, and may read.
 SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID"]
@@ -31,7 +31,11 @@ SHOWN = [
 ]
 CORS_SECONDS = 600
 # A request waits no longer for its count: it is counted in this process then.
-REDIS_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": None}
+REDIS_OPTIONS: dict[str, Any] = {
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 0.5,
+    "retry": None,
+}
 
 
 def init_limits(app: Flask) -> None:
@@ -77,6 +81,8 @@ def _init_limiter(app: Flask) -> None:
         "RATELIMIT_STORAGE_OPTIONS": REDIS_OPTIONS if app.config["REDIS_URL"] else {},
         # Without Redis each process counts for itself, and goes on answering.
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        # It may die between two questions of one request, which is answered all the same.
+        "RATELIMIT_SWALLOW_ERRORS": True,
     }
     try:
         limiter.init_app(app)
@@ -118,9 +124,15 @@ def _exceeded(error: RateLimitExceeded) -> Any:
 def _add_headers(response: Response) -> Response:
     """Say how much is left (draft-ietf-httpapi-ratelimit-headers-06: seconds, not a time)."""
     if limit := limiter.current_limit:
-        seconds = max(0, int(limit.reset_at - time.time()))
+        try:
+            seconds = max(0, int(limit.reset_at - time.time()))
+            remaining = limit.remaining
+        except Exception as error:
+            # The view has done its work: a failure here would invite to do it again.
+            log.warning("no numbers of the limit: %s", type(error).__name__)
+            return response
         response.headers["RateLimit-Limit"] = str(limit.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(limit.remaining)
+        response.headers["RateLimit-Remaining"] = str(remaining)
         response.headers["RateLimit-Reset"] = str(seconds)
         if response.status_code == 429:
             response.headers["Retry-After"] = str(seconds)

@@ -51,5 +51,4 @@ def problem(status: int, detail: str | None, errors: Mapping[str, Any] | None = 
     }
     if errors:
         body["errors"] = errors
-    # The errors may quote half a surrogate pair from the request, which UTF-8 cannot write.
-    return Response(json.dumps(body, ensure_ascii=True) + "\n", status, mimetype=MEDIA_TYPE)
+    return Response(json.dumps(body) + "\n", status, mimetype=MEDIA_TYPE)

@@ -1,12 +1,13 @@
 """Limits of how often, of who from another site, and of how long a resource will live."""
 
+import signal
 import socket
 
 import pytest
 
 from config import ConfigError
 from core.setting import setting
-from services import limiter
+from services import csrf, limiter
 
 MODULES = ["tests.limited"]
 PROBLEM = "application/problem+json"
@@ -91,6 +92,30 @@ class TestRates:
         answers = [browser.get(f"{API}/tight").status_code for _ in range(3)]
 
         assert answers == [200, 200, 429]
+
+    def test_a_redis_that_dies_in_the_middle_of_a_request_spoils_nothing(
+        self, make_app, tmp_path, monkeypatch
+    ):
+        pytest.importorskip("redis")
+        from tests.redis_server import Server
+
+        redis = Server(tmp_path)
+        application = make_app(MODULES, REDIS_URL=redis.url)
+        # The limiter may remember the Redis of an earlier test.
+        monkeypatch.setattr(limiter, "_storage_dead", False)
+
+        @limiter.limit("5/minute")
+        def work():
+            redis.stop(signal.SIGKILL)
+            return "done"
+
+        application.add_url_rule("/work", "work", work, methods=["POST"])
+        csrf.exempt(work)
+
+        answer = application.test_client().post("/work")
+
+        assert (answer.status_code, answer.text) == (200, "done")
+        assert "RateLimit-Limit" not in answer.headers
 
     @pytest.mark.parametrize("limit", ["often", "10", "10/blink"])
     def test_a_limit_that_cannot_be_read_stops_the_start(self, make_app, limit):

@@ -80,6 +80,12 @@ def test_no_input_forges_a_line(character, shown):
     assert line.endswith(f"a{shown}b")
 
 
+def test_a_line_of_the_server_is_shown_without_its_colours():
+    line = LineFormatter().format(record("\x1b[33mPress CTRL+C to quit\x1b[0m"))
+
+    assert line.endswith(": Press CTRL+C to quit")
+
+
 def test_no_text_of_an_exception_forges_a_line():
     lines = LineFormatter().format(record(error=ValueError("a\n12:00:00 INFO: b\x1b"))).splitlines()
 

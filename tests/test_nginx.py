@@ -10,91 +10,29 @@ import time
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import pytest
 
 from config import BASE_DIR
-from core.testing import free_port, scratch_database
+from core.testing import scratch_database
+from tests.fronting import behind_nginx as fronted
 from tests.load import Load
 from tests.project import connected
 from tests.reading import form_on
-from tests.serving import THING, live_site, program, running, serving
+from tests.serving import THING, live_site
 
 pytestmark = pytest.mark.structure
 THINGS = "/outside/things"
-MAIN = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    include /etc/nginx/mime.types;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    {site}
-}}
-"""
-
-
-def configuration(folder, site, port, servers):
-    """Return container.conf for these ports, in a main file without fixed paths."""
-    text = (BASE_DIR / "deploy/nginx/container.conf").read_text()
-    upstreams = " ".join(f"server 127.0.0.1:{server.port};" for server in servers)
-    for old, new in (
-        ("/etc/nginx/andamio/", f"{BASE_DIR}/deploy/nginx/"),
-        ("server web:8000;", upstreams),
-        ("listen 8080;", f"listen 127.0.0.1:{port};"),
-        ("/dev/stdout", f"{folder}/access.log"),
-        ("/srv/andamio/static", f"{site.root}/static"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    return MAIN.format(folder=folder, site=text)
-
-
-class Front:
-    """nginx, the servers behind it, and the lines that it writes."""
-
-    def __init__(self, port, folder, servers):
-        self.port, self.folder, self.servers = port, folder, servers
-        self.address, self.url = ("127.0.0.1", port), f"http://127.0.0.1:{port}"
-
-    def open(self, path, data=None, method=None, **headers):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return urlopen(Request(f"{self.url}{path}", data, named, method=method), timeout=30)
-
-    def lines(self, count):
-        """Return that many lines; nginx writes a line after the answer has gone."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            lines = (self.folder / "access.log").read_text().splitlines()
-            if len(lines) >= count:
-                return [json.loads(line) for line in lines]
-            time.sleep(0.02)
-        raise AssertionError(lines)
 
 
 @pytest.fixture
 def behind_nginx(scaffold, tmp_path):
     """Return a function that serves the site by some servers behind nginx."""
-    nginx = program("nginx")
     with ExitStack() as stack:
 
         def start(database_url, count=1, **variables):
-            site = live_site(scaffold, database_url).having(PROXY_COUNT="1", **variables)
-            site.run("flask", "collect-static", "static")
-            servers = [stack.enter_context(serving(site)) for _ in range(count)]
-            port, folder = free_port(), tmp_path / "nginx"
-            folder.mkdir()
-            (folder / "nginx.conf").write_text(configuration(folder, site, port, servers))
-            command = [nginx, "-p", str(folder), "-e", "stderr", "-c", f"{folder}/nginx.conf"]
-            stack.enter_context(running(command, folder, port))
-            return Front(port, folder, servers)
+            site = live_site(scaffold, database_url).having(**variables)
+            return stack.enter_context(fronted(site, tmp_path / "nginx", count))
 
         yield start
 
