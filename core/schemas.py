@@ -40,6 +40,8 @@ LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
 LARGEST_REAL = 3.4e38
 # Beyond it a number of JSON does not tell microseconds apart.
 LONGEST = timedelta(seconds=2**32)
+# Python's own JSON ends near 1,000, and sooner where more calls are open: when it is read again.
+MOST_LEVELS = 100
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 
@@ -72,13 +74,18 @@ class JSON(fields.Raw):
     """Any JSON that every database stores."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if _is_deep(value):
+            raise ValidationError("This is nested too deeply.")
         try:
             clean_text(NUL.sub("\0", json.dumps(value, ensure_ascii=False)))
-        except RecursionError:
-            raise ValidationError("This is nested too deeply.") from None
         except ValueError as error:
             raise ValidationError(str(error)) from None
         return value
+
+
+def _is_deep(value: Any, left: int = MOST_LEVELS) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return left < 0 or any(_is_deep(part, left - 1) for part in parts)
 
 
 class Written(fields.Field[Any]):
