@@ -36,8 +36,7 @@ MOMENT = rf"{DAY}[Tt ]{CLOCK}([Zz]|[-+][0-9]{{2}}:[0-9]{{2}})?"
 TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 # A + that is not written as %2B comes out of a URL as a space.
 LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
-# Beyond it a REAL is infinite.
-LARGEST_REAL = 3.4e38
+SMALLEST_REAL, LARGEST_REAL = 1.2e-38, 3.4e38
 # Beyond it a number of JSON does not tell microseconds apart.
 LONGEST = timedelta(seconds=2**32)
 # Python's own JSON ends near 1,000, and sooner where more calls are open: when it is read again.
@@ -119,6 +118,14 @@ class Float(Written, fields.Float):
     """A number of JSON; with `strict` off as a text, too."""
 
     form, strict = NUMBER, True
+
+
+class Real(Float):
+    """A number for a REAL; one too small for it is nothing, as in Python one too small for it."""
+
+    def _validated(self, value: Any) -> float:
+        number = super()._validated(value)
+        return number if abs(number) > SMALLEST_REAL else 0.0
 
 
 class Interval(Written, fields.TimeDelta):
@@ -224,7 +231,7 @@ class Converter(ModelConverter):
         sa.Boolean: Boolean,
         sa.Date: Date,
         sa.Enum: _enum,
-        sa.Float: Float,
+        sa.Float: lambda _, kind: Real if _is_real(kind) else Float,
         sa.Integer: Integer,
         sa.Interval: Interval,
         sa.Numeric: ExactDecimal,
@@ -242,7 +249,7 @@ class Converter(ModelConverter):
             limit = integer_limit(kind)
         elif isinstance(kind, sa.Numeric):
             limit = numeric_limit(kind)
-        elif isinstance(kind, sa.Float) and (kind.precision or 53) <= 24:
+        elif _is_real(kind):
             limit = LARGEST_REAL
         elif isinstance(kind, sa.Interval):
             limit = LONGEST
@@ -252,6 +259,12 @@ class Converter(ModelConverter):
         if limit is not None:
             kwargs["validate"].append(validate.Range(min=-limit, max=limit))
         _add_default(kwargs, column)
+
+
+def _is_real(kind: Any) -> bool:
+    return isinstance(kind, sa.REAL) or (
+        isinstance(kind, sa.Float) and kind.precision is not None and kind.precision <= 24
+    )
 
 
 def _is_text(kind: Any) -> bool:
