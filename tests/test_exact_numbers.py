@@ -21,7 +21,7 @@ st = hypothesis.strategies
 class NumbersSchema(Schema):
     class Meta(Schema.Meta):
         model = Record
-        fields = ("exact", "vast", "whole", "ratio", "data")
+        fields = ("exact", "vast", "whole", "ratio", "brief", "data")
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -73,6 +73,8 @@ def test_a_decimal_comes_back_as_it_was_sent_or_is_refused(app, text, quoted):
         pytest.param("exact", "1e-400", None, id="below-a-float"),
         pytest.param("ratio", "0.1000000000000000055511151231257827", 0.1, id="long-float"),
         pytest.param("ratio", "1e400", None, id="endless-float"),
+        pytest.param("brief", "-1e-113", 0.0, id="below-a-real"),
+        pytest.param("brief", "3.5e38", None, id="beyond-a-real"),
         pytest.param("whole", "7.0", 7, id="whole"),
         pytest.param("whole", "7.00000000000000000001", None, id="almost-whole"),
         pytest.param("data", '{"a": [0.5, 1e3]}', {"a": [0.5, 1000.0]}, id="json"),
