@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import isinf
 from typing import Any
 
 import orjson
@@ -30,8 +31,11 @@ class JSONProvider(DefaultJSONProvider):
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Read JSON (RFC 8259). Raises ValueError also for what the standard library lets pass."""
+        # Of bytes it would guess the encoding.
+        text = s.decode("utf-8-sig") if isinstance(s, bytes) else s
+        hooks: Any = {"object_pairs_hook": _unique, "parse_constant": _refuse}
         try:
-            return json.loads(s, object_pairs_hook=_unique, parse_constant=_refuse)
+            return json.loads(text, parse_float=WrittenFloat, **hooks)
         except RecursionError:
             raise ValueError("The JSON is nested too deeply.") from None
 
@@ -47,14 +51,34 @@ class JSONProvider(DefaultJSONProvider):
             return iso(o)
         if isinstance(o, date):
             return o.isoformat()
+        if isinstance(o, timedelta):
+            return o.total_seconds()
         if isinstance(o, Decimal):
             return format(o, "f")
+        if isinstance(o, WrittenFloat):
+            return float(o)
         return DefaultJSONProvider.default(o)
 
 
 def iso(value: datetime) -> str:
     """Return an aware datetime in ISO 8601 with Z for UTC."""
     return value.isoformat().replace("+00:00", "Z")
+
+
+class WrittenFloat(float):
+    """A number of JSON with the text that was sent, of which a Decimal is exact."""
+
+    text: str
+
+    def __new__(cls, text: str) -> "WrittenFloat":
+        number = super().__new__(cls, text)
+        if isinf(number):
+            raise ValueError("A number is out of range.")
+        number.text = text
+        return number
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

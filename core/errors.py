@@ -19,13 +19,20 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from marshmallow import ValidationError
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import violation_of
-from core.database import reason
+from core.database import READ_METHODS, reason
 from core.problem import problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from services import db, log
@@ -159,7 +166,13 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _invalid(error: ValidationError) -> ResponseReturnValue:
     detail = INVALID if wants_problem() else None
-    return answer(422, detail, error.normalized_messages())  # type: ignore[no-untyped-call]
+    return answer(422, detail, _cut(error.normalized_messages()))  # type: ignore[no-untyped-call]
+
+
+def _cut(errors: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the errors without the most of long names: a client made them up."""
+    parts = ((str(name)[:100], part) for name, part in errors.items())
+    return {name: _cut(part) if isinstance(part, dict) else part for name, part in parts}
 
 
 def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
@@ -171,8 +184,9 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return answer(404, DELETED)
     if isinstance(error, DBAPIError) and (violation := violation_of(error)):
         return answer(409, violation.message, violation.errors)
-    if isinstance(error, DataError):
-        return answer(422, OUT_OF_RANGE)
+    if isinstance(error, DataError) or _is_refused(error):
+        # That of a read stands in its URL.
+        return answer(400 if request.method in READ_METHODS else 422, OUT_OF_RANGE)
     if lacks_migration(error):
         # Answered, not raised: in debug mode the debugger's page would hide the sentence.
         log.error("migrations are missing: %s", type(error).__name__, exc_info=error)
@@ -182,6 +196,16 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         log.error("database unavailable: %s: %s", type(error).__name__, reason(error))
         return answer(503, DATABASE_AWAY, headers={"Retry-After": str(RETRY_AFTER)})
     raise error
+
+
+def _is_refused(error: SQLAlchemyError) -> bool:
+    """Tell whether a driver or a type refused a value, which may be a fault of the program, too."""
+    refused = isinstance(error, StatementError) and isinstance(
+        error.orig, (OverflowError, ValueError)
+    )
+    if refused:
+        log.warning("a value was refused", exc_info=error)
+    return refused
 
 
 def _is_passing(error: SQLAlchemyError) -> bool:

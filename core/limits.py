@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_cors import CORS
 from flask_limiter.errors import RateLimitExceeded
 from flask_limiter.util import get_qualified_name
@@ -92,13 +92,18 @@ def _init_limiter(app: Flask) -> None:
             "`pip install -r requirements-optional.txt`."
         ) from error
     # A limited view checks itself; what has no limit should not pay for the question.
-    check = limiter._check_request_limit  # noqa: SLF001 - no public way
-    app.before_request_funcs[None].remove(check)
+    app.before_request_funcs[None].remove(limiter._check_request_limit)  # noqa: SLF001 - no public way
     if app.config["RATE_LIMIT"]:
         for name in app.extensions["api_blueprints"]:
-            app.before_request_funcs.setdefault(name, []).append(check)
+            app.before_request_funcs.setdefault(name, []).append(_count)
     app.register_error_handler(RateLimitExceeded, _exceeded)
     app.after_request(_add_headers)
+
+
+def _count() -> None:
+    # A browser asks by OPTIONS on its own (CORS); the user has not asked for anything yet.
+    if request.method != "OPTIONS":
+        limiter._check_request_limit()  # noqa: SLF001 - no public way
 
 
 def _check(limit: str) -> None:

@@ -10,12 +10,11 @@ from typing import Any
 
 from flask import abort
 from marshmallow import ValidationError
-from sqlalchemy import ColumnElement, Select, String, func, or_, select
+from sqlalchemy import Boolean, ColumnElement, Enum, Select, String, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
-from core import cursor
-from core.schemas import Boolean, Converter
+from core import cursor, schemas
 from core.setting import setting
 from core.text import clean_text, fold
 from services import db
@@ -153,7 +152,9 @@ class Listing:
         for name, _ in parts:
             if allowed is not None and name not in allowed:
                 raise ValueError(f"sort by {', '.join(allowed)}; a - in front turns the order.")
-        return tuple(dict(parts).items())
+        if len(dict(parts)) < len(parts):
+            raise ValueError("a column stands twice.")
+        return tuple(parts)
 
     def condition(self, name: str, operator: str, text: str) -> Condition:
         """Read a filter. Raises ValidationError and ValueError."""
@@ -161,10 +162,10 @@ class Listing:
 
     def _value(self, name: str, operator: str, text: str) -> Any:
         if operator == "null":
-            return Boolean(strict=False).deserialize(text)
-        if operator in ("gte", "lte") and isinstance(self.reader(name), Boolean):
-            raise ValueError("a yes or no is neither more nor less.")
+            return schemas.Boolean(strict=False).deserialize(text)
         reader = self.reader(name)
+        if operator in ("gte", "lte") and not self.is_ordered(name):
+            raise ValueError("its values are neither more nor less than others.")
         if operator == "in":
             return [reader.deserialize(part) for part in text.split(",")]
         return reader.deserialize(text)
@@ -172,6 +173,10 @@ class Listing:
     def reader(self, name: str) -> Any:
         """Return the field that reads a value of this column from a URL."""
         return reader_of(self.column(name))
+
+    def is_ordered(self, name: str) -> bool:
+        """Tell whether values of this column are more or less than others."""
+        return not isinstance(self.column(name).type, (Boolean, Enum))
 
     def _read_cursor(self, text: str) -> tuple[tuple[tuple[str, bool], ...], tuple[Any, ...]]:
         """Return the order and the place that a cursor holds; 404 for one that we did not make."""
@@ -251,8 +256,9 @@ class Listing:
 
 def reader_of(column: Any) -> Any:
     """Return the field that reads a value of a table's column from a text."""
-    reader: Any = Converter().column2field(column)
-    reader.strict = False
+    reader: Any = schemas.Converter().column2field(column)
+    # Of an enum of numbers it is a field within that reads them.
+    getattr(reader, "field", reader).strict = reader.strict = False
     return reader
 
 
@@ -280,11 +286,14 @@ def _contains(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bo
 
 
 def _compare(column: Any, operator: str, value: Any) -> ColumnElement[bool]:
+    if operator == "in":
+        return column.in_([cursor.rounded(one, column) for one in value])  # type: ignore[no-any-return]
+    if operator != "null":
+        value = cursor.rounded(value, column)
     comparisons: dict[str, Callable[[], ColumnElement[bool]]] = {
         "eq": lambda: column == value,
         "gte": lambda: column >= value,
         "lte": lambda: column <= value,
-        "in": lambda: column.in_(value),
         "null": lambda: column.is_(None) if value else column.is_not(None),
     }
     return comparisons[operator]()

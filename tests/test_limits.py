@@ -179,6 +179,16 @@ class TestOtherSites:
         assert "content-type" in allowed
 
 
+def test_a_preflight_does_not_count(client):
+    browser = client(CORS_ORIGINS=[ORIGIN["Origin"]], RATE_LIMIT="1/minute")
+    asked = {**ORIGIN, "Access-Control-Request-Method": "GET"}
+
+    before = [browser.options(f"{API}/free", headers=asked).status_code for _ in range(3)]
+
+    assert before == [200] * 3
+    assert [browser.get(f"{API}/free").status_code for _ in range(2)] == [200, 429]
+
+
 def test_a_deprecated_resource_says_since_when_until_when_and_where_to_read(client):
     answer = client().get(f"{API}/free")
 
