@@ -67,7 +67,7 @@ class Load:
         Waits for some, which come soon if no thread of the server is still stuck.
         """
         time.sleep(max(0, ended + RECOVERY - time.monotonic()))
-        self.wait_for(20 * self.threads, seconds=5)
+        self.wait_for(5 * self.threads, seconds=10)
         self.stop()
         return [what for sent, what in self.troubles if sent > ended + RECOVERY]
 
