@@ -286,6 +286,9 @@ def _contains(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bo
 
 
 def _compare(column: Any, operator: str, value: Any) -> ColumnElement[bool]:
+    if isinstance(value, Select):
+        # Of the keys of the related records that a person's words match (core/filters.py).
+        return column.in_(value)  # type: ignore[no-any-return]
     if operator == "in":
         return column.in_([cursor.rounded(one, column) for one in value])  # type: ignore[no-any-return]
     if operator != "null":
