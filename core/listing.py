@@ -286,17 +286,15 @@ def _contains(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bo
 
 
 def _compare(column: Any, operator: str, value: Any) -> ColumnElement[bool]:
-    if isinstance(value, Select):
-        # Of the keys of the related records that a person's words match (core/filters.py).
-        return column.in_(value)  # type: ignore[no-any-return]
-    if operator == "in":
-        return column.in_([cursor.rounded(one, column) for one in value])  # type: ignore[no-any-return]
-    if operator != "null":
+    if isinstance(value, list):
+        value = [cursor.rounded(one, column) for one in value]
+    elif operator in ("eq", "gte", "lte"):
         value = cursor.rounded(value, column)
     comparisons: dict[str, Callable[[], ColumnElement[bool]]] = {
         "eq": lambda: column == value,
         "gte": lambda: column >= value,
         "lte": lambda: column <= value,
+        "in": lambda: column.in_(value),
         "null": lambda: column.is_(None) if value else column.is_not(None),
     }
     return comparisons[operator]()

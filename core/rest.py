@@ -137,7 +137,9 @@ def conditional(response: Response) -> Response:
         _require(response)
         # Werkzeug would look again, with other eyes, and answer 412 with the data.
         del request.environ["HTTP_IF_MATCH"]
-    return response.make_conditional(request)  # type: ignore[return-value]
+    if "If-None-Match" in request.headers:
+        response.make_conditional(request)
+    return response
 
 
 def created(schema: Schema, record: Any, endpoint: str) -> Response:
