@@ -4,6 +4,7 @@ import csv
 import enum
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
@@ -31,13 +32,15 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
     heads = [label_of(model, column.partition(".")[0]) for column in columns]
     filename = model.__tablename__
-    # Before the answer begins, so that a failure still has its status and its page.
-    result = db.session.execute(rows)
-    return Response(
-        stream_with_context(_lines(heads, result)),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{filename}.csv"'},
-    )
+    with ExitStack() as stack:
+        # Of its own: that of the request is closed before the lines are sent.
+        session = stack.enter_context(db.session.session_factory())
+        # Before the answer begins, so that a failure still has its status and its page.
+        lines = stream_with_context(_lines(heads, session.execute(rows)))
+        response = Response(lines, mimetype="text/csv")
+        response.call_on_close(stack.pop_all().close)
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}.csv"'
+    return response
 
 
 def _lines(heads: list[str], result: Result[Any]) -> Iterator[str]:
