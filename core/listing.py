@@ -6,6 +6,7 @@ Pages and API read the same declaration and the same names in the URL; every lis
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from flask import abort
@@ -150,9 +151,7 @@ class Listing:
 
     def reader(self, name: str) -> Any:
         """Return the field that reads a value of this column from a URL."""
-        reader: Any = Converter().column2field(self.column(name))
-        reader.strict = False
-        return reader
+        return _reader(self, name)
 
     def _read_cursor(self, text: str) -> tuple[tuple[tuple[str, bool], ...], tuple[Any, ...]]:
         """Return the order and the place that a cursor holds; 404 for one that we did not make."""
@@ -160,7 +159,8 @@ class Listing:
         pairs = self._order(order)
         try:
             place = [
-                self._place(name, value) for (name, _), value in zip(pairs, values, strict=True)
+                _reader(self, name, is_stored=True).deserialize(value)
+                for (name, _), value in zip(pairs, values, strict=True)
             ]
         except (KeyError, ValidationError):
             place = []
@@ -168,12 +168,6 @@ class Listing:
         if not place or self.total_order(pairs) != pairs:
             abort(404, NO_CURSOR)
         return pairs, tuple(place)
-
-    def _place(self, name: str, value: Any) -> Any:
-        reader = self.reader(name)
-        # What is stored was let in by other rules, or before them.
-        reader.allow_none, reader.validators = True, []
-        return reader.deserialize(value)
 
     def cursor_at(self, query: Query, place: tuple[Any, ...]) -> str:
         """Return the cursor of a reader who has seen the list up to the row at this place."""
@@ -228,6 +222,16 @@ class Listing:
         if db.engine.dialect.name in ("mysql", "mariadb"):
             return [column.is_(None), clause]
         return [clause.nulls_last()]
+
+
+@lru_cache(maxsize=1024)
+def _reader(listing: Listing, name: str, is_stored: bool = False) -> Any:
+    reader: Any = Converter().column2field(listing.column(name))
+    reader.strict = False
+    if is_stored:
+        # What is stored was let in by other rules, or before them.
+        reader.allow_none, reader.validators = True, []
+    return reader
 
 
 def _number(text: str, limit: int) -> int:
