@@ -72,7 +72,7 @@ def overload(server: Running, seconds: int) -> dict[str, Any]:
 
 def slow_clients(server: Running, seconds: int) -> dict[str, Any]:
     """Ask over a few connections while others send their requests a byte at a time."""
-    with _trickling(server):
+    with trickling(server):
         return _told(wrk(server, LIST, seconds, CLIENTS))
 
 
@@ -85,7 +85,8 @@ def _told(result: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _trickling(server: Running) -> Iterator[None]:
+def trickling(server: Running) -> Iterator[None]:
+    """Keep slow clients at the server as long as the block."""
     over = Event()
     thread = Thread(target=_trickle, args=(server.url, over))
     thread.start()
