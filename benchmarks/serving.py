@@ -15,7 +15,7 @@ from benchmarks.rounds import run
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import Running, Server, check_demo, chosen, running
 from benchmarks.stress import CLIENTS, MANY, SLOW, overload, slow_clients, stop
-from benchmarks.summary import Figure, summarize
+from benchmarks.summary import Figure, foreign_share, summarize
 
 NAMES = {
     "ours": "gunicorn, 4 threads",
@@ -50,7 +50,8 @@ def serving(books: int, rounds: int, seconds: int, published: bool) -> None:
     click.echo(f"\n{text}")
     if published:
         how = f"{rounds} rounds of {seconds} s, one worker unless said, {books:,} books"
-        write_section("serving", told(report, "serving-", how), text)
+        quiet = f"Other programs took {foreign_share(samples):.0%} of the server's core."
+        write_section("serving", told(report, "serving-", how, quiet), text)
 
 
 def behaviour(database: URL, servers: list[Server], seconds: int) -> dict[str, Any]:
