@@ -31,7 +31,9 @@ for name in sys.argv[1:]:
         pass
 print(json.dumps(found))
 """
-PROJECT = "flask werkzeug flask-restful marshmallow sqlalchemy psycopg2-binary orjson gunicorn"
+PROJECT = (
+    "flask werkzeug flask-restful marshmallow sqlalchemy psycopg2-binary orjson gunicorn granian"
+)
 # The packages whose versions matter, by the requirements that a server has; "" is the project's.
 TOLD = {
     "": PROJECT,

@@ -66,8 +66,7 @@ def behaviour(database: URL, servers: list[Server], seconds: int) -> dict[str, A
 
     for one in servers:
         found["memory"][one.name] = {
-            workers: each(with_workers(one, workers), lambda it: _memory(it, seconds))
-            for workers in WORKERS
+            workers: each(with_workers(one, workers), _memory) for workers in WORKERS
         }
         found["stop"][one.name] = [
             each(one, lambda it: stop(it, SECONDS_BEFORE)) for _ in range(STOPS)
@@ -77,9 +76,9 @@ def behaviour(database: URL, servers: list[Server], seconds: int) -> dict[str, A
     return found
 
 
-def _memory(server: Running, seconds: int) -> list[float]:
+def _memory(server: Running) -> list[float]:
     before = settled(server)
-    load(server, seconds)
+    load(server, seconds=1)
     return [round(before, 1), round(settled(server), 1)]
 
 
@@ -131,4 +130,6 @@ def _seconds(stops: list[dict[str, Any]]) -> str:
 
 
 def _stressed(one: dict[str, Any]) -> str:
+    if not one["rate"]:
+        return "no answer"
     return f"{one['rate']:,.0f}/s, {one['errors']} errors, p99 {one['p99_ms']:,.0f} ms"

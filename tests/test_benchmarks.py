@@ -215,13 +215,14 @@ def test_the_table_of_servers_has_a_column_for_each():
         for server in names
         for scenario in serving.SPEED
     ]
+    stuck = {"rate": 0.0, "errors": 0, "p99_ms": 0.0}
     told = {"rate": 1234.5, "errors": 2, "p99_ms": 30.4}
     stops = [{"answered": 40, "lost": 1, "seconds": 0.5}, {"answered": 59, "lost": 0, "seconds": 1}]
     found = {
         "memory": {name: {workers: [70.0, 90.0] for workers in serving.WORKERS} for name in names},
         "stop": dict.fromkeys(names, stops),
         "overload": dict.fromkeys(names, told),
-        "slow_clients": dict.fromkeys(names, told),
+        "slow_clients": dict.fromkeys(names, stuck),
     }
 
     lines = serving.table(summarize(samples, "ours"), found).splitlines()
@@ -230,6 +231,7 @@ def test_the_table_of_servers_has_a_column_for_each():
     assert rows["health: requests/s"] == ["500 (1.00)"] * 3
     assert rows["requests lost when stopped under load"] == ["1 of 100"] * 3
     assert rows["200 connections"] == ["1,234/s, 2 errors, p99 30 ms"] * 3
+    assert rows["8 connections beside 50 slow ones"] == ["no answer"] * 3
 
 
 def test_a_server_may_have_other_workers():
