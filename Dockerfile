@@ -17,7 +17,7 @@ RUN python -m compileall -q app core alembic config.py run.py services.py settin
     && APP_ENV=testing flask collect-static static
 
 FROM nginxinc/nginx-unprivileged:1.28-alpine AS nginx
-COPY deploy/nginx/http.conf deploy/nginx/app.conf /etc/nginx/andamio/
+COPY deploy/nginx/http.conf deploy/nginx/app.conf deploy/nginx/balancer.conf /etc/nginx/andamio/
 COPY deploy/nginx/container.conf /etc/nginx/conf.d/default.conf
 COPY --from=site /srv/andamio/static /srv/andamio/static
 

@@ -3,10 +3,12 @@
 import os
 import re
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -14,7 +16,13 @@ from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-import settings
+SETTINGS_ERROR = ""
+try:
+    import settings
+except Exception as error:
+    # Said by load(), so that `flask doctor` has a finding where others have the sentence.
+    SETTINGS_ERROR = f"{type(error).__name__}: {error}"
+    settings = sys.modules["settings"] = ModuleType("settings")
 
 BASE_DIR = Path(__file__).resolve().parent
 INSTANCE_DIR = BASE_DIR / "instance"
@@ -30,6 +38,14 @@ DRIVERS = {
     "mariadb": "mariadb+pymysql",
 }
 
+# Of libpq: a server that was cut off with its network is given up after about 15 seconds.
+TCP = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15000,
+}
+
 
 class ConfigError(click.ClickException):
     """A configuration that the app refuses; the message names the variable and the remedy."""
@@ -39,9 +55,11 @@ def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _integer(text: str, most: int | None = None) -> int:
+def _integer(text: str, most: int | None = None, least: int = 0) -> int:
     if not re.fullmatch(r"\d{1,12}", text):
         raise ValueError("a whole number")
+    if int(text) < least:
+        raise ValueError(f"a number from {least} on")
     if most is not None and int(text) > most:
         raise ValueError(f"a number up to {most}")
     return int(text)
@@ -86,12 +104,13 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "CORS_ORIGINS": ("", _list),
     "RATE_LIMIT": ("", str),
     "MAX_CONTENT_LENGTH": ("2097152", _integer),
-    "DB_POOL_SIZE": ("5", _integer),
+    # A pool of 0 would have no limit.
+    "DB_POOL_SIZE": ("5", partial(_integer, least=1)),
     "DB_MAX_OVERFLOW": ("10", _integer),
     "DB_STATEMENT_TIMEOUT_MS": ("15000", _integer),
     "DB_PGBOUNCER": ("false", _flag),
-    "WEB_CONCURRENCY": ("2", _integer),
-    "WEB_THREADS": ("4", _integer),
+    "WEB_CONCURRENCY": ("2", partial(_integer, least=1)),
+    "WEB_THREADS": ("4", partial(_integer, least=1)),
     "COOKIE_SECURE": ("", _flag),
     "ALEMBIC_ALLOW_DROP": ("", _list),
 }
@@ -103,6 +122,8 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     Keys of `overrides` that are names in VARIABLES stand in for the environment's; any other is
     taken as it is into Flask's configuration. Raises ConfigError on a missing or unsafe value.
     """
+    if SETTINGS_ERROR:
+        raise ConfigError(f"settings.py cannot be imported ({SETTINGS_ERROR}): mend it.")
     overrides = _with_aliases(overrides or {})
     env = _environment(overrides)
     production = env["APP_ENV"] == "production"
@@ -326,7 +347,7 @@ def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
     options["pool_size"] = env["DB_POOL_SIZE"]
     options["max_overflow"] = env["DB_MAX_OVERFLOW"]
     if url.get_backend_name() == "postgresql":
-        options["connect_args"]["application_name"] = _cookie_name(False)
+        options["connect_args"] |= {"application_name": _cookie_name(False), **TCP}
         if not env["DB_PGBOUNCER"]:
             options["connect_args"]["options"] = (
                 f"-c statement_timeout={timeout} -c lock_timeout={min(timeout or 5000, 5000)} "
@@ -334,6 +355,9 @@ def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
             )
     elif url.get_backend_name() in ("mysql", "mariadb"):
         # Each kind of comment is read by one of the two servers: their timeouts differ in name.
+        # Longer than the server's own limits: they answer, this cuts the connection.
+        silence = timeout // 1000 + 10 if timeout else None
+        options["connect_args"] |= {"read_timeout": silence, "write_timeout": silence}
         options["connect_args"]["init_command"] = (
             "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5 "
             f"/*M! , max_statement_time = {timeout / 1000} */ "

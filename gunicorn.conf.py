@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from config import server
-from core.server import Log, Worker, close_connections, share_memory
+from core.server import Log, Worker, close_connections, share_memory, watch_database
 
 _server = server()
 bind = _server["bind"]
@@ -38,6 +38,11 @@ def when_ready(server):
 def pre_fork(server, worker):
     """Before each worker starts."""
     close_connections(server.app.wsgi())
+
+
+def post_worker_init(worker):
+    """In each worker."""
+    watch_database(worker.app.wsgi())
 
 
 def on_reload(server):

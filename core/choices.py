@@ -1,10 +1,10 @@
 """Optional: a select that turns into a search where the related table is too large for one."""
 
-import re
 from collections.abc import Hashable, Iterator
 from functools import cached_property
 from typing import Any
 
+import marshmallow
 import sqlalchemy as sa
 from flask import request
 from flask_babel import gettext, ngettext
@@ -17,11 +17,13 @@ from wtforms.widgets import Select
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
 from core.converters import BLANK
-from core.forms import SEARCH_BUTTON
+from core.listing import reader_of
 from core.paging import options_of
 from services import db
 
 RESULTS = 20
+# Results in sight at once; the others are scrolled to.
+LINES = 8
 
 
 class SearchSelectField(SelectFieldBase):
@@ -43,6 +45,11 @@ class SearchSelectField(SelectFieldBase):
         self._object_list: dict[str, str] | None = None
 
     @property
+    def has_new_words(self) -> bool:
+        """Tell whether words were typed that no search has looked for, as the Enter key sends."""
+        return bool(self.words) and self.words != self._posted("searched")
+
+    @property
     def is_large(self) -> bool:
         """Tell whether the related table has more rows than a select should."""
         return len(self._first) > self.above
@@ -50,7 +57,10 @@ class SearchSelectField(SelectFieldBase):
     @property
     def words(self) -> str:
         """Return what was searched for."""
-        words = request.form.get(f"{self.name}-search", "")
+        return self._posted("search")
+
+    def _posted(self, part: str) -> str:
+        words = request.form.get(f"{self.name}-{part}", "")
         return words.replace("\x00", "").strip()[:200]
 
     @property
@@ -82,14 +92,24 @@ class SearchSelectField(SelectFieldBase):
             self.data = self._record(valuelist[0])
 
     def _record(self, key: str) -> Any:
-        number = int(key) if re.fullmatch("[0-9]{1,18}", key) else 0
-        return db.session.get(self.model, number)
+        try:
+            value = reader_of(sa.inspect(self.model).primary_key[0]).deserialize(key)
+        except marshmallow.ValidationError:
+            return None
+        # A number has other spellings than the one that iter_choices() writes.
+        return db.session.get(self.model, value) if str(value) == key else None
 
     def pre_validate(self, form: BaseForm) -> None:
         if self.raw_data and self.raw_data[0] and self.data is None:
             self.data = None
-            if SEARCH_BUTTON not in request.form:
+            if getattr(form, "searched", None) is None:
                 raise ValidationError(self.gettext("Not a valid choice."))
+
+    def __call__(self, **kwargs: Any) -> Any:
+        if self.words and self.is_large:
+            # Results that stay folded up are not noticed.
+            kwargs.setdefault("size", min(len(list(self.iter_choices())), LINES))
+        return super().__call__(**kwargs)
 
     def iter_choices(self) -> Iterator[Any]:
         key, options = self._chosen_key(), self._found if self.is_large else self._first

@@ -6,14 +6,13 @@ SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import starmap
 from typing import Any
 
 import sqlalchemy as sa
-from babel.numbers import get_decimal_symbol
-from flask_babel import get_locale, gettext
+from flask_babel import gettext
 from wtforms import Field, FloatField, Form, StringField, TimeField
 from wtforms.fields import DateTimeLocalField, DecimalField, SelectField
 
@@ -26,7 +25,7 @@ from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
 from core.filters import enum_choices
-from core.i18n import read_decimal
+from core.i18n import from_local, local, read_decimal, write_decimal
 from core.models import label_of
 from core.schemas import integer_limit, numeric_limit
 from core.text import clean_text
@@ -80,11 +79,6 @@ def stripped(value: str | None) -> str | None:
     return (clean_text(value).strip() or None) if isinstance(value, str) else value
 
 
-def in_utc(value: datetime | None) -> datetime | None:
-    """Filter: what the browser's field gives, which knows no zone, as a time in UTC."""
-    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
 def parsed_uuid(value: Any) -> uuid.UUID | None:
     """Filter: a text as the UUID that its column takes."""
     try:
@@ -126,9 +120,34 @@ class LocalDecimalField(DecimalField):
             return str(self.raw_data[0])
         if self.data is None:
             return ""
-        # Babel would round to six places, and fail at the digits of a NUMERIC(38, 10).
-        text = f"{self.data:.{self.places}f}" if self.places else f"{self.data:f}"
-        return text.replace(".", get_decimal_symbol(get_locale()))
+        return write_decimal(self.data, self.places)
+
+
+class MomentField(DateTimeLocalField):
+    """A moment, shown and typed in the reader's zone; the data is aware, in UTC."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        super().process_formdata(valuelist)
+        if not valuelist or self.data is None:
+            return
+        typed, self.data = self.data, None
+        if self.object_data is not None and typed == _as_typed(self.object_data):
+            # Not changed: the field is silent on an hour that comes twice, and parts of seconds.
+            self.data = self.object_data
+            return
+        try:
+            self.data = from_local(typed)
+        except ValueError:
+            raise ValueError(self.gettext("Not a valid datetime value.")) from None
+
+    def _value(self) -> str:
+        if self.raw_data or self.data is None:
+            return str(super()._value())  # type: ignore[misc]
+        return str(_as_typed(self.data).strftime(self.format[0]))
+
+
+def _as_typed(moment: datetime) -> datetime:
+    return local(moment).replace(tzinfo=None, microsecond=0)
 
 
 class ModelConverter(StockConverter):  # type: ignore[misc]
@@ -175,8 +194,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @converts("UTCDateTime")
     def conv_UTCDateTime(self, field_args: Any, **extra: Any) -> Any:
-        field_args["filters"] = [*field_args["filters"], in_utc]
-        return self.conv_DateTime(field_args)
+        return MomentField(format=DATETIME_FORMATS, **field_args)
 
     @converts("DateTime")
     def conv_DateTime(self, field_args: Any, **extra: Any) -> Any:

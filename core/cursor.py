@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import current_app, json
 from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy import ColumnElement, and_, bindparam, false, or_
+from sqlalchemy import ColumnElement, Double, Float, and_, bindparam, cast, false, or_
 
 
 def write(order: str, place: tuple[Any, ...], table: str) -> str:
@@ -54,17 +54,26 @@ def behind(order: Sequence[tuple[Any, bool]], shape: Sequence[bool]) -> ColumnEl
     steps: list[ColumnElement[bool]] = []
     equal: list[ColumnElement[bool]] = []
     for number, ((column, down), has_value) in enumerate(zip(order, shape, strict=True)):
-        value = bindparam(f"after_{number}", type_=column.type)
+        value = rounded(bindparam(f"after_{number}", type_=column.type), column)
         if has_value:
             after = column < value if down else column > value
             steps.append(and_(*equal, _or_nothing(column, after)))
         equal.append(column == value if has_value else column.is_(None))
-    (first, down), value = order[0], bindparam("after_0", type_=order[0][0].type)
+    first, down = order[0]
+    value = rounded(bindparam("after_0", type_=first.type), first)
     if len(order) == 1 or not shape[0]:
         return or_(false(), *steps)
     # Said once more as a range, which an index can start at.
     reach = first <= value if down else first >= value
     return and_(_or_nothing(first, reach), or_(*steps))
+
+
+def rounded(value: Any, column: Any) -> Any:
+    """Return a value as its column keeps it: a REAL is equal to no double but a few."""
+    if not isinstance(column.type, Float) or isinstance(column.type, Double):
+        return value
+    # MariaDB's CAST takes no precision.
+    return cast(value, column.type.with_variant(Float(), "mariadb", "mysql"))
 
 
 def _or_nothing(column: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:

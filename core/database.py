@@ -1,20 +1,26 @@
 """Prepares each engine for the web: SQLite's pragmas and transactions, PgBouncer's timeouts."""
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from decimal import Decimal
 from typing import Any
+from weakref import WeakSet
 
 from flask import Flask, current_app, has_request_context, request
-from sqlalchemy import Connection, Dialect, Engine, Row, Select, event
-from sqlalchemy.exc import DisconnectionError
-from werkzeug.routing import IntegerConverter, ValidationError
+from sqlalchemy import Connection, Dialect, Engine, Numeric, Row, Select, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
 
 from core.text import fold
 from services import db
 
 # A connection that was used so recently is taken to live: asking costs a round trip a request.
 IDLE_SECONDS = 1
+# psycopg2.extensions.TRANSACTION_STATUS_ACTIVE: the server was sent a statement and works on it.
+ACTIVE = 1
 # No database takes a larger one.
 MAX_KEY = 2**63 - 1
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -23,15 +29,24 @@ READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 def init_database(app: Flask) -> None:
     """Bind db to the application and attach the listeners its engine needs. Connects to nothing."""
     db.init_app(app)
-    app.url_map.converters["int"] = KeyConverter
+    app.url_map.converters |= {
+        "int": KeyConverter,
+        "string": TextConverter,
+        "default": TextConverter,
+    }
     with app.app_context():
         engine = db.engine
     # SQLAlchemy's errors quote what people typed, and errors are logged.
     engine.hide_parameters = not app.debug
     if engine.dialect.name == "sqlite":
+        engine.dialect.colspecs = {**engine.dialect.colspecs, Numeric: SQLiteNumeric}
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return
+    if engine.dialect.driver == "psycopg2":
+        opened: WeakSet[Any] = WeakSet()
+        app.extensions["connections"] = opened
+        event.listen(engine, "connect", lambda connection, _: opened.add(connection))
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _idle_check(engine.dialect))
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
@@ -42,11 +57,42 @@ def init_database(app: Flask) -> None:
 class KeyConverter(IntegerConverter):
     """<int:...> in a route: past 64 bits, which no database takes, nothing is found."""
 
+    # Python's digits are those of all scripts.
+    regex = "[0-9]+"
+
     def to_python(self, value: str) -> int:
         number: int = super().to_python(value)
         if number > MAX_KEY:
             raise ValidationError
         return number
+
+
+class TextConverter(UnicodeConverter):
+    """<name> in a route: with a NUL, which no database takes, nothing is found."""
+
+    def to_python(self, value: str) -> str:
+        if "\0" in value:
+            raise ValidationError
+        return str(super().to_python(value))
+
+
+class SQLiteNumeric(Numeric[Any]):
+    """A decimal, kept as a float: ValueError for one that would come back as another."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], float | None]:
+        places = self._effective_decimal_return_scale
+        # Other databases round to the column's places, too.
+        most = Decimal(0) if self.scale is None else Decimal(5).scaleb(-places - 1)
+
+        def to_float(value: Any) -> float | None:
+            if value is None:
+                return None
+            number = float(value)
+            if abs(Decimal(f"{number:.{places}f}") - Decimal(str(value))) > most:
+                raise ValueError("SQLite keeps 15 digits of a decimal, this one has more.")
+            return number
+
+        return to_float
 
 
 def read(statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -64,6 +110,25 @@ def read(statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]
     with engine.connect() as connection, _autocommit(connection):
         rows: Sequence[Row[Any]] = connection.execute(statement, values).all()
         return rows
+
+
+def cut_waiting() -> None:
+    """End the connections that wait for an answer of a server that gives none.
+
+    PostgreSQL's driver waits without an end; the one for MariaDB has a limit of its own.
+    """
+    for connection in list(current_app.extensions.get("connections", ())):
+        # It may be closed by its own thread meanwhile.
+        with suppress(OSError, db.engine.dialect.loaded_dbapi.Error):
+            if connection.get_transaction_status() == ACTIVE:
+                with socket.socket(fileno=os.dup(connection.fileno())) as waiting:
+                    waiting.shutdown(socket.SHUT_RDWR)
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """Return the driver's own first line, which holds neither statement nor password."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 @contextmanager

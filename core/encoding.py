@@ -1,13 +1,23 @@
 """The JSON of the project: strict when it reads, exact decimals and ISO 8601 when it writes."""
 
 import json
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import isinf
 from typing import Any
 
 import orjson
 from flask import Response
 from flask.json.provider import DefaultJSONProvider
+
+
+def encode(obj: Any, default: Callable[[Any], Any]) -> bytes:
+    """Write JSON in UTF-8, fast; what has no place in UTF-8 or in 64 bits, by json.dumps()."""
+    try:
+        return orjson.dumps(obj, default, orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return json.dumps(obj, default=default).encode()
 
 
 class JSONProvider(DefaultJSONProvider):
@@ -17,25 +27,21 @@ class JSONProvider(DefaultJSONProvider):
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Write JSON; options are those of json.dumps()."""
-        return super().dumps(obj, **kwargs) if kwargs else self.encode(obj).decode()
-
-    def encode(self, obj: Any) -> bytes:
-        """Write JSON in UTF-8, fast; what has no place in UTF-8 or in 64 bits, by json.dumps()."""
-        try:
-            return orjson.dumps(obj, self.default, orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
-        except orjson.JSONEncodeError:
-            return super().dumps(obj).encode()
+        return super().dumps(obj, **kwargs) if kwargs else encode(obj, self.default).decode()
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Read JSON (RFC 8259). Raises ValueError also for what the standard library lets pass."""
+        # Of bytes it would guess the encoding.
+        text = s.decode("utf-8-sig") if isinstance(s, bytes) else s
+        hooks: Any = {"object_pairs_hook": _unique, "parse_constant": _refuse}
         try:
-            return json.loads(s, object_pairs_hook=_unique, parse_constant=_refuse)
+            return json.loads(text, parse_float=WrittenFloat, **hooks)
         except RecursionError:
             raise ValueError("The JSON is nested too deeply.") from None
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Return an answer in JSON, as jsonify() does."""
-        body = self.encode(self._prepare_response_obj(args, kwargs)) + b"\n"
+        body = encode(self._prepare_response_obj(args, kwargs), self.default) + b"\n"
         return Response(body, mimetype=self.mimetype)
 
     @staticmethod
@@ -45,14 +51,34 @@ class JSONProvider(DefaultJSONProvider):
             return iso(o)
         if isinstance(o, date):
             return o.isoformat()
+        if isinstance(o, timedelta):
+            return o.total_seconds()
         if isinstance(o, Decimal):
             return format(o, "f")
+        if isinstance(o, WrittenFloat):
+            return float(o)
         return DefaultJSONProvider.default(o)
 
 
 def iso(value: datetime) -> str:
     """Return an aware datetime in ISO 8601 with Z for UTC."""
     return value.isoformat().replace("+00:00", "Z")
+
+
+class WrittenFloat(float):
+    """A number of JSON with the text that was sent, of which a Decimal is exact."""
+
+    text: str
+
+    def __new__(cls, text: str) -> "WrittenFloat":
+        number = super().__new__(cls, text)
+        if isinf(number):
+            raise ValueError("A number is out of range.")
+        number.text = text
+        return number
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from flask import (
@@ -10,6 +9,7 @@ from flask import (
     Response,
     current_app,
     flash,
+    g,
     make_response,
     render_template,
     request,
@@ -19,12 +19,20 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from marshmallow import ValidationError
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import violation_of
+from core.database import READ_METHODS, reason
 from core.problem import problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from services import db, log
@@ -70,6 +78,8 @@ PAGES = {
 # SQLite and MySQL report faults of the program, too, as operational errors: these pass.
 SQLITE_PASSING = re.compile("locked|busy|unable to open|disk I/O|full", re.IGNORECASE)
 MYSQL_FAULTS = {1054, 1364}
+# PostgreSQL's, of a server that stands by until it is promoted; SQLAlchemy has it as InternalError.
+READ_ONLY = "25006"
 
 
 def init_errors(app: Flask) -> None:
@@ -99,7 +109,7 @@ def answer(
 
 
 def _page(status: int, detail: str | None) -> str:
-    title, text = PAGES.get(status, (HTTPStatus(status).phrase, detail))
+    title, text = PAGES.get(status) or PAGES[500 if status >= 500 else 400]
     if detail == getattr(default_exceptions.get(status), "description", None):
         detail = None
     return render_template(
@@ -111,13 +121,20 @@ def _page(status: int, detail: str | None) -> str:
 
 
 def _expired_form(error: CSRFError) -> ResponseReturnValue:
-    """Bring the form back with what was typed: x_create belongs to x_new, x_update to x_edit."""
+    """Bring the form back with what was typed: x_create belongs to x_new, x_update to x_edit.
+
+    A view of GET and POST brings back its own: by GET, as by POST it may change anything.
+    """
     endpoint = str(request.endpoint).replace("_create", "_new").replace("_update", "_edit")
     if wants_problem():
         return _http_error(error)
     view = current_app.view_functions.get(endpoint)
-    if view is None or endpoint == request.endpoint:
+    is_shared = endpoint == request.endpoint
+    if view is None or (is_shared and "GET" not in getattr(request.url_rule, "methods", ())):
         return answer(400, EXPIRED_BUTTON)
+    if is_shared:
+        # Taken by the forms of core/forms.py.
+        request.method, g.expired = "GET", request.form
     flash(EXPIRED, "warning")
     # A form takes what was posted, also in the view that shows it; and that view saves nothing.
     try:
@@ -126,6 +143,11 @@ def _expired_form(error: CSRFError) -> ResponseReturnValue:
         # Flask answers 500 to whatever leaves a handler, a 404 too.
         session.pop("_flashes", None)
         return current_app.handle_user_exception(failure)
+    finally:
+        request.method = "POST"
+    if is_shared and "expired_shown" not in g:
+        session.pop("_flashes", None)
+        return answer(400, EXPIRED_BUTTON)
     response.status_code = 400
     return response
 
@@ -144,7 +166,13 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _invalid(error: ValidationError) -> ResponseReturnValue:
     detail = INVALID if wants_problem() else None
-    return answer(422, detail, error.normalized_messages())  # type: ignore[no-untyped-call]
+    return answer(422, detail, _cut(error.normalized_messages()))  # type: ignore[no-untyped-call]
+
+
+def _cut(errors: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the errors without the most of long names: a client made them up."""
+    parts = ((str(name)[:100], part) for name, part in errors.items())
+    return {name: _cut(part) if isinstance(part, dict) else part for name, part in parts}
 
 
 def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
@@ -156,21 +184,37 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return answer(404, DELETED)
     if isinstance(error, DBAPIError) and (violation := violation_of(error)):
         return answer(409, violation.message, violation.errors)
-    if isinstance(error, DataError):
-        return answer(422, OUT_OF_RANGE)
+    if isinstance(error, DataError) or _is_refused(error):
+        # That of a read stands in its URL.
+        return answer(400 if request.method in READ_METHODS else 422, OUT_OF_RANGE)
     if lacks_migration(error):
         # Answered, not raised: in debug mode the debugger's page would hide the sentence.
         log.error("migrations are missing: %s", type(error).__name__, exc_info=error)
         return answer(500, REMEDY)
     if _is_passing(error):
-        log.error("database unavailable: %s", type(error).__name__, exc_info=error)
+        # In an outage every request comes here: a line each, no traceback.
+        log.error("database unavailable: %s: %s", type(error).__name__, reason(error))
         return answer(503, DATABASE_AWAY, headers={"Retry-After": str(RETRY_AFTER)})
     raise error
+
+
+def _is_refused(error: SQLAlchemyError) -> bool:
+    """Tell whether a driver or a type refused a value, which may be a fault of the program, too."""
+    refused = isinstance(error, StatementError) and isinstance(
+        error.orig, (OverflowError, ValueError)
+    )
+    if refused:
+        log.warning("a value was refused", exc_info=error)
+    return refused
 
 
 def _is_passing(error: SQLAlchemyError) -> bool:
     """Tell whether the same request may succeed later: no connection, a lock, a time-out."""
     if isinstance(error, PoolTimeoutError):
+        return True
+    if isinstance(error, DBAPIError) and (
+        error.connection_invalidated or getattr(error.orig, "pgcode", None) == READ_ONLY
+    ):
         return True
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False

@@ -4,11 +4,14 @@ import csv
 import enum
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime
 from typing import Any
 
 from flask import Response, stream_with_context
-from sqlalchemy import Select
+from sqlalchemy import Result, Select
 
+from core.i18n import local
 from core.models import label_of
 from core.pages import list_query
 from core.rows import rows_of
@@ -16,29 +19,37 @@ from services import db
 
 CHUNK = 500
 # A spreadsheet runs a text that begins like this as a formula (OWASP: CSV injection).
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet of Japan takes the wide ones, too.
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = None) -> Response:
-    """Stream the list as CSV; a column is an attribute of the row, or a path: "category.name"."""
+    """Stream the list as CSV; a column is an attribute of the row, or a path: "category.name".
+
+    Times are those of settings.TIMEZONE, with their offset.
+    """
     records = model.listing.apply(statement, list_query(model))
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
     heads = [label_of(model, column.partition(".")[0]) for column in columns]
     filename = model.__tablename__
-    return Response(
-        stream_with_context(_lines(heads, rows)),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{filename}.csv"'},
-    )
+    with ExitStack() as stack:
+        # Of its own: that of the request is closed before the lines are sent.
+        session = stack.enter_context(db.session.session_factory())
+        # Before the answer begins, so that a failure still has its status and its page.
+        lines = stream_with_context(_lines(heads, session.execute(rows)))
+        response = Response(lines, mimetype="text/csv")
+        response.call_on_close(stack.pop_all().close)
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}.csv"'
+    return response
 
 
-def _lines(heads: list[str], rows: Select[Any]) -> Iterator[str]:
+def _lines(heads: list[str], result: Result[Any]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     # Without the mark Excel takes UTF-8 for the system's old encoding.
     buffer.write("\ufeff")
     writer.writerow(heads)
-    for part in db.session.execute(rows).partitions(CHUNK):
+    for part in result.partitions(CHUNK):
         writer.writerows([_cell(value) for value in row] for row in part)
         yield buffer.getvalue()
         buffer.seek(0)
@@ -49,4 +60,10 @@ def _lines(heads: list[str], rows: Select[Any]) -> Iterator[str]:
 def _cell(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         value = value.value
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    if isinstance(value, datetime) and value.tzinfo:
+        return local(value).isoformat(timespec="seconds")
+    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
+
+
+def _is_formula(text: str) -> bool:
+    return text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(FORMULA)

@@ -3,21 +3,29 @@
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-from flask_babel import gettext
+from flask_babel import format_date, format_datetime, gettext
+from marshmallow import ValidationError
 
-from core.listing import Listing
+from core.base import UTCDateTime
+from core.i18n import from_local, local, write_decimal
+from core.listing import Condition, Listing
 from core.models import label_of
 from core.paging import ListPage, options_of
+from core.text import clean_text
 
-# Related rows in a select; of a larger table the user types the number.
+# Related rows in a select; of a larger table the user types words, or the number.
 MOST_CHOICES = 200
 INPUT_TYPES: dict[type, str] = {
     sa.Date: "date",
+    sa.DateTime: "datetime-local",
+    UTCDateTime: "datetime-local",
     sa.Numeric: "number",
     sa.Float: "number",
     sa.Integer: "number",
@@ -55,6 +63,31 @@ def _related(listing: Listing) -> list[tuple[str, Any]]:
     return [(name, by_column[key]) for name, key in keys if key in by_column]
 
 
+def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Condition:
+    """Read a filter as a person types it: times in his zone, related records by their words."""
+    if isinstance(listing.column(name).type, UTCDateTime) and operator != "null":
+        text = ",".join(map(_in_utc, text.split(",")))
+    try:
+        return listing.condition(name, operator, text)
+    except ValidationError:
+        related = _searchable(listing, name)
+        if operator != "eq" or related is None:
+            raise
+        keys = sa.select(sa.inspect(related).primary_key[0]).select_from(related)
+        words = related.listing.query(clean_text(text)[:200])
+        return name, "in", related.listing.narrow(keys, words)
+
+
+def _in_utc(text: str) -> str:
+    return from_local(datetime.fromisoformat(text)).isoformat()
+
+
+def _searchable(listing: Listing, name: str) -> Any:
+    """Return the related model behind a filter if it can be searched by words."""
+    model = dict(_related(listing)).get(name)
+    return model if getattr(getattr(model, "listing", None), "search", ()) else None
+
+
 def controls(page: ListPage, related: Related) -> Iterator[Control]:
     """Yield the controls of a list with the values of its URL."""
     known = dict(related)
@@ -63,6 +96,8 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
         label = label_of(page.listing.model, name)
         choices = known.get(name) or _choices(column)
         kind = next((t for k, t in INPUT_TYPES.items() if isinstance(column.type, k)), "text")
+        if _searchable(page.listing, name):
+            kind = "search"
         if choices or column.foreign_keys or kind == "text":
             yield _control(page, f"filter[{name}]", label, type=kind, choices=choices)
         else:
@@ -94,4 +129,10 @@ def shown(value: Any) -> str:
         return str(gettext("yes") if value else gettext("no"))
     if isinstance(value, enum.Enum):
         return str(getattr(value, "label", value.name.replace("_", " ").capitalize()))
+    if isinstance(value, datetime):
+        return str(format_datetime(local(value), rebase=False))
+    if isinstance(value, date):
+        return str(format_date(value))
+    if isinstance(value, Decimal):
+        return write_decimal(value)
     return "—" if value is None else str(value)

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from flask import request
+from flask import g, request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Field, IntegerField
@@ -81,6 +81,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         field_args: Mapping[str, Mapping[str, Any]] = {}
 
     def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
+        if not args and "expired" in g:
+            # Posted, though the request is treated as a GET (core/errors.py).
+            kwargs.setdefault("formdata", g.expired)
+            g.expired_shown = True
         super().__init__(*args, obj=obj, **kwargs)
         self.record = obj
         # Texts of what is stored now, by field name, after a conflict with another person's save.
@@ -89,11 +93,17 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     def validate(self, extra_validators: Any = None) -> bool:
         """Tell whether the form may be saved; a search in one of its fields never saves."""
         valid: bool = super().validate(extra_validators)
-        if SEARCH_BUTTON not in request.form:
+        if self.searched is None:
             return valid
         for field in self:
             field.errors = ()
         return False
+
+    @property
+    def searched(self) -> str | None:
+        """Return the name of the field that the form was sent to search in, by button or Enter."""
+        by_enter = (field.name for field in self if getattr(field, "has_new_words", False))
+        return request.form.get(SEARCH_BUTTON, next(by_enter, None))
 
     @property
     def key(self) -> Hashable | None:
@@ -101,7 +111,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
         None for a form that shows what somebody typed or what is stored.
         """
-        if self.record is not None or self.is_submitted():
+        if self.record is not None or self.is_submitted() or request.form:
             return None
         shown = (field for name, field in self._fields.items() if name != "csrf_token")
         return type(self), tuple((repr(field.data), _choices(field)) for field in shown)
@@ -112,9 +122,9 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         return [f for f in self if getattr(f.widget, "input_type", None) != "hidden"]
 
     @property
-    def first_error(self) -> str | None:
+    def focus(self) -> str | None:
         """Return the name of the field that should get the focus."""
-        return next((name for name, field in self._fields.items() if field.errors), None)
+        return next((field.name for field in self if field.errors), self.searched)
 
     def populate_obj(self, obj: Any) -> None:
         """Set the fields on the record; the next flush fails if its version is not the form's."""

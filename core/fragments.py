@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from markupsafe import Markup, escape
 
 from core.i18n import reader_locale
@@ -26,7 +26,7 @@ def init_fragments(app: Flask) -> None:
     def fragment(
         template: str, key: Hashable = None, late: Mapping[str, Any] | None = None, **values: Any
     ) -> Markup:
-        name = (template, reader_locale(), key)
+        name = (template, reader_locale(), request.root_path, key)
         text = None if app.debug else kept.get(name)
         if text is None:
             marks = {name: Markup(MARK % name) for name in late or ()}  # nosec B704

@@ -1,7 +1,7 @@
 """Tells a load balancer whether the process lives and whether the database answers."""
 
 from collections.abc import Callable, Iterable
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic
 from typing import Any
 
@@ -9,10 +9,15 @@ from flask import Blueprint, Flask, current_app
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.database import cut_waiting, reason
 from services import db, log
 
-# How long an answer of the database is taken for the next one's, and when to ask again.
+# When to ask the database again, how long to wait for it, how long its last answer counts, and when
+# its silence is not that of a full pool (5 s) or of a connection that is being made (3 s).
 SECONDS = 1.0
+WAIT = 1.0
+FRESH = 3.0
+HANGS = 9.0
 
 bp = Blueprint("health", __name__, url_prefix="/health")
 
@@ -20,7 +25,7 @@ bp = Blueprint("health", __name__, url_prefix="/health")
 def init_health(app: Flask) -> None:
     """Serve /health/live and /health/ready under any Host: probes use the machine's address."""
     app.register_blueprint(bp)
-    app.extensions["health"] = _Database()
+    app.extensions["health"] = _Database(app)
     host = app.config["TRUSTED_HOSTS"][0].lstrip(".")
     app.wsgi_app = _AnyHost(app.wsgi_app, host)  # type: ignore[method-assign]
 
@@ -40,33 +45,42 @@ def ready() -> tuple[dict[str, str], int, dict[str, str]]:
 
 
 class _Database:
-    """Whether the database answers, asked once a second at most, by one thread at a time.
+    """Whether the database answers, asked once a second at most, in a thread of its own.
 
-    So neither many probes nor a database that hangs take the threads away from the users.
+    A server that is frozen, or cut off with its network, neither answers nor refuses, and its own
+    time-outs cannot help. So the probes wait for no answer longer than WAIT, an old one counts
+    for FRESH, and from HANGS on the connections are cut on which the users' threads wait.
     """
 
-    def __init__(self) -> None:
-        self.answered = False
-        self.until = 0.0
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.answered = self.asked = float("-inf")
+        self.hangs = False
         self.asking = Lock()
 
     def answers(self) -> bool:
-        if monotonic() >= self.until and self.asking.acquire(blocking=False):
-            try:
-                self.answered = _answers()
-                self.until = monotonic() + SECONDS
-            finally:
-                self.asking.release()
-        return self.answered
+        now = monotonic()
+        if now - self.asked >= SECONDS and self.asking.acquire(blocking=False):
+            self.asked = now
+            thread = Thread(target=self._ask, daemon=True)
+            thread.start()
+            thread.join(WAIT)
+        elif self.asking.locked() and (self.hangs or now - self.asked > HANGS):
+            self.hangs = True
+            with self.app.app_context():
+                cut_waiting()
+        return monotonic() - self.answered < FRESH
 
-
-def _answers() -> bool:
-    try:
-        db.session.execute(text("SELECT 1"))
-    except SQLAlchemyError as error:
-        log.warning("not ready: %s", type(error).__name__)
-        return False
-    return True
+    def _ask(self) -> None:
+        try:
+            with self.app.app_context():
+                db.session.execute(text("SELECT 1"))
+            self.answered, self.hangs = monotonic(), False
+        except SQLAlchemyError as error:
+            log.warning("not ready: %s: %s", type(error).__name__, reason(error))
+            self.answered = float("-inf")
+        finally:
+            self.asking.release()
 
 
 class _AnyHost:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +10,15 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import NumberFormatError, format_currency, format_decimal, parse_decimal
+from babel.numbers import (
+    NumberFormatError,
+    format_currency,
+    format_decimal,
+    get_decimal_symbol,
+    parse_decimal,
+)
 from flask import Blueprint, Flask, Response, abort, g, has_request_context, redirect, request
-from flask_babel import Babel, Domain, get_locale, to_user_timezone
+from flask_babel import Babel, Domain, get_locale, to_user_timezone, to_utc
 from werkzeug.datastructures import LanguageAccept
 
 from core.assets import YEAR
@@ -26,10 +32,11 @@ bp = Blueprint("preferences", __name__)
 
 
 def init_i18n(app: Flask) -> None:
-    """Bind the translations of core, then those of the modules, which win."""
+    """Bind the translations of core, of the modules, and of app/ itself; of two the later wins."""
     with app.app_context():
         packages = [Path(str(module.package.__file__)) for module in installed_modules()]
-    folders = [path.parent / "translations" for path in (Path(__file__), *packages)]
+    own = Path(app.root_path, "templates")
+    folders = [path.parent / "translations" for path in (Path(__file__), *packages, own)]
     # One for each application: the object keeps the catalogues that it has read.
     babel = Babel(
         app,
@@ -96,9 +103,26 @@ def _number(number: Decimal | int) -> str:
     return _formatted(format_decimal, number, reader_locale())
 
 
+def local(moment: datetime) -> datetime:
+    """Return a moment in the reader's zone, settings.TIMEZONE; one that names no zone as it is."""
+    try:
+        return to_user_timezone(moment) if moment.tzinfo else moment
+    except OverflowError:
+        # There it lies before the year 1 or after 9999.
+        return moment
+
+
+def from_local(moment: datetime) -> datetime:
+    """Return in UTC what a person typed, who names no zone. Raises ValueError past all years."""
+    try:
+        return moment if moment.tzinfo else to_utc(moment).replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("it lies past the last year.") from None
+
+
 def _date(day: date, style: str = "medium") -> str:
     if isinstance(day, datetime):
-        day = to_user_timezone(day).date()
+        day = local(day).date()
     return _formatted(format_date, day, reader_locale(), format=style)
 
 
@@ -122,6 +146,13 @@ def read_decimal(text: str) -> Decimal:
     if not number.is_finite():
         raise ValueError("not a number")
     return number
+
+
+def write_decimal(number: Decimal, places: int | None = None) -> str:
+    """Return a number as it is typed, with all its places or as many as are named."""
+    # Babel would round to six places, and fail at the digits of a NUMERIC(38, 10).
+    text = f"{number:.{places}f}" if places else f"{number:f}"
+    return text.replace(".", get_decimal_symbol(get_locale()))
 
 
 class _Domain(Domain):  # type: ignore[misc]
@@ -158,8 +189,8 @@ def _cookie(name: str, allowed: tuple[str, ...] | list[str]) -> str | None:
 def _remember(name: str, allowed: tuple[str, ...] | list[str]) -> Response:
     value = request.form.get(name, "")
     if value not in allowed:
-        abort(400, f"{name} must be one of {', '.join(allowed)}.")
-    response = redirect(_own_path(request.form.get("next", "/")))
+        abort(400)
+    response = redirect(_own_path(request.form.get("next", "")))
     response.set_cookie(name, value, YEAR, secure=request.is_secure, samesite="Lax", httponly=True)
     return response  # type: ignore[return-value]
 
@@ -168,4 +199,4 @@ def _own_path(target: str) -> str:
     """Return a path of this site; for anything else the start page, so that no link leads away."""
     # Browsers read a backslash as a slash, and pass over tabs and line ends.
     leads_away = re.match(r"/[/\\]|[^/]|$", target) or re.search(r"[\x00-\x1f\x7f\\]", target)
-    return "/" if leads_away else target
+    return f"{request.root_path}/" if leads_away else target

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_cors import CORS
 from flask_limiter.errors import RateLimitExceeded
 from flask_limiter.util import get_qualified_name
@@ -13,7 +13,7 @@ from limits.errors import ConfigurationError
 from config import ConfigError
 from core.errors import answer
 from core.problem import wants_problem
-from services import limiter
+from services import limiter, log
 
 # What a script of another site may send, and may read.
 SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID"]
@@ -31,7 +31,11 @@ SHOWN = [
 ]
 CORS_SECONDS = 600
 # A request waits no longer for its count: it is counted in this process then.
-REDIS_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": None}
+REDIS_OPTIONS: dict[str, Any] = {
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 0.5,
+    "retry": None,
+}
 
 
 def init_limits(app: Flask) -> None:
@@ -77,6 +81,8 @@ def _init_limiter(app: Flask) -> None:
         "RATELIMIT_STORAGE_OPTIONS": REDIS_OPTIONS if app.config["REDIS_URL"] else {},
         # Without Redis each process counts for itself, and goes on answering.
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        # It may die between two questions of one request, which is answered all the same.
+        "RATELIMIT_SWALLOW_ERRORS": True,
     }
     try:
         limiter.init_app(app)
@@ -86,13 +92,18 @@ def _init_limiter(app: Flask) -> None:
             "`pip install -r requirements-optional.txt`."
         ) from error
     # A limited view checks itself; what has no limit should not pay for the question.
-    check = limiter._check_request_limit  # noqa: SLF001 - no public way
-    app.before_request_funcs[None].remove(check)
+    app.before_request_funcs[None].remove(limiter._check_request_limit)  # noqa: SLF001 - no public way
     if app.config["RATE_LIMIT"]:
         for name in app.extensions["api_blueprints"]:
-            app.before_request_funcs.setdefault(name, []).append(check)
+            app.before_request_funcs.setdefault(name, []).append(_count)
     app.register_error_handler(RateLimitExceeded, _exceeded)
     app.after_request(_add_headers)
+
+
+def _count() -> None:
+    # A browser asks by OPTIONS on its own (CORS); the user has not asked for anything yet.
+    if request.method != "OPTIONS":
+        limiter._check_request_limit()  # noqa: SLF001 - no public way
 
 
 def _check(limit: str) -> None:
@@ -107,15 +118,23 @@ def _check(limit: str) -> None:
 
 def _exceeded(error: RateLimitExceeded) -> Any:
     limit = error.limit.limit if error.limit else "this"
-    return answer(429, f"You asked more often than {limit}: wait as Retry-After says.")
+    text = f"You asked more often than {limit}: wait as Retry-After says."
+    # A page has its own words, in the language of its reader.
+    return answer(429, text if wants_problem() else None)
 
 
 def _add_headers(response: Response) -> Response:
     """Say how much is left (draft-ietf-httpapi-ratelimit-headers-06: seconds, not a time)."""
     if limit := limiter.current_limit:
-        seconds = max(0, int(limit.reset_at - time.time()))
+        try:
+            seconds = max(0, int(limit.reset_at - time.time()))
+            remaining = limit.remaining
+        except Exception as error:
+            # The view has done its work: a failure here would invite to do it again.
+            log.warning("no numbers of the limit: %s", type(error).__name__)
+            return response
         response.headers["RateLimit-Limit"] = str(limit.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(limit.remaining)
+        response.headers["RateLimit-Remaining"] = str(remaining)
         response.headers["RateLimit-Reset"] = str(seconds)
         if response.status_code == 429:
             response.headers["Retry-After"] = str(seconds)

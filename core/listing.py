@@ -11,12 +11,11 @@ from typing import Any
 
 from flask import abort
 from marshmallow import ValidationError
-from sqlalchemy import ColumnElement, Select, String, func, or_, select
+from sqlalchemy import Boolean, ColumnElement, Enum, Select, String, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
-from core import cursor
-from core.schemas import Boolean, Converter
+from core import cursor, schemas
 from core.setting import setting
 from core.text import clean_text, fold
 from services import db
@@ -29,23 +28,28 @@ API_PARAMETERS = ("cursor", "count", "fields")
 NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
+# Column, operator and value.
+Condition = tuple[str, str, Any]
+
 
 @dataclass(frozen=True)
 class Query:
     """What a URL asks of a list: the checked values, and `args`, the same as URL arguments.
 
     `after` is the place of the last row that a reader by cursor has seen (core/cursor.py); `count`
-    is one of COUNTS, or nothing for a total that ends at paging.MAX_COUNT.
+    is one of COUNTS, or nothing for a total that ends at paging.MAX_COUNT. `left_out` names the
+    columns of filters that a page could not read.
     """
 
     words: tuple[str, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
-    conditions: tuple[tuple[str, str, Any], ...] = ()
+    conditions: tuple[Condition, ...] = ()
     page: int = 1
     per_page: int = 20
     after: tuple[Any, ...] | None = None
     count: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -66,15 +70,23 @@ class Listing:
     def __set_name__(self, owner: Any, name: str) -> None:
         self.model = owner
 
-    def read(self, args: MultiDict[str, str], refuse: Callable[[str], Any]) -> Query:
-        """Read a URL's arguments; `refuse` gets a sentence for each that is unknown or wrong."""
+    def read(
+        self,
+        args: MultiDict[str, str],
+        refuse: Callable[[str], Any],
+        condition: Callable[..., Condition] | None = None,
+    ) -> Query:
+        """Read a URL's arguments; `refuse` gets a sentence for each that is unknown or wrong.
+
+        `condition` stands in for Listing.condition where people type the filters.
+        """
         values: dict[str, Any] = {"conditions": [], "per_page": setting("PER_PAGE")}
         known: dict[str, str] = {}
         for name, text in args.items(multi=True):
             try:
                 if name in known:
                     raise ValueError("it stands twice.")
-                self._read_one(name, text, values)
+                self._read_one(name, text, values, condition or Listing.condition)
                 known[name] = text
             except ValidationError as error:
                 refuse(f"{name[:40]!r}: {' '.join(error.messages)}")
@@ -103,12 +115,16 @@ class Listing:
         """Return the order without a `sort`: pairs of a name and whether it is descending."""
         return self._order(self.default)
 
-    def _read_one(self, name: str, text: str, values: dict[str, Any]) -> None:
-        condition = FILTER.fullmatch(name)
-        if condition and condition[1] in self.filters:
-            operator = condition[2] or "eq"
-            value = self._value(condition[1], operator, text)
-            values["conditions"].append((condition[1], operator, value))
+    def filter_of(self, name: str) -> tuple[str, str] | None:
+        """Return column and operator of a URL's argument, None for one that is no filter."""
+        match = FILTER.fullmatch(name)
+        return (match[1], match[2] or "eq") if match and match[1] in self.filters else None
+
+    def _read_one(
+        self, name: str, text: str, values: dict[str, Any], condition: Callable[..., Condition]
+    ) -> None:
+        if filtered := self.filter_of(name):
+            values["conditions"].append(condition(self, *filtered, text))
         elif name == "q" and self.search:
             values["words"] = tuple(clean_text(text)[:200].split())
         elif name == "sort" and self.sort:
@@ -137,21 +153,31 @@ class Listing:
         for name, _ in parts:
             if allowed is not None and name not in allowed:
                 raise ValueError(f"sort by {', '.join(allowed)}; a - in front turns the order.")
-        return tuple(dict(parts).items())
+        if len(dict(parts)) < len(parts):
+            raise ValueError("a column stands twice.")
+        return tuple(parts)
+
+    def condition(self, name: str, operator: str, text: str) -> Condition:
+        """Read a filter. Raises ValidationError and ValueError."""
+        return name, operator, self._value(name, operator, text)
 
     def _value(self, name: str, operator: str, text: str) -> Any:
         if operator == "null":
-            return Boolean(strict=False).deserialize(text)
-        if operator in ("gte", "lte") and isinstance(self.reader(name), Boolean):
-            raise ValueError("a yes or no is neither more nor less.")
+            return schemas.Boolean(strict=False).deserialize(text)
         reader = self.reader(name)
+        if operator in ("gte", "lte") and not self.is_ordered(name):
+            raise ValueError("its values are neither more nor less than others.")
         if operator == "in":
             return [reader.deserialize(part) for part in text.split(",")]
         return reader.deserialize(text)
 
     def reader(self, name: str) -> Any:
         """Return the field that reads a value of this column from a URL."""
-        return _reader(self, name)
+        return reader_of(self.column(name))
+
+    def is_ordered(self, name: str) -> bool:
+        """Tell whether values of this column are more or less than others."""
+        return not isinstance(self.column(name).type, (Boolean, Enum))
 
     def _read_cursor(self, text: str) -> tuple[tuple[tuple[str, bool], ...], tuple[Any, ...]]:
         """Return the order and the place that a cursor holds; 404 for one that we did not make."""
@@ -159,7 +185,7 @@ class Listing:
         pairs = self._order(order)
         try:
             place = [
-                _reader(self, name, is_stored=True).deserialize(value)
+                reader_of(self.column(name), is_stored=True).deserialize(value)
                 for (name, _), value in zip(pairs, values, strict=True)
             ]
         except (KeyError, ValidationError):
@@ -225,9 +251,11 @@ class Listing:
 
 
 @lru_cache(maxsize=1024)
-def _reader(listing: Listing, name: str, is_stored: bool = False) -> Any:
-    reader: Any = Converter().column2field(listing.column(name))
-    reader.strict = False
+def reader_of(column: Any, is_stored: bool = False) -> Any:
+    """Return the field that reads a value of a table's column from a text, made once."""
+    reader: Any = schemas.Converter().column2field(column)
+    # Of an enum of numbers it is a field within that reads them.
+    getattr(reader, "field", reader).strict = reader.strict = False
     if is_stored:
         # What is stored was let in by other rules, or before them.
         reader.allow_none, reader.validators = True, []
@@ -258,6 +286,10 @@ def _contains(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bo
 
 
 def _compare(column: Any, operator: str, value: Any) -> ColumnElement[bool]:
+    if isinstance(value, list):
+        value = [cursor.rounded(one, column) for one in value]
+    elif operator in ("eq", "gte", "lte"):
+        value = cursor.rounded(value, column)
     comparisons: dict[str, Callable[[], ColumnElement[bool]]] = {
         "eq": lambda: column == value,
         "gte": lambda: column >= value,

@@ -3,8 +3,8 @@
 import json
 import logging
 import re
+import secrets
 import sys
-import uuid
 from datetime import UTC, datetime
 
 from flask import Flask, Response, has_request_context, request
@@ -14,6 +14,10 @@ from core.access_log import init_access_log
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 HEADER = "X-Request-ID"
 KEPT = "andamio.request_id"
+# In ASCII: Unicode knows ends of lines that could forge one.
+ENCODER = json.JSONEncoder(default=str)
+# Werkzeug's lines have colours in them.
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # They tell at each command which plugins they load and which sequences they see.
 NOISY = ("alembic.runtime.plugins", "alembic.ddl.postgresql")
@@ -32,6 +36,8 @@ def init_logs(app: Flask) -> None:
     logging.getLogger("gunicorn.error").setLevel(app.config["LOG_LEVEL"])
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # The home page asks Alembic for the database's state each time.
+    logging.getLogger("alembic.runtime.migration").addFilter(_is_command)
     app.after_request(_add_request_id)
     # In development the server prints such lines itself.
     if _is_production(app):
@@ -43,7 +49,7 @@ def request_id() -> str:
     environ = request.environ
     if KEPT not in environ:
         sent = environ.get("HTTP_X_REQUEST_ID", "")
-        environ[KEPT] = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        environ[KEPT] = sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
     return str(environ[KEPT])
 
 
@@ -74,11 +80,15 @@ class JSONFormatter(logging.Formatter):
             entry |= known
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)
+        return ENCODER.encode(entry)
 
 
 def _escaped(text: str) -> str:
-    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], COLOURS.sub("", text))
+
+
+def _is_command(record: logging.LogRecord) -> bool:
+    return not has_request_context()
 
 
 def _is_production(app: Flask) -> bool:

@@ -1,6 +1,7 @@
 """INSTALLED_APPS -> import -> models -> blueprints, and the errors of the module contract."""
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,6 +10,7 @@ from types import ModuleType
 
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import MetaData, Table
+from sqlalchemy.orm import configure_mappers
 
 from services import db
 
@@ -68,6 +70,7 @@ def init_modules(app: Flask, entries: Sequence[str]) -> None:
         modules.append(module)
         _register(app, module)
     _check_foreign_keys(modules, tables)
+    _check_mappers(modules)
     _check_urls(app)
 
 
@@ -91,7 +94,7 @@ def _load(entry: str) -> Module:
     try:
         package = import_module(entry)
         files = [_import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _import_failure(entry, folder, error) from error
     blueprints = _blueprints(package)
     if not blueprints:
@@ -113,7 +116,7 @@ def _import_optional(name: str) -> ModuleType | None:
     return import_module(name) if find_spec(name) else None
 
 
-def _import_failure(entry: str, folder: str, error: Exception) -> ModuleError:
+def _import_failure(entry: str, folder: str, error: BaseException) -> ModuleError:
     if clash := re.match(r"Table '(\w+)' is already defined", str(error)):
         return _table_clash(entry, clash[1])
     cause = f", but importing it failed with {type(error).__name__}: {error}"
@@ -176,6 +179,25 @@ def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) 
             remedy = "put both on the scaffold's base (from core.models import Base)"
             cause = f", whose table {table.name!r} has a foreign key to {target!r} of another"
             raise _refusal(module.entry, f"{cause} declarative Base", remedy)
+
+
+def _check_mappers(modules: Iterable[Module]) -> None:
+    """Refuse a model with a broken relationship: at the first query all models would fail."""
+    try:
+        configure_mappers()
+    except Exception as error:  # A relationship may be anybody's code.
+        for module in modules:
+            if broken := _broken_model(f"{module.entry}.models"):
+                cause = f", whose model {broken} cannot be used ({error})"
+                raise _refusal(module.entry, cause, "mend its relationships") from error
+
+
+def _broken_model(name: str) -> str:
+    for value in getattr(sys.modules.get(name), "__dict__", {}).values():
+        mapper = getattr(value, "__mapper__", None) if isinstance(value, type) else None
+        if mapper and mapper._configure_failed and value.__module__ == name:  # noqa: SLF001 - no public way
+            return str(value.__name__)
+    return ""
 
 
 def _check_urls(app: Flask) -> None:

@@ -1,10 +1,24 @@
 """The HTML side: templates, menu, welcome page, paging, and the database's rules on a page."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, flash, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
@@ -12,17 +26,20 @@ from werkzeug.datastructures import MultiDict
 
 from core.constraints import violation_of
 from core.errors import STALE
-from core.filters import controls, related_choices
+from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm
-from core.listing import API_PARAMETERS, Query
+from core.listing import API_PARAMETERS, Listing, Query
 from core.logs import request_id
-from core.models import label_of
+from core.models import Versioned, label_of
 from core.modules import installed_modules
 from core.paging import RECORDS, ListPage
 from core.rows import rows_of
 from core.schema_state import schema_state
 from core.setting import setting
 from services import bootstrap, db
+
+# Whose texts are in the reader's language.
+PERSONAL = ("text/html", "text/csv")
 
 bp = Blueprint(
     "core",
@@ -38,11 +55,13 @@ def init_pages(app: Flask) -> None:
     """Register core's pages last: a module's route or template of the same name wins."""
     bootstrap.init_app(app)
     app.register_blueprint(bp)
+    app.after_request(_keep_private)
     with app.app_context():
         menu = [entry for module in installed_modules() for entry in module.menu]
     app.jinja_env.globals.update(
         app_name=setting("APP_NAME"),
         controls=controls,
+        current=partial(_current, [endpoint for endpoint, _ in menu]),
         here=_here,
         label_of=label_of,
         menu=menu,
@@ -51,9 +70,39 @@ def init_pages(app: Flask) -> None:
     )
 
 
+def _keep_private(response: Response) -> Response:
+    """Keep caches from giving a page, which is in its reader's language, to somebody else."""
+    if response.mimetype in PERSONAL and not str(request.endpoint).endswith(".static"):
+        headers = response.headers
+        headers.setdefault("Cache-Control", "private, no-cache")
+        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Accept-Language, Cookie")))
+    return response
+
+
 def _here() -> str:
     """Return where a switch of the header leads back to."""
-    return request.full_path.rstrip("?") if request.method == "GET" else "/"
+    path = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return f"{request.root_path}{path}"
+
+
+def _current(targets: Sequence[str], endpoint: str | None) -> dict[str, str]:
+    """Return the aria-current of those menu entries that lead to a page, or to its resource."""
+    if endpoint and endpoint in targets:
+        return {endpoint: "page"}
+    section = _section(endpoint or "")
+    return {target: "true" for target in targets if _section(target) == section}
+
+
+def _section(endpoint: str) -> tuple[str, str]:
+    """Return blueprint and resource: x.product_index and x.product_edit are of one section."""
+    blueprint, _, view = endpoint.rpartition(".")
+    return blueprint, view.rpartition("_")[0]
+
+
+@bp.get("/favicon.ico")
+def favicon() -> ResponseReturnValue:
+    """Lead to the icon: browsers ask here for that of what is no page, such as a file."""
+    return redirect(url_for(".static", filename="favicon.svg"))
 
 
 @bp.get("/")
@@ -81,7 +130,18 @@ def list_query(model: Any) -> Query:
     args = MultiDict(
         (name, text) for name, text in request.args.items() if text and name not in API_PARAMETERS
     )
-    return model.listing.read(args, refuse=lambda message: None)  # type: ignore[no-any-return]
+    listing: Listing = model.listing
+    query = listing.read(args, lambda message: None, typed_condition)
+    filtered = (listing.filter_of(name) for name in args if name not in query.args)
+    left_out = tuple(found[0] for found in filtered if found)
+    return replace(query, left_out=left_out) if left_out else query
+
+
+def expect_shown_version(record: Versioned) -> None:
+    """Let the next flush fail if the record is no longer what the page with the button showed."""
+    version = request.form.get("version")
+    if version is not None:
+        record.expect_version(int(version) if re.fullmatch("[0-9]{1,9}", version) else 0)
 
 
 @contextmanager

@@ -12,12 +12,15 @@ from sqlalchemy.ext.compiler import compiles
 
 from core import cursor
 from core.database import read
-from core.listing import Listing, Query
+from core.listing import MAX_OFFSET, Listing, Query
 from core.rows import rows_of
+from core.setting import setting
 from services import db
 
 # Rows are counted up to here; beyond, "more than" is what a reader needs and all a list can afford.
 MAX_COUNT = 10_000
+# Sizes of a page between the settings PER_PAGE and MAX_PER_PAGE.
+ROUND = (10, 20, 50, 100, 200, 500)
 
 
 class Records:
@@ -103,6 +106,25 @@ class ListPage(Pagination):
     def has_next(self) -> bool:
         """Tell whether rows follow, also where their number was not counted to the end."""
         return self._more
+
+    @property
+    def pages(self) -> int:
+        """Return the number of the last page that is known of."""
+        return max(super().pages, self.page if self.items else 0)
+
+    @property
+    def following(self) -> int | None:
+        """Return the number of the next page if there is one, and a URL may ask for it."""
+        is_near = self.page * self.per_page <= MAX_OFFSET
+        return self.page + 1 if self._more and is_near else None
+
+    @property
+    def sizes(self) -> list[int]:
+        """Return what a reader may choose as the number of rows on a page."""
+        least, most = setting("PER_PAGE"), setting("MAX_PER_PAGE")
+        return sorted(
+            {least, most, self.per_page, *(size for size in ROUND if least < size < most)}
+        )
 
     def url(self, page: int | None = None, **changes: str | None) -> str:
         """Return the URL of this list with another page or other arguments; None removes one."""

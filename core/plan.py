@@ -18,7 +18,21 @@ from marshmallow_sqlalchemy.fields import Nested
 from core.base import UTCDateTime
 from core.paging import Records
 from core.rows import Rows
-from core.schemas import Boolean, ExactDecimal, Integer, ISODateTime, Schema, String
+from core.schemas import (
+    JSON,
+    UUID,
+    Boolean,
+    Date,
+    ExactDecimal,
+    Float,
+    Integer,
+    Interval,
+    ISODateTime,
+    Real,
+    Schema,
+    String,
+    Time,
+)
 from services import db
 
 # What the encoder writes as the field would, if the column has a type of this kind.
@@ -31,7 +45,9 @@ AS_IT_IS: dict[type, type] = {
     fields.Integer: sa.Integer,
     Boolean: sa.Boolean,
     fields.Boolean: sa.Boolean,
+    Date: sa.Date,
     fields.Date: sa.Date,
+    UUID: sa.Uuid,
     fields.UUID: sa.Uuid,
     ISODateTime: UTCDateTime,
 }
@@ -40,13 +56,18 @@ SIMPLE = {
     *AS_IT_IS,
     ExactDecimal,
     fields.Decimal,
+    Float,
+    Real,
     fields.Float,
     fields.Enum,
+    Time,
     fields.Time,
+    Interval,
     fields.TimeDelta,
     fields.DateTime,
     fields.AwareDateTime,
     fields.NaiveDateTime,
+    JSON,
     fields.Raw,
 }
 OVERRIDABLE = ("dump", "get_attribute", "_serialize", "_invoke_dump_processors")

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, current_app, json, request
-from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from core.logs import request_id
 from core.setting import setting
@@ -16,13 +16,18 @@ DOCS = "core.docs"
 
 
 def wants_problem() -> bool:
-    """Tell whether the request is for an API: by its prefix, or by a blueprint made one."""
-    prefix = setting("API_PREFIX")
+    """Tell whether the request is for an API: by its prefix, or its blueprint."""
     if request.endpoint == DOCS:
         return False
-    if request.path == prefix or request.path.startswith(f"{prefix}/"):
+    if _is_below(setting("API_PREFIX")):
         return True
+    if isinstance(request.routing_exception, NotFound):
+        return any(map(_is_below, current_app.extensions["api_prefixes"]))
     return _blueprint() in current_app.extensions["api_blueprints"]
+
+
+def _is_below(prefix: str | None) -> bool:
+    return bool(prefix) and f"{request.path}/".startswith(f"{prefix}/")
 
 
 def _blueprint() -> str | None:
@@ -46,5 +51,4 @@ def problem(status: int, detail: str | None, errors: Mapping[str, Any] | None = 
     }
     if errors:
         body["errors"] = errors
-    # The errors may quote half a surrogate pair from the request, which UTF-8 cannot write.
-    return Response(json.dumps(body, ensure_ascii=True) + "\n", status, mimetype=MEDIA_TYPE)
+    return Response(json.dumps(body) + "\n", status, mimetype=MEDIA_TYPE)

@@ -18,6 +18,7 @@ from flask import (
     request,
     url_for,
 )
+from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import (
     BadRequest,
     PreconditionFailed,
@@ -30,19 +31,20 @@ from core.deprecation import Deprecation
 from core.encoding import JSONProvider
 from core.listing import MAX_OFFSET, Listing
 from core.paging import ListPage
-from core.plan import key_of, plan_of
+from core.plan import Dump, Plan, key_of, plan_of
 from core.schemas import Schema
 from services import csrf, db, ma
 
 # Compression on the way marks a tag as weak or with its own name; it is still our version.
-ETAG = re.compile(r'(?:W/)?"([^"]*?)(?:[:-](?:gzip|br|zstd|deflate))?"')
+# What stands behind a dot is which fields were shown: it is the same state of the record.
+ETAG = re.compile(r'(?:W/)?"([^"]*?)(?:\.[0-9a-f]{8})?(?:[:-](?:gzip|br|zstd|deflate))?"')
 WRITES = ("PUT", "PATCH", "DELETE")
 
 
 def init_rest(app: Flask) -> None:
     """Bind the serialiser and the JSON provider."""
     app.json = JSONProvider(app)
-    app.extensions["api_blueprints"] = set()
+    app.extensions |= {"api_blueprints": set(), "api_prefixes": set()}
     ma.init_app(app)
 
 
@@ -55,8 +57,12 @@ class Api(flask_restful.Api):  # type: ignore[misc]
     def __init__(self, blueprint: Blueprint, **kwargs: Any) -> None:
         super().__init__(blueprint, **kwargs)
         csrf.exempt(blueprint)
-        blueprint.record(lambda state: state.app.extensions["api_blueprints"].add(blueprint.name))
+        blueprint.record(self._note)
         self.representation("application/json")(_represent)
+
+    def _note(self, state: BlueprintSetupState) -> None:
+        state.app.extensions["api_blueprints"].add(state.blueprint.name)
+        state.app.extensions["api_prefixes"].add(state.url_prefix)
 
     def error_router(self, original_handler: Any, e: Exception) -> Any:
         # Flask-RESTful would answer in production, and only there, past the app's own handlers.
@@ -109,7 +115,11 @@ def body() -> Any:
     if request.content_length is None and len(request.get_data()) == request.max_content_length:
         # Werkzeug cuts a chunked body off at the limit without a word.
         raise RequestEntityTooLarge
-    return request.get_json()
+    try:
+        return request.get_json()
+    except BadRequest as error:
+        # Outside debug mode Flask keeps to itself what is wrong with the JSON.
+        raise error.__cause__ or error from None
 
 
 def item(schema: Schema, record: Any, status: int = 200) -> Response:
@@ -118,7 +128,16 @@ def item(schema: Schema, record: Any, status: int = 200) -> Response:
     `record` is a record or its primary key.
     """
     response = _item(schema, record, status)
-    if request.method in READ_METHODS:
+    return conditional(response) if request.method in READ_METHODS else response
+
+
+def conditional(response: Response) -> Response:
+    """Answer 304 if the client has this already, 412 if it wants another state (RFC 9110 13.2)."""
+    if "If-Match" in request.headers:
+        _require(response)
+        # Werkzeug would look again, with other eyes, and answer 412 with the data.
+        del request.environ["HTTP_IF_MATCH"]
+    if "If-None-Match" in request.headers:
         response.make_conditional(request)
     return response
 
@@ -135,13 +154,27 @@ def created(schema: Schema, record: Any, endpoint: str) -> Response:
 def check_match(schema: Schema, record: Any) -> None:
     """Answer 412 if the client's If-Match names another state than the record's (RFC 9110 13.1.1).
 
-    The version column then guards the moment between this check and the commit.
+    The version column then guards the moment between this check and the commit; the record of a
+    model without one is read anew and locked, so call this before you change it.
     """
-    wanted = request.headers.get("If-Match", "*").strip()
-    if wanted == "*":
+    if request.headers.get("If-Match", "*").strip() == "*":
         return
-    if _item(schema, record).get_etag()[0] not in ETAG.findall(wanted):
-        raise PreconditionFailed("The record has changed since you read it: read it again.")
+    plan, model = plan_of(schema), type(record)
+    if sa.inspect(model).version_id_col is None:
+        # Of the model alone: PostgreSQL locks no row that an outer join may lack.
+        options: Any = {"populate_existing": True, "with_for_update": {"of": model}}
+        db.session.get(model, _key(record), **options) or abort(404)
+        # MariaDB's other reads go on showing what was there before the lock.
+        plan = Dump(schema, None)
+    _require(_item(schema, record, plan=plan))
+
+
+def _require(response: Response) -> None:
+    """Answer 412 unless If-Match names the state that this shows, or shows a part of."""
+    wanted = request.headers["If-Match"].strip()
+    state = str(response.get_etag()[0]).partition(".")[0]
+    if wanted != "*" and state not in ETAG.findall(wanted):
+        raise PreconditionFailed("It has changed since you read it: read it again.")
 
 
 def page_of(schema: Schema, statement: Any = None) -> Response:
@@ -159,12 +192,11 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     body = {"data": plan.write(page.items), "meta": _meta(page, cursor)}
     links = body["links"] = _links(page, cursor)
     response = _json(body)
-    response.set_etag(_tag(response), weak=True)
+    response.set_etag(_hash(response.get_data()), weak=True)
     response.headers["Link"] = ", ".join(
         f'<{url}>; rel="{relation}"' for relation, url in links.items() if url
     )
-    response.make_conditional(request)
-    return response
+    return conditional(response)
 
 
 @lru_cache(maxsize=512)
@@ -189,13 +221,22 @@ def _fields(schema: Schema) -> tuple[str, ...] | None:
     return tuple(name for key, name in names.items() if key in asked)
 
 
-def _item(schema: Schema, record: Any, status: int = 200) -> Response:
-    plan = plan_of(schema, _fields(schema))
+def _item(
+    schema: Schema, record: Any, status: int = 200, plan: Plan | Dump | None = None
+) -> Response:
+    """Answer the record, or what the URL asks of it; the tag guards all that the schema shows."""
+    plan = plan or plan_of(schema)
     rows = plan.find(_key(record))
     if not rows:
         abort(404)
-    response = _json({"data": plan.write(rows)[0]}, status)
-    response.set_etag(_tag(response))
+    whole = plan.write(rows)[0]
+    response = _json({"data": whole}, status)
+    tag = _hash(response.get_data())
+    if (shown := _fields(schema)) is not None:
+        keys = {key_of(name, schema.dump_fields[name]) for name in shown}
+        response = _json({"data": {key: whole[key] for key in whole if key in keys}}, status)
+        tag = f"{tag}.{_hash(repr(shown).encode(), 4)}"
+    response.set_etag(tag)
     return response
 
 
@@ -240,5 +281,5 @@ def _json(payload: Any, status: int = 200) -> Response:
     return response  # type: ignore[no-any-return]
 
 
-def _tag(response: Response) -> str:
-    return hashlib.blake2b(response.get_data(), digest_size=12).hexdigest()
+def _hash(data: bytes, size: int = 12) -> str:
+    return hashlib.blake2b(data, digest_size=size).hexdigest()

@@ -3,11 +3,15 @@
 import gc
 import socket
 import sys
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 from flask import Flask
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from sqlalchemy.orm import configure_mappers
 
@@ -23,6 +27,10 @@ class Log(Logger):  # type: ignore[misc]
         for handler in self.error_log.handlers:
             handler.setFormatter(JSONFormatter())
 
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        # "Error handling request %s %s": what stands after the path may hold a secret.
+        super().exception(msg, *(str(arg).partition("?")[0] for arg in args), **kwargs)
+
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Takes what has connected already before it stops.
@@ -30,6 +38,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     gunicorn's own worker leaves those connections to whoever listens next; without a successor
     they are reset, with the requests in them.
     """
+
+    wsgi: Any
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi = _whole_bodies(self.wsgi)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        if isinstance(exc, ParseException):
+            # Its text, which is logged, quotes what was sent: the kind of the error must do.
+            kind = type(exc)
+            quiet: Any = type(kind.__name__, (kind,), {"__str__": lambda _: kind.__name__})
+            exc = quiet.__new__(quiet)
+        super().handle_error(req, client, addr, exc)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
@@ -52,6 +74,35 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.enqueue_req(TConn(self.cfg, connection, client, address))
 
 
+def _whole_bodies(wsgi_app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Have Werkzeug answer 400 to a body that breaks off, or whose chunks are none."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "CONTENT_LENGTH" in environ:
+            # Werkzeug counts by itself then; else it takes an early end for the end.
+            del environ["wsgi.input_terminated"]
+        else:
+            body = environ["wsgi.input"]
+            body.reader = _Chunks(body.reader)
+        return wsgi_app(environ, start_response)
+
+    return call
+
+
+class _Chunks:
+    """gunicorn's reader of a body, whose errors Werkzeug knows as those of a client."""
+
+    def __init__(self, reader: Any) -> None:
+        self.reader = reader
+
+    def read(self, size: int) -> bytes:
+        try:
+            data: bytes = self.reader.read(size)
+        except ParseException as error:
+            raise OSError(type(error).__name__) from None
+        return data
+
+
 def share_memory(app: Flask) -> None:
     """Load what requests would load later, and keep the collector from touching it.
 
@@ -72,3 +123,14 @@ def close_connections(app: Flask) -> None:
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
+
+
+def watch_database(app: Flask) -> None:
+    """Look after the database all the time, also where no load balancer asks for it."""
+    Thread(target=_watch, args=(app.extensions["health"],), daemon=True).start()
+
+
+def _watch(health: Any) -> None:
+    while True:
+        health.answers()
+        time.sleep(1)

@@ -35,6 +35,8 @@ os.environ["FLASK_SKIP_DOTENV"] = "1"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 # One for each application that a process of tests builds.
 NUMBERS = count(1)
+# Kinds of requests whose answer is what the page shows.
+ANSWERS = ("document", "fetch", "xhr")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -233,16 +235,29 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, live_server: LiveServer) -> Iterator[Any]:
-    """A new browser page on the live server; the test fails on any console error."""
+    """A new browser page on the live server; any console error or missing file fails the test."""
     context = browser.new_context(base_url=live_server.url)
-    page, errors = context.new_page(), []
-    page.on("console", lambda message: errors.append(message.text) if _is_error(message) else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page = context.new_page()
+    errors = errors_of(page)
     yield page
     context.close()
     assert errors == []
 
 
+def errors_of(page: Any) -> list[str]:
+    """Return a list that fills with what goes wrong on a browser's page."""
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if _is_error(message) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("response", lambda one: errors.extend([one.url] if _is_missing(one) else []))
+    return errors
+
+
 def _is_error(message: Any) -> bool:
-    # Chromium reports each answer from 400 on as an error of the page; those are answers we meant.
+    # Chromium reports each answer from 400 on, those we meant too: _is_missing() tells them apart.
     return bool(message.type == "error" and "Failed to load resource" not in message.text)
+
+
+def _is_missing(response: Any) -> bool:
+    """Tell whether a file that a page loads is not there; an error page or a form's is meant."""
+    return bool(response.status >= 400 and response.request.resource_type not in ANSWERS)

@@ -25,15 +25,22 @@ KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_ge
 
 
 def packages() -> list[Path]:
-    """Return core and the modules of the product."""
-    modules = sorted(path.parent for path in ROOT.glob("app/*/__init__.py"))
-    return [ROOT / "core", *modules]
+    """Return core, the modules of the product, and app/ for its own templates."""
+    return [ROOT / "core", *modules(), ROOT / "app"]
+
+
+def modules() -> list[Path]:
+    """Return the folders of the modules."""
+    return sorted(path.parent for path in ROOT.glob("app/*/__init__.py"))
 
 
 def template_of(package: Path) -> Catalog:
     """Return what the package's code and templates want translated."""
     catalog = Catalog()
-    found = extract_from_dir(str(package), METHODS, OPTIONS, KEYWORDS, ("Translators:",))
+    inside = [(f"{one.name}/**", "ignore") for one in modules() if one.parent == package]
+    found = extract_from_dir(
+        str(package), [*inside, *METHODS], OPTIONS, KEYWORDS, ("Translators:",)
+    )
     for filename, _, message, comments, context in found:
         catalog.add(message, None, [(filename, 0)], auto_comments=comments, context=context)
     return catalog

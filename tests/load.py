@@ -5,9 +5,11 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
+# How soon a site is well again when what disturbed it has ended.
+RECOVERY = 2
 HEADERS = {"Content-Type": "application/json"}
 
 
@@ -17,17 +19,23 @@ class Load:
 
     `answers` counts the statuses, `refused` the connections that nobody took, so that nothing was
     sent; `lost` names the requests that were sent and never answered; `created` holds the codes of
-    the records whose creation was acknowledged.
+    the records whose creation was acknowledged. `troubles` has what was not answered as it should
+    be: when it was sent, and what came instead.
     """
 
     address: tuple[str, int]
     path: str
     body: dict[str, Any] | None = None
     threads: int = 6
+    # Every other request only reads.
+    mixed: bool = False
+    # What the codes begin with, so that two of them do not meet in one database.
+    prefix: str = ""
     answers: Counter[int] = field(default_factory=Counter)
     refused: int = 0
     lost: list[str] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
+    troubles: list[tuple[float, str]] = field(default_factory=list)
 
     def __enter__(self) -> "Load":
         self._end = threading.Event()
@@ -53,6 +61,20 @@ class Load:
             assert time.monotonic() < deadline, self
             time.sleep(0.02)
 
+    def recovered(self, ended: float) -> list[str]:
+        """Return what went wrong with requests that were sent later than RECOVERY after `ended`.
+
+        Waits for some, which come soon if no thread of the server is still stuck.
+        """
+        time.sleep(max(0, ended + RECOVERY - time.monotonic()))
+        self.wait_for(5 * self.threads, seconds=10)
+        self.stop()
+        return [what for sent, what in self.troubles if sent > ended + RECOVERY]
+
+    def missing(self, stored: set[str]) -> set[str]:
+        """Return the records whose creation was acknowledged and which are not stored."""
+        return set(self.created) - stored
+
     def _work(self, number: int) -> None:
         sent = 0
         while not self._end.is_set():
@@ -66,22 +88,34 @@ class Load:
             # Some requests on a connection of their own, most on one that is kept open.
             for _ in range(1 if number % 2 else 20):
                 sent += 1
-                if self._end.is_set() or not self._send(connection, f"{number}-{sent}"):
+                code = f"{self.prefix}{number}-{sent}"
+                if self._end.is_set() or not self._send(connection, code, sent):
                     break
             connection.close()
 
-    def _send(self, connection: HTTPConnection, code: str) -> bool:
+    def _send(self, connection: HTTPConnection, code: str, sent: int) -> bool:
         """Tell whether the connection can be used once more."""
-        body = json.dumps({**self.body, "code": code}) if self.body else None
+        started = time.monotonic()
         try:
-            connection.request("POST" if body else "GET", self.path, body, HEADERS)
-            response = connection.getresponse()
-            response.read()
+            response = self._ask(connection, code, sent)
         except (OSError, HTTPException) as error:
             self.lost.append(f"{code}: {error!r}")
+            self.troubles.append((started, f"lost {error!r}"))
             return False
         self.answers[response.status] += 1
         if response.status == 201:
             self.created.append(code)
+        if response.status >= 400:
+            retry_after = response.headers.get("Retry-After")
+            self.troubles.append((started, f"{response.status} Retry-After: {retry_after}"))
         # http.client forgets the socket when the server says that it closes it.
         return connection.sock is not None
+
+    def _ask(self, connection: HTTPConnection, code: str, sent: int) -> HTTPResponse:
+        """Send one request and read its answer."""
+        writes = self.body is not None and not (self.mixed and sent % 2)
+        body = json.dumps({**(self.body or {}), "code": code}) if writes else None
+        connection.request("POST" if writes else "GET", self.path, body, HEADERS)
+        response = connection.getresponse()
+        response.read()
+        return response

@@ -39,7 +39,10 @@ PROBE = """
 import os
 import time
 
-from flask import Blueprint
+from flask import Blueprint, request
+from sqlalchemy import text
+
+from services import db
 
 bp = Blueprint("probe", __name__, url_prefix="/probe")
 VERSION = "one"
@@ -53,6 +56,17 @@ def show():
 @bp.get("/slow")
 def slow():
     time.sleep(1)
+    return {"version": VERSION}
+
+
+@bp.get("/seen")
+def seen():
+    return {"address": request.remote_addr, "scheme": request.scheme}
+
+
+@bp.get("/query/<int:seconds>")
+def query(seconds):
+    db.session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
     return {"version": VERSION}
 """
 # What creates a record of the sample, apart from its code.

@@ -97,6 +97,10 @@ def refusal(overrides):
             id="broken-port-of-database",
         ),
         pytest.param({"PORT": "http"}, "PORT is 'http': set it to a whole number.", id="port"),
+        *(
+            pytest.param({name: "0"}, f"{name} is '0': set it to a number from 1 on.", id=name)
+            for name in ("WEB_CONCURRENCY", "WEB_THREADS", "DB_POOL_SIZE")
+        ),
         pytest.param(
             {"PORT": "65536"}, "PORT is '65536': set it to a number up to 65535.", id="high-port"
         ),
@@ -269,6 +273,7 @@ def test_postgresql_gets_its_timeouts_at_the_start_of_a_connection():
         "max_overflow": 4,
         "connect_args": {
             "connect_timeout": 3,
+            **config.TCP,
             "options": "-c statement_timeout=2000 -c lock_timeout=2000 "
             "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
         },

@@ -38,6 +38,11 @@ FULL = {
 }
 
 
+@pytest.fixture(autouse=True)
+def madrid(app, monkeypatch):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", "Europe/Madrid")
+
+
 @pytest.fixture
 def specimen(save):
     box = save(Box(name="Drawer"))
@@ -86,8 +91,8 @@ def test_a_form_that_is_sent_unchanged_changes_nothing(client, url, stored):
         pytest.param(
             "moment",
             "2026-07-01T12:00",
-            datetime(2026, 7, 1, 12, tzinfo=UTC),
-            id="time-of-a-browser-in-utc",
+            datetime(2026, 7, 1, 10, tzinfo=UTC),
+            id="time-of-a-browser-in-its-zone",
         ),
         pytest.param("moment", "", None, id="no-time"),
         pytest.param("wall", "2026-01-02T03:04:05", FULL["wall"], id="time-without-a-zone"),
@@ -262,3 +267,35 @@ def test_nothing_is_chosen_for_a_parent_until_somebody_chooses(client, save):
     form = form_on(client.get("/sample/things/new"))
 
     assert form.values["box"] == ""
+
+
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [
+        (datetime(2026, 7, 1, 10, 0, 5, 678, tzinfo=UTC), "2026-07-01T12:00:05"),
+        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "2026-10-25T02:30:00"),
+        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "2026-10-25T02:30:00"),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=UTC), "9999-12-31T23:59:00"),
+    ],
+    ids=["parts of a second", "an hour that comes twice", "its second time", "the last hour"],
+)
+def test_a_time_is_shown_in_the_zone_and_is_kept_as_it_is(client, save, app, moment, shown):
+    id = save(Specimen(line="x", moment=moment)).id
+    url = f"/sample/specimens/{id}/edit"
+
+    field = form_on(client.get(url)).values["moment"]
+    # Browsers leave seconds that are 0 out.
+    answer = submit(client, url, moment=shown.removesuffix(":00"))
+
+    with app.app_context():
+        kept = db.session.get(Specimen, id).moment
+    assert (field, answer.status_code) == (shown, 302)
+    assert kept == moment
+
+
+def test_a_time_that_lies_past_the_last_in_utc_is_refused(app, client, url, monkeypatch):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Bogota")
+
+    answer = submit(client, url, moment="9999-12-31T23:59")
+
+    assert Reader(answer.text).texts["moment-errors"] == "Not a valid datetime value."

@@ -68,6 +68,18 @@ def test_a_walk_in_mixed_directions_gives_the_sorted_list_once(client, records, 
     assert sorted(seen) == sorted(records)
 
 
+@pytest.mark.parametrize("name", [name for name in COLUMNS if name not in ("name", "note")])
+def test_a_filter_by_what_an_answer_shows_finds_its_rows(client, records, name):
+    shown = {one["id"]: one[name] for one in client.get(f"{LIST}?per_page=100").json["data"]}
+
+    for value in {value for value in shown.values() if value is not None}:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        for parameter in (f"filter[{name}]", f"filter[{name}][in]"):
+            answer = client.get(LIST, query_string={parameter: text, "per_page": 100})
+            found = {one["id"] for one in answer.json["data"]}
+            assert found == {id for id, one in shown.items() if one == value}
+
+
 def test_a_walk_is_in_the_order_that_was_asked_for(app, client):
     ids = store(app, [{"name": "x", "whole": n} for n in (2, None, 1, 2, None, 0)])
 

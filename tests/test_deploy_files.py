@@ -21,6 +21,7 @@ from tests.project import copy_project
 from tests.serving import program
 
 yaml = pytest.importorskip("yaml")
+jsonschema = pytest.importorskip("jsonschema")
 DOCKERFILE = (BASE_DIR / "Dockerfile").read_text(encoding="utf-8")
 KUBERNETES = sorted((BASE_DIR / "deploy/kubernetes").glob("*.yaml"))
 
@@ -211,7 +212,7 @@ def test_the_stack_has_no_secret_and_no_default_for_one():
         "web",
     ]
     given = {name for service in services.values() for name in service.get("environment", {})}
-    assert given == {"PROXY_COUNT", "REDIS_URL"}
+    assert given == {"PROXY_COUNT", "REDIS_URL", "SESSION_REDIS", "RATE_LIMIT"}
 
 
 def test_web_starts_after_the_migrations_and_nginx_after_web():
@@ -254,6 +255,41 @@ def test_the_secrets_of_the_stack_are_made_once_and_production_takes_them(tmp_pa
 
 
 # Kubernetes
+
+
+SCHEMA = json.loads((BASE_DIR / "tests/kubernetes.json").read_text(encoding="utf-8"))
+
+
+def faults(manifest):
+    """Return where a manifest breaks the schema of its kind."""
+    reference = {"$ref": f"#/$defs/{KINDS[manifest['kind']]}", "$defs": SCHEMA["$defs"]}
+    errors = jsonschema.Draft202012Validator(reference).iter_errors(manifest)
+    return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+KINDS = {
+    "Deployment": "io.k8s.api.apps.v1.Deployment",
+    "Job": "io.k8s.api.batch.v1.Job",
+    "Service": "io.k8s.api.core.v1.Service",
+}
+
+
+@pytest.mark.parametrize("manifest", manifests(), ids=lambda one: one["kind"])
+def test_a_manifest_keeps_to_the_schema_of_its_kind(manifest):
+    assert faults(manifest) == []
+
+
+def test_a_field_that_is_misspelt_or_of_another_type_is_noticed():
+    [deployment] = [one for one in manifests() if one["kind"] == "Deployment"]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    container["readinesProbe"] = container.pop("readinessProbe")
+    container["ports"][0]["containerPort"] = "8000"
+
+    found = faults(deployment)
+
+    assert len(found) == 2
+    assert "'readinesProbe' was unexpected" in " ".join(found)
+    assert "'8000' is not of type 'integer'" in " ".join(found)
 
 
 def pods():

@@ -138,6 +138,75 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
 
 
 @pytest.mark.structure
+@pytest.mark.parametrize("code", ["raise SystemExit(3)", "import sys; sys.exit('no licence')"])
+def test_a_module_that_ends_the_program_is_a_finding(shop, code):
+    shop.write("app/quits/__init__.py", f"{code}\n")
+    shop.install("app.quits", "app.shop")
+
+    result = doctor(shop)
+
+    assert "SystemExit" in result.findings["modules", "fail"][0]
+    assert result.findings["modules", "ok"][0] == "app.shop"
+
+
+@pytest.mark.structure
+def test_a_broken_relationship_is_a_finding_of_its_module(shop):
+    shop.write(
+        "app/torn/__init__.py", "from flask import Blueprint\nbp = Blueprint('torn', __name__)\n"
+    )
+    shop.write("app/torn/models.py", TORN)
+    shop.install("app.shop", "app.torn")
+
+    result = doctor(shop)
+
+    text, remedy = result.findings["modules", "fail"]
+    assert text.startswith("INSTALLED_APPS lists 'app.torn', whose model Leaf cannot be used (")
+    assert remedy == "mend its relationships."
+    assert result.findings["modules", "ok"][0] == "app.shop"
+
+
+TORN = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from core.models import Base
+
+class Leaf(Base):
+    __tablename__ = "torn_leaf"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trees: Mapped[list["Treee"]] = relationship()
+"""
+
+
+@pytest.mark.structure
+@pytest.mark.parametrize(
+    "text", ["APP_NAME = 'Shop\n", "import nowhere\n"], ids=["syntax", "import"]
+)
+def test_settings_that_cannot_be_imported_are_a_finding(scaffold, text):
+    scaffold.write("settings.py", text)
+
+    result = doctor(scaffold)
+    other = scaffold.run("flask", "routes")
+
+    text, remedy = result.findings["configuration", "fail"]
+    assert text.startswith("settings.py cannot be imported (")
+    assert remedy == "mend it."
+    assert other.returncode == 1
+    assert "Error: settings.py cannot be imported" in other.stderr
+
+
+@pytest.mark.structure
+def test_settings_without_a_list_of_modules_are_a_warning(scaffold):
+    scaffold.write("settings.py", "APP_NAME = 'Shop'\n")
+
+    result = doctor(scaffold)
+
+    assert result.findings["modules", "warn"] == (
+        "settings.py has no INSTALLED_APPS",
+        "add INSTALLED_APPS = [...] with your modules",
+    )
+
+
+@pytest.mark.structure
 def test_folders_that_nobody_listed_are_named(shop):
     shop.write("app/forgotten/__init__.py", "")
     shop.write("app/optional/__init__.py", "OPTIONAL = True\n")
@@ -354,6 +423,18 @@ def test_a_key_that_production_would_refuse_is_a_warning(make_app, keys, named):
     assert config.MAKE_SECRET in remedy
 
 
+@pytest.mark.parametrize(("sessions", "status"), [("false", "warn"), ("true", "fail")])
+def test_a_redis_that_is_away_fails_where_sessions_live_there(make_app, sessions, status):
+    pytest.importorskip("redis")
+
+    result = examine(make_app(REDIS_URL="redis://127.0.0.1:1/0", SESSION_REDIS=sessions))
+
+    assert result.findings["redis", status] == (
+        "does not answer",
+        "start the server or mend REDIS_URL",
+    )
+
+
 # The deployment
 
 
@@ -422,7 +503,7 @@ def test_a_sound_deployment_passes(site):
         ),
         pytest.param(
             {"WTF_CSRF_SECRET_KEY": STRONG},
-            ("form-key", "warn"),
+            ("form-key", "fail"),
             f"set WTF_CSRF_SECRET_KEY to the output of {config.MAKE_SECRET}",
             id="form-key",
         ),
@@ -458,7 +539,7 @@ def test_more_connections_than_the_server_allows_fail(site, postgresql_url, monk
     assert few["connections", "ok"][0].startswith("4 processes open up to 8 of the ")
     assert many["connections", "fail"] == (
         few["connections", "ok"][0].replace("up to 8", "up to 4000"),
-        "lower DB_POOL_SIZE, DB_MAX_OVERFLOW or WEB_CONCURRENCY",
+        "lower DB_POOL_SIZE, DB_MAX_OVERFLOW or WEB_CONCURRENCY; each replica counts",
     )
 
 

@@ -43,6 +43,7 @@ def face(request):
         ("throttled", 429, "Slow down."),
         ("full_pool", 503, UNAVAILABLE),
         ("lost_update", 409, STALE),
+        ("unfit", 422, "A value is too long or out of range."),
         ("duplicate", 409, "This value is already taken."),
         ("vanished", 404, "Someone else deleted this record in the meantime."),
     ],
@@ -164,8 +165,9 @@ def test_after_a_refusal_of_the_database_the_next_request_works(client):
 
 
 @pytest.mark.postgresql
-def test_a_text_that_is_too_long_for_its_column_is_no_crash(client, postgresql_url):
-    answer = client.get("/outside/faults/too_long")
+@pytest.mark.parametrize(("method", "status"), [("POST", 422), ("GET", 400)])
+def test_a_text_that_is_too_long_for_its_column_is_no_crash(client, postgresql_url, method, status):
+    answer = client.open("/outside/faults/too_long", method=method)
 
-    assert answer.status_code == 422
+    assert answer.status_code == status
     assert answer.json["detail"] == "A value is too long or out of range."

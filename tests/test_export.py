@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -74,7 +74,13 @@ def test_the_file_has_all_rows_that_the_url_asks_for(client, save):
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|'/c calc'!A1", "=1\n=2"]
+    "text",
+    [
+        *("=1+1", "+1", "-1", "@SUM(A1)", "=cmd|'/c calc'!A1", "=1\n=2"),
+        *("\t=1", "\r=1", "\n=1", "  =1", "\xa0=1"),
+        # As a keyboard for Japanese writes them.
+        *("\uff1d1", "\uff0b1", "\uff0d1", "\uff20A1"),
+    ],
 )
 def test_no_text_is_a_formula(client, save, text):
     save(Entry(name="x", note=text))
@@ -97,3 +103,20 @@ def test_a_long_list_is_read_in_parts_that_are_forgotten(app, client, save, monk
     assert [part.count("\r\n") for part in parts] == [3, 2, 2, 2, 1, 0]
     assert max(held) <= 4
     assert [row[0] for row in read(client.get(URL))[1:]] == [f"Entry {n}" for n in range(9)]
+
+
+def test_a_time_is_that_of_the_zone_with_its_offset(app, client, save, monkeypatch):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Bogota")
+    save(Entry(name="x", moment=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)))
+
+    with app.test_request_context(URL):
+        parts = list(export.csv_of(Entry, ["moment"]).response)
+
+    assert "".join(parts).splitlines()[1] == "2026-01-01T22:04:05-05:00"
+
+
+def test_a_query_that_fails_is_no_file(make_app):
+    answer = make_app(["tests.listed"], APP_ENV="development").test_client().get(URL)
+
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "alembic upgrade head" in answer.text

@@ -1,6 +1,9 @@
 """The controls above a list: one for each filter, with the values of the URL."""
 
 import enum
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -42,12 +45,13 @@ def test_each_kind_of_column_has_its_controls(app):
         "filter[ratio][lte]": "number",
         "filter[day][gte]": "date",
         "filter[day][lte]": "date",
-        "filter[moment]": "text",
+        "filter[moment][gte]": "datetime-local",
+        "filter[moment][lte]": "datetime-local",
         "filter[clock]": "text",
         "filter[flag]": "text",
         "filter[phase]": "text",
         "filter[token]": "text",
-        "filter[shelf_id]": "number",
+        "filter[shelf_id]": "search",
     }
 
 
@@ -77,12 +81,83 @@ def test_a_relation_offers_its_rows_by_name(app, shelves):
     assert offered == ((str(lower.id), "Lower"), (str(upper.id), "Upper"))
 
 
-def test_of_a_large_relation_the_number_is_typed(app, shelves, monkeypatch):
+def test_of_a_large_relation_words_are_typed(app, shelves, monkeypatch):
     monkeypatch.setattr(filters, "MOST_CHOICES", 1)
 
     control = controls_of(app)["filter[shelf_id]"]
 
-    assert (control.choices, control.type) == ([], "number")
+    assert (control.choices, control.type) == ([], "search")
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("upper", ["a"]),
+        ("PP", ["a"]),
+        ("{upper}", ["a"]),
+        ("per shelf", ["a"]),
+        ("er", ["a", "b"]),
+        ("nowhere", []),
+        ("9" * 30, []),
+    ],
+)
+def test_a_relation_is_filtered_by_its_words_or_its_number(client, save, typed, names):
+    upper, lower = save(Shelf(name="Upper shelf")), save(Shelf(name="Lower"))
+    save(Entry(name="a", shelf_id=upper.id))
+    save(Entry(name="b", shelf_id=lower.id))
+    save(Entry(name="c"))
+
+    query = {"filter[shelf_id]": typed.format(upper=upper.id)}
+    answer = client.get("/listed/", query_string=query)
+
+    assert re.findall(r"<td>([abc])</td>", answer.text) == names
+    assert "was left out" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("filter[moment][gte]=2026-01-01T10:00", ["b", "c"]),
+        ("filter[moment][gte]=2026-01-01T10:00:01", ["c"]),
+        ("filter[moment][lte]=2026-01-01T09:59", ["a"]),
+        ("filter[moment]=2026-01-01T10:00", ["b"]),
+        ("filter[moment]=2026-01-01T15:00Z", ["b"]),
+        ("filter[moment][in]=2026-01-01T10:00,2026-01-02", ["b", "c"]),
+    ],
+)
+def test_a_time_is_typed_in_the_zone_of_the_product(app, client, save, monkeypatch, query, names):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Bogota")
+    for name, moment in (
+        ("a", datetime(2026, 1, 1, 10, tzinfo=UTC)),
+        ("b", datetime(2026, 1, 1, 15, tzinfo=UTC)),
+        ("c", datetime(2026, 1, 2, 5, tzinfo=UTC)),
+    ):
+        save(Entry(name=name, moment=moment))
+
+    answer = client.get(f"/listed/?{query}")
+
+    assert re.findall(r"<td>([abc])</td>", answer.text) == names
+    typed = query.partition("=")[2]
+    assert f'value="{typed}"' in answer.text or "][" not in query or "[in]" in query
+
+
+@pytest.mark.parametrize(
+    ("query", "left_out"),
+    [
+        ("filter[price][gte]=cheap", "Price"),
+        ("filter[moment][gte]=9999-12-31T23:59", "Moment"),
+        ("filter[moment][gte]=soon&filter[day]=x&q=a", "Moment, Day"),
+        ("filter[shelf_id]=%00", "Shelf"),
+        ("filter[password]=x&sort=password&page=x", None),
+        ("filter[price][gte]=", None),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_told(client, query, left_out):
+    answer = client.get(f"/listed/?{query}")
+
+    alerts = re.findall(r"left out: ([^<]+?)\s*</div>", answer.text)
+    assert answer.status_code == 200
+    assert alerts == ([left_out] if left_out else [])
 
 
 @pytest.mark.usefixtures("isolated")
@@ -118,8 +193,15 @@ class Plain(enum.Enum):
         ("", ""),
         (Phase.NEW, "Brand new"),
         (Plain.TWO_WORDS, "Two words"),
+        (Decimal("1234.50"), "1234,50"),
+        (date(2026, 3, 14), "14 mar 2026"),
+        (datetime(2026, 3, 14, 12, tzinfo=UTC), "14 mar 2026, 7:00:00"),
+        (datetime.fromisoformat("2026-03-14T12:00"), "14 mar 2026, 12:00:00"),
+        (datetime(1, 1, 1, tzinfo=UTC), "1 ene 1, 0:00:00"),
     ],
 )
-def test_a_value_is_shown_in_words(app, value, text):
-    with app.test_request_context():
+def test_a_value_is_shown_in_words(app, monkeypatch, value, text):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Bogota")
+    language = {} if isinstance(value, (bool, type(None), enum.Enum)) else {"Accept-Language": "es"}
+    with app.test_request_context(headers=language):
         assert shown(value) == text

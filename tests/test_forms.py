@@ -13,8 +13,8 @@ from core.errors import EXPIRED, EXPIRED_BUTTON
 from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
-from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, ThingForm
-from tests.sample.models import Box, Size, Thing
+from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
+from tests.sample.models import Box, Size, Specimen, Tag, Thing
 
 NEW = "/sample/things/new"
 REQUIRED = "This field is required."
@@ -346,3 +346,80 @@ def test_a_box_form_is_derived_with_its_limits(app):
         form.validate()
 
     assert form.errors == {"name": ["Field cannot be longer than 40 characters."]}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "is_chosen"),
+    [("{}", True), ("", False), ("1", False), ("x", False), ("{{{}}}", False)],
+    ids=["its key", "nothing", "a number", "no key", "another spelling"],
+)
+def test_a_related_record_whose_key_is_no_number_is_chosen(app, save, spelling, is_chosen):
+    tag = save(Tag(name="Fragile"))
+    typed = MultiDict({"tag": spelling.format(tag.id)})
+
+    with app.test_request_context(method="POST"):
+        form = TagForm(typed, meta={"csrf": False})
+        chosen, is_valid = form.tag.data, form.validate()
+        html = form.tag()
+
+    assert (chosen.id if chosen else None) == (tag.id if is_chosen else None)
+    assert is_valid is (is_chosen or not spelling)
+    assert (f'selected value="{tag.id}"' in html) is is_chosen
+
+
+@pytest.fixture
+def specimen(save):
+    return save(Specimen(line="x"))
+
+
+def _post_without_token(client, url, **typed):
+    form = form_on(client.get(url))
+    form.values.poplist("csrf_token")
+    for name, value in typed.items():
+        form.values.setlist(name, [value])
+    return client.post(form.action, data=form.values)
+
+
+def test_an_expired_form_of_one_address_for_both_comes_back_with_what_was_typed(
+    client, app, specimen
+):
+    url = f"/sample/specimens/{specimen.id}/edit"
+
+    answer = _post_without_token(client, url, line="Typed", whole="many")
+    values = form_on(answer).values
+    with app.app_context():
+        line = db.session.get(Specimen, specimen.id).line
+    saved = client.post(url, data={**values.to_dict(), "whole": "7"})
+
+    assert answer.status_code == 400
+    assert str(EXPIRED) in answer.text
+    assert (values["line"], values["whole"], line) == ("Typed", "many", "x")
+    assert saved.status_code == 302
+
+
+def test_an_address_for_both_whose_form_is_not_of_ours_is_not_run(client, app, box):
+    answer = client.post("/sample/plain", data={"name": "Forged"})
+
+    assert answer.status_code == 400
+    assert str(EXPIRED_BUTTON) in answer.text
+    assert str(EXPIRED) not in answer.text + client.get(NEW).text
+    with app.app_context():
+        assert db.session.get(Box, box.id).name == "Drawer"
+
+
+def test_nobody_else_gets_to_see_what_an_expired_form_held(client, app):
+    mine = _post_without_token(client, "/sample/both", name="Mine")
+    other = app.test_client().get("/sample/both")
+
+    assert form_on(mine).values["name"] == "Mine"
+    assert form_on(other).values["name"] == ""
+
+
+def test_a_conflict_has_the_focus(client, edit):
+    second = form_on(client.get(edit))
+    submit(client, edit, name="First")
+
+    answer = client.post(second.action, data=second.values)
+
+    [focused] = [own for _, own in Reader(answer.text).tags if "autofocus" in own]
+    assert (focused["role"], focused["tabindex"]) == ("alert", "-1")

@@ -1,6 +1,6 @@
 """Plans write what dump() writes: over generated schemas and rows, on each engine."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from marshmallow import fields, post_dump
 from marshmallow_sqlalchemy.fields import Nested
 
 from core.plan import Plan, plan_of
-from core.schemas import ExactDecimal, ISODateTime, Schema, String
+from core.schemas import ExactDecimal, Interval, ISODateTime, Schema, String
 from services import db
 from tests.kinds.comparing import both
-from tests.kinds.models import Phase, Record
+from tests.kinds.models import Level, Phase, Record
 from tests.kinds.schemas import HookedPlaceSchema, PlaceSchema, RecordSchema, Shout
 from tests.kinds.storing import app_with_places, flush
 from tests.project import ENGINES
@@ -52,6 +52,8 @@ FIELDS = {
     "whole": NUMBERS,
     "big": NUMBERS,
     "exact": [*NUMBERS[2:], partial(fields.Decimal, 1, as_string=True)],
+    "vast": NUMBERS[2:],
+    "brief": NUMBERS[2:],
     "ratio": [*NUMBERS[2:], partial(fields.Float, as_string=True)],
     "rough": NUMBERS[2:],
     "day": [fields.Date, partial(fields.Date, format="%d.%m.%Y"), fields.Raw],
@@ -66,8 +68,10 @@ FIELDS = {
         Odd(partial(fields.Method, "shown_moment")),
     ],
     "clock": [fields.Time, partial(fields.Time, format="%H:%M"), fields.String],
+    "span": [Interval, fields.TimeDelta, partial(fields.TimeDelta, "days")],
     "flag": [fields.Boolean, fields.Raw, fields.String],
     "phase": [partial(fields.Enum, Phase), partial(fields.Enum, Phase, by_value=True)],
+    "level": [partial(fields.Enum, Level, by_value=True), partial(fields.Enum, Level)],
     "word": [fields.String, fields.Raw, Odd(partial(fields.Function, lambda one: one.word))],
     "token": [fields.UUID, fields.String, fields.Raw],
     "data": [fields.Raw, Odd(fields.Dict)],
@@ -158,13 +162,17 @@ VALUES = {
     "whole": st.integers(-(2**31) + 1, 2**31 - 1),
     "big": st.integers(-(2**63) + 1, 2**63 - 1),
     "exact": st.decimals("-99999", "99999", places=2),
+    "vast": st.decimals("-99999999999", "99999999999", places=4),
+    "brief": st.floats(-1e6, 1e6, width=32),
     "ratio": st.floats(-1e15, 1e15),
     "rough": st.floats(-99999, 99999),
     "day": st.dates(date(1001, 1, 1)),
     "moment": MOMENTS,
     "clock": st.times(),
+    "span": st.timedeltas(timedelta(days=-9999), timedelta(days=9999)),
     "flag": st.booleans(),
     "phase": st.sampled_from(Phase),
+    "level": st.sampled_from(Level),
     "word": st.sampled_from(["red", "blue"]),
     # MariaDB refuses what is no UUID of a known version.
     "token": st.uuids(version=4),
@@ -197,10 +205,14 @@ FULL = {
     "big": 2**63 - 1,
     "exact": Decimal("12.50"),
     "rough": 12.5,
+    "vast": Decimal("12345678901.2345"),
+    "brief": 0.25,
     "ratio": 0.1 + 0.2,
     "day": date(2024, 2, 29),
     "moment": MOMENT,
     "clock": time(23, 59, 58, 7),
+    "span": timedelta(hours=40),
+    "level": Level.HIGH,
     "flag": True,
     "phase": Phase.WELL_USED,
     "word": "red",

@@ -1,7 +1,7 @@
 """What load balancers ask: does the process live, does the database answer."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 
 import pytest
 from sqlalchemy import event
@@ -65,26 +65,28 @@ def test_the_next_second_asks_again(site, questions, monkeypatch):
     assert questions.count("SELECT 1") == 3
 
 
-def test_a_database_that_hangs_holds_one_thread(site):
-    site.test_client().get("/health/ready")
-    site.extensions["health"].until = 0.0
-    hangs, goes_on = threading.Event(), threading.Event()
+def test_a_database_that_hangs_keeps_no_probe_and_is_soon_called_away(site, monkeypatch):
+    monkeypatch.setattr(health, "WAIT", 0.01)
+    monkeypatch.setattr(health, "SECONDS", 0.0)
+    asked, goes_on = [], threading.Event()
 
     def hang(*_):
-        hangs.set()
+        asked.append(threading.current_thread())
         goes_on.wait(20)
 
+    client = site.test_client()
     with site.app_context():
         event.listen(db.engine, "before_cursor_execute", hang)
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(site.test_client().get, "/health/ready")
-        hangs.wait(20)
-        second = site.test_client().get("/health/ready")
-        still_asking = not first.done()
-        goes_on.set()
+    site.extensions["health"].answered = monotonic()
+    first = [client.get("/health/ready").status_code for _ in range(3)]
+    site.extensions["health"].answered -= health.FRESH
+    then = [client.get("/health/ready").status_code for _ in range(3)]
+    goes_on.set()
+    [thread] = asked
+    thread.join(20)
 
-    assert still_asking
-    assert (second.status_code, first.result().status_code) == (200, 200)
+    assert (first, then) == ([200] * 3, [503] * 3)
+    assert client.get("/health/ready").status_code == 200
 
 
 def test_a_database_that_comes_back_is_seen_without_a_restart(site, monkeypatch):

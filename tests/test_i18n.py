@@ -2,10 +2,16 @@
 
 import sys
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
+from flask import abort
+from flask_babel import gettext
+from flask_limiter.errors import RateLimitExceeded
+from limits import parse
+from werkzeug.exceptions import default_exceptions
 
 import settings
 from core.i18n import money, read_decimal
@@ -100,8 +106,11 @@ def test_a_choice_over_https_travels_over_https_only(unguarded):
 def test_a_language_we_do_not_speak_is_refused(unguarded, lang):
     answer = unguarded.post("/language", data={"lang": lang} if lang is not None else {})
 
+    spanish = unguarded.post("/language", data={"lang": "xx"}, headers=SPANISH)
     assert answer.status_code == 400
     assert unguarded.get_cookie("lang") is None
+    assert "must be one of" not in answer.text + spanish.text
+    assert "No se pudo completar" in spanish.text
 
 
 def test_a_choice_needs_the_token_of_a_form(client):
@@ -267,3 +276,72 @@ def test_a_module_brings_a_catalogue_whose_words_win(parlour):
 
 def test_without_a_translation_a_text_stays_as_it_is(parlour):
     assert parlour.get("/parlour").text == "Tea"
+
+
+@pytest.mark.parametrize(
+    ("status", "heading"), [(410, "No se pudo completar"), (502, "Algo salió mal")]
+)
+def test_an_error_without_words_of_its_own_is_told_in_the_language(make_app, status, heading):
+    application = make_app()
+    application.add_url_rule("/broken", "broken", lambda: abort(status))
+
+    answer = application.test_client().get("/broken", headers=SPANISH)
+
+    assert answer.status_code == status
+    assert f"<h1>{heading}</h1>" in answer.text
+    assert default_exceptions[status].description not in answer.text
+
+
+def test_a_page_that_is_asked_for_too_often_says_so_in_the_language(make_app):
+    def crowded():
+        raise RateLimitExceeded(SimpleNamespace(error_message=None, limit=parse("1/minute")))
+
+    application = make_app(RATE_LIMIT="1/minute")
+    application.add_url_rule("/crowded", "crowded", crowded)
+
+    answer = application.test_client().get("/crowded", headers=SPANISH)
+
+    assert answer.status_code == 429
+    assert "Demasiadas solicitudes" in answer.text
+    assert "asked" not in answer.text
+
+
+def test_a_docstring_is_shown_in_english_only(make_app):
+    client = make_app(["tests.listed"]).test_client()
+
+    english, spanish = (client.get("/", headers=headers).text for headers in ({}, SPANISH))
+
+    assert "A module for the tests of lists" in english
+    assert "A module for the tests of lists" not in spanish
+    assert "<code>tests.listed</code>" in spanish
+
+
+def test_behind_a_prefix_a_switch_leads_back_below_it(client):
+    prefix = {"SCRIPT_NAME": "/shop"}
+    form = Reader(client.get(f"{INDEX}?q=a", environ_overrides=prefix).text).forms[0]
+
+    back = client.post("/language", data={**form.values, "lang": "es"}, environ_overrides=prefix)
+    form.values["next"] = "//evil.example"
+    start = client.post("/language", data={**form.values, "lang": "es"}, environ_overrides=prefix)
+
+    assert (form.action, back.location, start.location) == (
+        "/shop/language",
+        f"/shop{INDEX}?q=a",
+        "/shop/",
+    )
+
+
+def test_the_words_of_app_itself_win(make_app, tmp_path, monkeypatch):
+    folder = tmp_path / "app" / "translations" / "es" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    catalog = Catalog(locale="es")
+    catalog.add("Search", "Indagar")
+    with (folder / "messages.mo").open("wb") as file:
+        write_mo(file, catalog)
+
+    answer = make_app(["tests.listed"]).test_client()
+
+    assert answer.application.root_path == str(tmp_path / "app")
+    with answer.application.test_request_context(headers=SPANISH):
+        assert gettext("Search") == "Indagar"
+        assert gettext("Filters") == "Filtros"

@@ -1,12 +1,13 @@
 """Limits of how often, of who from another site, and of how long a resource will live."""
 
+import signal
 import socket
 
 import pytest
 
 from config import ConfigError
 from core.setting import setting
-from services import limiter
+from services import csrf, limiter
 
 MODULES = ["tests.limited"]
 PROBLEM = "application/problem+json"
@@ -92,6 +93,30 @@ class TestRates:
 
         assert answers == [200, 200, 429]
 
+    def test_a_redis_that_dies_in_the_middle_of_a_request_spoils_nothing(
+        self, make_app, tmp_path, monkeypatch
+    ):
+        pytest.importorskip("redis")
+        from tests.redis_server import Server
+
+        redis = Server(tmp_path)
+        application = make_app(MODULES, REDIS_URL=redis.url)
+        # The limiter may remember the Redis of an earlier test.
+        monkeypatch.setattr(limiter, "_storage_dead", False)
+
+        @limiter.limit("5/minute")
+        def work():
+            redis.stop(signal.SIGKILL)
+            return "done"
+
+        application.add_url_rule("/work", "work", work, methods=["POST"])
+        csrf.exempt(work)
+
+        answer = application.test_client().post("/work")
+
+        assert (answer.status_code, answer.text) == (200, "done")
+        assert "RateLimit-Limit" not in answer.headers
+
     @pytest.mark.parametrize("limit", ["often", "10", "10/blink"])
     def test_a_limit_that_cannot_be_read_stops_the_start(self, make_app, limit):
         with pytest.raises(ConfigError, match=f"RATE_LIMIT is '{limit}': write it as 100/minute"):
@@ -152,6 +177,16 @@ class TestOtherSites:
         allowed = answer.headers["Access-Control-Allow-Headers"].lower()
         assert "if-match" in allowed
         assert "content-type" in allowed
+
+
+def test_a_preflight_does_not_count(client):
+    browser = client(CORS_ORIGINS=[ORIGIN["Origin"]], RATE_LIMIT="1/minute")
+    asked = {**ORIGIN, "Access-Control-Request-Method": "GET"}
+
+    before = [browser.options(f"{API}/free", headers=asked).status_code for _ in range(3)]
+
+    assert before == [200] * 3
+    assert [browser.get(f"{API}/free").status_code for _ in range(2)] == [200, 429]
 
 
 def test_a_deprecated_resource_says_since_when_until_when_and_where_to_read(client):

@@ -80,6 +80,12 @@ def test_no_input_forges_a_line(character, shown):
     assert line.endswith(f"a{shown}b")
 
 
+def test_a_line_of_the_server_is_shown_without_its_colours():
+    line = LineFormatter().format(record("\x1b[33mPress CTRL+C to quit\x1b[0m"))
+
+    assert line.endswith(": Press CTRL+C to quit")
+
+
 def test_no_text_of_an_exception_forges_a_line():
     lines = LineFormatter().format(record(error=ValueError("a\n12:00:00 INFO: b\x1b"))).splitlines()
 
@@ -205,5 +211,7 @@ def test_the_password_of_the_database_stays_out_of_the_log(make_app, production,
 
     logged = capsys.readouterr().err
     assert answer.status_code == 503
-    assert "database unavailable" in logged
+    [line] = [one for one in logged.splitlines() if "database unavailable" in one]
+    assert "Connection refused" in json.loads(line)["message"]
+    assert "exception" not in json.loads(line)
     assert "hunter2" not in logged

@@ -4,97 +4,37 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
+from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import pytest
 
 from config import BASE_DIR
-from core.testing import free_port, scratch_database
+from core.testing import scratch_database
+from tests.fronting import behind_nginx as fronted
 from tests.load import Load
 from tests.project import connected
 from tests.reading import form_on
-from tests.serving import THING, live_site, program, running, serving
+from tests.serving import THING, live_site
 
 pytestmark = pytest.mark.structure
 THINGS = "/outside/things"
-MAIN = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    include /etc/nginx/mime.types;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    {site}
-}}
-"""
-
-
-def configuration(folder, site, port, servers):
-    """Return container.conf for these ports, in a main file without fixed paths."""
-    text = (BASE_DIR / "deploy/nginx/container.conf").read_text()
-    upstreams = " ".join(f"server 127.0.0.1:{server.port};" for server in servers)
-    for old, new in (
-        ("/etc/nginx/andamio/", f"{BASE_DIR}/deploy/nginx/"),
-        ("server web:8000;", upstreams),
-        ("listen 8080;", f"listen 127.0.0.1:{port};"),
-        ("/dev/stdout", f"{folder}/access.log"),
-        ("/srv/andamio/static", f"{site.root}/static"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    return MAIN.format(folder=folder, site=text)
-
-
-class Front:
-    """nginx, the servers behind it, and the lines that it writes."""
-
-    def __init__(self, port, folder, servers):
-        self.port, self.folder, self.servers = port, folder, servers
-        self.address, self.url = ("127.0.0.1", port), f"http://127.0.0.1:{port}"
-
-    def open(self, path, data=None, method=None, **headers):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return urlopen(Request(f"{self.url}{path}", data, named, method=method), timeout=30)
-
-    def lines(self, count):
-        """Return that many lines; nginx writes a line after the answer has gone."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            lines = (self.folder / "access.log").read_text().splitlines()
-            if len(lines) >= count:
-                return [json.loads(line) for line in lines]
-            time.sleep(0.02)
-        raise AssertionError(lines)
 
 
 @pytest.fixture
 def behind_nginx(scaffold, tmp_path):
     """Return a function that serves the site by some servers behind nginx."""
-    nginx = program("nginx")
     with ExitStack() as stack:
 
         def start(database_url, count=1, **variables):
-            site = live_site(scaffold, database_url).having(PROXY_COUNT="1", **variables)
-            site.run("flask", "collect-static", "static")
-            servers = [stack.enter_context(serving(site)) for _ in range(count)]
-            port, folder = free_port(), tmp_path / "nginx"
-            folder.mkdir()
-            (folder / "nginx.conf").write_text(configuration(folder, site, port, servers))
-            command = [nginx, "-p", str(folder), "-e", "stderr", "-c", f"{folder}/nginx.conf"]
-            stack.enter_context(running(command, folder, port))
-            return Front(port, folder, servers)
+            site = live_site(scaffold, database_url).having(**variables)
+            return stack.enter_context(fronted(site, tmp_path / "nginx", count))
 
         yield start
 
@@ -148,6 +88,26 @@ def test_the_app_sees_the_client_and_not_what_he_claims(front):
     assert not link.startswith("https:")
     assert answer.headers["X-Request-ID"] == "0123abcd-EF"
     assert front.lines(1)[0]["request_id"] == "0123abcd-EF"
+
+
+def test_behind_a_load_balancer_the_app_sees_the_client_and_https(scaffold, sqlite_url, tmp_path):
+    # The files as they are after an edit: this machine is the load balancer.
+    shutil.copytree(BASE_DIR / "deploy/nginx", tmp_path / "files")
+    balancer = tmp_path / "files/balancer.conf"
+    commented = re.compile(r"# (set_real_ip_from )?10\.0\.0\.0/8")
+    edited, count = commented.subn(r"\g<1>127.0.0.1", balancer.read_text())
+    balancer.write_text(edited)
+    site = live_site(scaffold, sqlite_url)
+
+    with fronted(site, tmp_path / "nginx", files=tmp_path / "files") as front:
+        forwarded = {"X_Forwarded_For": "6.6.6.6, 203.0.113.9", "X_Forwarded_Proto": "https"}
+        with front.open("/probe/seen", **forwarded) as answer:
+            seen = json.load(answer)
+        line = front.lines(1)[0]
+
+    assert count == 2
+    assert seen == {"address": "203.0.113.9", "scheme": "https"}
+    assert line["client"] == "203.0.113.9"
 
 
 def test_an_unsound_request_id_is_replaced_for_nginx_and_the_app_alike(front):
@@ -216,9 +176,21 @@ def shared_url(postgresql_url, tmp_path):
         yield url
 
 
+@pytest.fixture
+def redis(tmp_path):
+    pytest.importorskip("redis")
+    from tests.redis_server import Server
+
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
 @pytest.mark.postgresql
-def test_three_servers_are_one_site(shared_url, behind_nginx):
-    front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1")
+@pytest.mark.parametrize("sessions", ["cookie", "redis"])
+def test_three_servers_are_one_site(shared_url, behind_nginx, redis, sessions):
+    kept = {"SESSION_REDIS": "true", "REDIS_URL": redis.url} if sessions == "redis" else {}
+    front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1", **kept)
 
     processes = []
     for _ in range(9):
@@ -236,7 +208,24 @@ def test_three_servers_are_one_site(shared_url, behind_nginx):
 
     assert len(set(processes)) == 3
     assert "N-1" in shown
+    assert len(redis.client.keys("*")) == (sessions == "redis")
     assert len({line["upstream"] for line in front.lines(12)[-3:]}) == 3
+
+
+@pytest.mark.postgresql
+def test_three_servers_count_as_one(shared_url, behind_nginx, redis):
+    limits = {"RATE_LIMIT": "20/hour", "REDIS_URL": redis.url}
+    front = behind_nginx(shared_url, count=3, WEB_CONCURRENCY="1", **limits)
+
+    statuses, left = [], []
+    for _ in range(30):
+        with suppress(HTTPError), front.open(THINGS) as answer:
+            statuses.append(answer.status)
+            left.append(int(answer.headers["RateLimit-Remaining"]))
+
+    assert statuses == [200] * 20
+    assert left == list(range(19, -1, -1))
+    assert [line["status"] for line in front.lines(30)].count("429") == 10
 
 
 @pytest.mark.postgresql

@@ -12,6 +12,7 @@ from core.openapi.parameters import path_of
 from core.setting import setting
 
 API = setting("API_PREFIX")
+PARTS = ("put", "patch")
 NUMBER = {"type": "integer", "minimum": -(2**31) + 1, "maximum": 2**31 - 1}
 
 
@@ -25,6 +26,12 @@ def document(app):
 def limited(make_app):
     application = make_app(["tests.limited"])
     with application.app_context():
+        return api_document()
+
+
+@pytest.fixture
+def kinds(make_app):
+    with make_app(["tests.kinds"]).app_context():
         return api_document()
 
 
@@ -149,6 +156,20 @@ class TestBodies:
         assert "required" not in patch
         assert not [one for one in patch["properties"].values() if "default" in one]
 
+    def test_a_nested_record_is_null_where_there_may_be_none(self, document, kinds):
+        place, thing = kinds["components"]["schemas"]["Place"], document["components"]["schemas"]
+
+        assert place["properties"]["region"]["type"] == ["object", "null"]
+        assert thing["Thing"]["properties"]["box"]["type"] == "object"
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("clock", "09:30:00"), ("span", 1.0), ("word", "red"), ("level", 1)]
+    )
+    def test_a_column_of_each_kind_has_an_example(self, kinds, name, value):
+        answer = kinds["paths"]["/kinds/records/{id}"]["get"]["responses"]["200"]
+
+        assert answer["content"]["application/json"]["example"]["data"][name] == value
+
     def test_what_is_answered_has_its_nested_record(self, document):
         thing = document["components"]["schemas"]["Thing"]
 
@@ -198,6 +219,12 @@ class TestOperations:
 
         assert fault["summary"] == "Fail in the named way"
         assert {"200", "400", "403", "404", "429", "503"} <= fault["responses"].keys()
+
+    def test_the_answer_to_a_change_may_be_in_part(self, document):
+        paths = document["paths"]
+        changes = [paths["/outside/things"]["post"], *map(paths["/outside/things/{id}"].get, PARTS)]
+
+        assert all("fields" in _parameters(operation) for operation in changes)
 
     def test_a_required_if_match_is_a_required_header(self, limited):
         guarded = limited["paths"][f"{API}/limited/guarded"]["put"]

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 from flask import get_flashed_messages
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
 import settings
+from core import listing, paging
 from core.errors import STALE
 from core.listing import MAX_OFFSET
 from core.modules import installed_metadata
@@ -89,14 +90,16 @@ def test_no_page_past_the_last_that_is_read_is_asked_for(client, thing, query, i
     answer = client.get(f"{INDEX}?{query}")
 
     assert answer.status_code == 200
-    assert ("Nothing matches." in answer.text) == is_read
+    assert ("This list has no page" in answer.text) == is_read
     assert (">Key</a>" in answer.text) != is_read
 
 
 def test_a_page_past_the_end_of_a_short_list_links_back(client, thing):
     answer = client.get(f"{INDEX}?page=7")
 
-    assert f'href="{INDEX}">Show all</a>' in answer.text
+    assert "This list has no page 7." in answer.text
+    assert f'href="{INDEX}?page=1">Go to page 1</a>' in answer.text
+    assert "Nothing matches." not in answer.text
 
 
 @pytest.mark.usefixtures("many")
@@ -104,7 +107,97 @@ def test_a_page_past_the_end_links_to_the_last(client):
     answer = client.get(f"{INDEX}?page=99&per_page=10")
 
     assert f'href="{INDEX}?page=3&amp;per_page=10">Previous</a>' in answer.text
+    assert f'href="{INDEX}?page=3&amp;per_page=10">Go to page 3</a>' in answer.text
     assert "page=98" not in answer.text
+
+
+def links_to_pages(answer):
+    """Return texts and numbers of the links to pages, the current one marked."""
+    text = " ".join(answer.text.split())
+    nav = text[text.index('aria-label="Pages"') : text.index("</nav>", text.index("Pages"))]
+    found = re.findall(r'class="page-link"( aria-current="page")? href="[^"]*page=(\d+)', nav)
+    return [f"({number})" if current else number for current, number in found]
+
+
+@pytest.mark.usefixtures("many")
+def test_past_the_counted_rows_the_current_page_stands_between_its_neighbours(client, monkeypatch):
+    monkeypatch.setattr(paging, "MAX_COUNT", 6)
+
+    answer = client.get(f"{INDEX}?per_page=2&page=8")
+
+    assert "More than 6 rows" in answer.text
+    # Previous, the first, the neighbours, the current one, Next.
+    assert links_to_pages(answer) == ["7", "1", "7", "(8)", "9"]
+
+
+@pytest.mark.usefixtures("many")
+def test_the_last_page_that_may_be_asked_for_has_none_behind_it(client, monkeypatch):
+    monkeypatch.setattr(listing, "MAX_OFFSET", 10)
+    monkeypatch.setattr(paging, "MAX_OFFSET", 10)
+    monkeypatch.setattr(paging, "MAX_COUNT", 6)
+
+    nearer, last = (client.get(f"{INDEX}?per_page=5&page={page}") for page in (2, 3))
+
+    assert links_to_pages(nearer)[-1] == "3"
+    assert "page=4" not in last.text
+    assert "The list is shown up to here" in last.text
+    assert "The list is shown up to here" not in nearer.text
+
+
+@pytest.fixture
+def store(app, box):
+    """Store as many things, fast."""
+
+    def store(count):
+        common = {"name": "Thing", "price": 1, "box_id": box.id, "version": 1}
+        with app.app_context():
+            db.session.execute(insert(Thing), [{**common, "code": f"T{n}"} for n in range(count)])
+            db.session.commit()
+
+    return store
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "sizes"),
+    [
+        (20, 100, [20, 50, 100]),
+        (10, 30, [10, 20, 30]),
+        (25, 25, [25]),
+        (15, 1000, [15, 20, 50, 100, 200, 500, 1000]),
+    ],
+)
+def test_the_sizes_of_a_page_are_those_of_the_settings(
+    client, store, monkeypatch, least, most, sizes
+):
+    monkeypatch.setattr(settings, "PER_PAGE", least)
+    monkeypatch.setattr(settings, "MAX_PER_PAGE", most)
+    store(least + 1)
+
+    text = client.get(f"{INDEX}?q=thing&per_page={least}").text
+
+    offered = text[text.index("list-sizes") :]
+    assert re.findall(r"per_page=(\d+)", offered) == [str(size) for size in sizes]
+
+
+@pytest.mark.usefixtures("many")
+def test_a_search_keeps_the_size_of_the_page(client):
+    text = client.get(f"{INDEX}?per_page=5&sort=-id&page=2").text
+
+    search = next(form for form in Reader(text).forms if "q" in form.values)
+    assert search.values.to_dict() | {"q": ""} == {
+        **dict.fromkeys(search.values, ""),
+        "sort": "-id",
+        "per_page": "5",
+    }
+
+
+def test_a_count_is_written_as_the_language_does(client, store):
+    store(1234)
+
+    texts = [client.get(INDEX, headers={"Accept-Language": code}).text for code in ("en", "es")]
+
+    assert "1,234 rows" in texts[0]
+    assert "1.234 filas" in texts[1]
 
 
 @pytest.mark.usefixtures("many")
@@ -304,3 +397,53 @@ def inline_code(html):
         or any(name.startswith("on") for name in own)
         or any((own.get(name) or "").startswith("javascript:") for name in ("href", "action"))
     ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", INDEX, f"{INDEX}/new", "/nowhere", "/sample/faults/throttled"]
+)
+def test_no_cache_gives_a_page_to_somebody_else(client, path):
+    answer = client.get(path)
+
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert {"Accept-Language", "Cookie"} <= set(answer.vary)
+
+
+def test_what_is_no_page_is_cached_as_before(client, inside):
+    style = client.get("/core/static/app.css", buffered=True)
+    data = client.get(f"{inside}/things")
+
+    assert "private" not in style.headers["Cache-Control"]
+    assert "Accept-Language" not in style.vary
+    assert "Accept-Language" not in data.vary
+
+
+def test_the_icon_is_where_browsers_look_for_it(client):
+    answer = client.get("/favicon.ico", follow_redirects=True, buffered=True)
+
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+
+
+@pytest.mark.parametrize(
+    ("path", "mark"),
+    [(INDEX, "page"), (f"{INDEX}/new", "true"), ("/sample/specimens/1/edit", None), ("/", None)],
+)
+def test_the_menu_marks_the_page_or_its_section(client, save, path, mark):
+    save(Specimen(id=1, line="x"))
+
+    page = Reader(client.get(path).text)
+
+    links = [own for tag, own in page.tags if tag == "a" and "nav-link" in own.get("class", "")]
+    [link] = [own for own in links if own["href"] == INDEX]
+    assert link.get("aria-current") == mark
+    assert ("active" in link["class"]) is (mark is not None)
+
+
+@pytest.mark.parametrize(("environment", "is_told"), [("development", True), ("testing", False)])
+def test_the_next_step_is_told_to_developers_alone(make_app, environment, is_told):
+    client = make_app(APP_ENV=environment).test_client()
+
+    text = client.get("/").text
+
+    assert ("INSTALLED_APPS" in text) is is_told
+    assert ("The next step" in text) is is_told

@@ -274,7 +274,7 @@ def test_a_change_of_another_state_is_refused(client, thing, body, method, tag):
     answer = client.open(url, method=method, json=body, headers={"If-Match": tag})
 
     assert (answer.status_code, answer.mimetype) == (412, PROBLEM)
-    assert answer.json["detail"] == ("The record has changed since you read it: read it again.")
+    assert answer.json["detail"] == "It has changed since you read it: read it again."
     assert client.get(url).json["data"]["name"] == "Key"
 
 
@@ -291,9 +291,14 @@ def test_a_change_of_another_state_is_refused(client, thing, body, method, tag):
         pytest.param("[" * 100_000, 400, id="deep-list"),
         pytest.param('{"a":' * 100_000, 400, id="deep-object"),
         pytest.param(b'{"name": "\xff"}', 400, id="no-utf-8"),
+        pytest.param('{"name": "a"}'.encode("utf-16"), 400, id="utf-16"),
+        pytest.param('{"name": "a"}'.encode("utf-32-le"), 400, id="utf-32"),
+        pytest.param('{"price": 12.500000000000000001}', 422, id="digits-beyond-a-float"),
+        pytest.param('{"price": 1e-400}', 422, id="tiny-float"),
+        pytest.param('{"amount": 1.00000000000000000001}', 422, id="almost-whole"),
         pytest.param('{"amount": ' + "9" * 5000 + "}", 400, id="endless-integer"),
         pytest.param('{"amount": ' + "9" * 100 + "}", 422, id="huge-integer"),
-        pytest.param('{"amount": 1e999}', 422, id="huge-float"),
+        pytest.param('{"amount": 1e999}', 400, id="huge-float"),
         pytest.param('{"\\ud800": 1}', 422, id="half-a-character-as-key"),
         pytest.param('{"name": "\\ud800"}', 422, id="half-a-character"),
         pytest.param('{"name": "\\u0000"}', 422, id="nul"),
@@ -307,6 +312,21 @@ def test_a_hostile_body_is_refused_as_a_problem(client, sent, status):
 
     assert (answer.status_code, answer.mimetype) == (status, PROBLEM)
     assert answer.json["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("sent", "detail"),
+    [
+        pytest.param('{"name": ', "Expecting value: line 1 column 10 (char 9)", id="cut-off"),
+        pytest.param('{"a": 1, "a": 2}', "A key stands twice in an object", id="duplicate-key"),
+    ],
+)
+def test_what_is_wrong_with_the_json_is_told_in_production_too(make_app, production, sent, detail):
+    client = make_app(["tests.sample"], **production).test_client()
+
+    answer = client.post("/outside/things", data=sent, content_type="application/json")
+
+    assert (answer.status_code, detail in answer.json["detail"]) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -361,6 +381,31 @@ def test_a_rule_of_the_database_is_a_conflict_at_its_field(client, thing, body, 
 
     assert (answer.status_code, answer.mimetype) == (409, PROBLEM)
     assert answer.json["errors"] == errors
+
+
+def test_a_long_unknown_key_is_not_repeated_whole(client, body):
+    answer = client.post("/outside/things", json={**body, "x" * 100_000: 1})
+
+    assert answer.status_code == 422
+    assert answer.json["errors"] == {"x" * 100: ["Unknown field."]}
+
+
+@pytest.mark.parametrize("path", ["things/%D9%A1", "things/%EF%BC%91", "faults/%00", "faults/a%00"])
+def test_a_key_that_no_record_can_have_is_not_found(client, things, path):
+    answer = client.get(f"{things.removesuffix('things')}{path}")
+
+    assert (answer.status_code, answer.mimetype) == (404, PROBLEM)
+
+
+@pytest.mark.parametrize("path", ["nowhere", "things/x", "things/1/more", ""])
+def test_an_unknown_address_below_an_api_is_a_problem(client, things, path):
+    answer = client.get(f"{things.removesuffix('things')}{path}")
+
+    assert (answer.status_code, answer.mimetype) == (404, PROBLEM)
+
+
+def test_an_unknown_address_beside_an_api_is_a_page(client):
+    assert client.get("/outsider").mimetype == "text/html"
 
 
 def test_a_wrong_method_on_an_item_names_the_right_ones(client, things):

@@ -8,8 +8,22 @@ import pytest
 from marshmallow import ValidationError
 
 from core.schemas import Schema
+from services import db
+from tests.kinds.models import Record
+from tests.kinds.schemas import RecordSchema
 from tests.sample.models import Mood, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
+
+
+class DataSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Record
+        fields = ("data",)
+
+
+def nested(levels):
+    return [nested(levels - 1)] if levels else 1
+
 
 SPECIMEN = {"line": "x"}
 THING = {"name": "Key", "code": "K1", "price": "1.50", "box_id": 1}
@@ -88,13 +102,13 @@ def test_a_value_is_taken(name, sent, expected):
         pytest.param(
             "exact",
             "NaN",
-            "Special numeric values (nan or infinity) are not permitted.",
+            "Not a valid number.",
             id="not-a-number",
         ),
         pytest.param(
             "exact",
             "sNaN",
-            "Special numeric values (nan or infinity) are not permitted.",
+            "Not a valid number.",
             id="signaling-nan",
         ),
         pytest.param(
@@ -110,6 +124,19 @@ def test_a_value_is_taken(name, sent, expected):
         pytest.param("size", ["xl"], "Must be one of: small, xl.", id="list-as-enum"),
         pytest.param("token", "1234", "Not a valid UUID.", id="no-uuid"),
         pytest.param("flag", "maybe", "Not a valid boolean.", id="no-boolean"),
+        pytest.param("exact", "1_0", "Not a valid number.", id="decimal-with-an-underscore"),
+        pytest.param("exact", " 1", "Not a valid number.", id="decimal-with-a-space"),
+        pytest.param("exact", "\u0661", "Not a valid number.", id="decimal-of-other-digits"),
+        pytest.param("exact", "+1", "Not a valid number.", id="decimal-with-a-plus"),
+        pytest.param("ratio", "1.5", "Not a valid number.", id="text-as-float"),
+        pytest.param("ratio", True, "Not a valid number.", id="boolean-as-float"),
+        pytest.param("day", "20240229", "Not a valid date.", id="date-without-hyphens"),
+        pytest.param("day", "2024-W09-4", "Not a valid date.", id="date-by-its-week"),
+        pytest.param("moment", "20240229T000000Z", "Not a valid datetime.", id="short-time"),
+        pytest.param("moment", "2024-02-29", "Not a valid datetime.", id="day-as-time"),
+        pytest.param("clock", "0304", "Not a valid time.", id="short-time-of-day"),
+        pytest.param("clock", "03:04Z", "Not a valid time.", id="time-of-day-with-offset"),
+        pytest.param("token", "0" * 32, "Not a valid UUID.", id="uuid-without-hyphens"),
         pytest.param("id", 5, "Unknown field.", id="what-the-database-sets"),
         pytest.param("doubled", 5, "Unknown field.", id="what-the-database-computes"),
         pytest.param("colour", 5, "Unknown field.", id="unknown"),
@@ -231,3 +258,47 @@ def test_a_schema_does_not_take_what_is_unknown_in_a_nested_list():
         ManySchema(many=True).load([{"price": "1", "name": "x", "code": "y", "colour": "z"}])
 
     assert caught.value.messages == {0: {"colour": ["Unknown field."]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "message"),
+    [
+        pytest.param("word", 1, "Not a valid string.", id="number-as-plain-enum"),
+        pytest.param("word", False, "Not a valid string.", id="boolean-as-plain-enum"),
+        pytest.param("word", "green", "Must be one of: red, blue.", id="no-word"),
+        pytest.param("level", True, "Not a valid integer.", id="boolean-as-numbered-enum"),
+        pytest.param("level", 3, "Must be one of: 1, 2.", id="no-level"),
+        pytest.param("span", "60", "Not a valid period of time.", id="text-as-span"),
+        pytest.param("span", True, "Not a valid period of time.", id="boolean-as-span"),
+        pytest.param("data", {"a": ["\ud800"]}, "This is not valid Unicode text.", id="half"),
+        pytest.param("data", {"\x00": 1}, "NUL characters are not allowed.", id="nul-as-key"),
+        pytest.param("data", nested(101), "This is nested too deeply.", id="deep-json"),
+        pytest.param("data", ["\\\x00"], "NUL characters are not allowed.", id="nul-in-json"),
+    ],
+)
+def test_no_kind_of_column_gets_what_its_database_refuses(name, sent, message):
+    with pytest.raises(ValidationError) as caught:
+        (DataSchema() if name == "data" else RecordSchema(only=(name,))).load({name: sent})
+
+    assert caught.value.messages == {name: [message]}
+
+
+@pytest.mark.parametrize(
+    "sent", [nested(100), {"a": [1, 0.5, None]}, "\\u0000", ["\\", "Ñ\U0001f58b"], 10**30]
+)
+def test_json_is_taken_as_it_is(sent):
+    assert DataSchema().load({"data": sent}) == {"data": sent}
+
+
+def test_put_gives_what_the_database_alone_has_a_default_for(app, save):
+    specimen = save(Specimen(line="x", grade=3))
+
+    with app.app_context():
+        record = db.session.get_one(Specimen, specimen.id)
+        SpecimenSchema().fill(record, {"line": "y"}, partial=True)
+        db.session.commit()
+        patched = record.grade
+        SpecimenSchema().fill(record, {"line": "z"})
+        db.session.commit()
+
+        assert (patched, record.grade, record.line) == (3, 7, "z")

@@ -102,7 +102,7 @@ def test_settings_add_origins_to_the_policy(added, directive):
 def test_a_form_without_a_token_is_refused(make_app, production, environment):
     client = make_app(["tests.sample"], **{**production, "APP_ENV": environment}).test_client()
 
-    answer = client.post("/sample/faults/abort")
+    answer = client.post("/sample/boxes/1/delete")
 
     assert answer.status_code == 400
     assert str(EXPIRED_BUTTON) in answer.text

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -18,8 +19,8 @@ from sqlalchemy import make_url
 from config import BASE_DIR
 from core.testing import scratch_database
 from tests.load import Load
-from tests.project import tables
-from tests.serving import GRANIAN, GUNICORN, THING, live_site, serving
+from tests.project import Project, tables
+from tests.serving import GRANIAN, GUNICORN, THING, live_site, program, serving
 from tests.test_readme import block_with
 
 pytestmark = pytest.mark.structure
@@ -140,28 +141,67 @@ def upgrade():
 """
 
 
-def test_an_update_as_documented_refuses_and_loses_nothing(site):
+def test_an_update_as_documented_refuses_and_loses_nothing(site, tmp_path):
     commands = block_with("docs/deployment.md", "sh", "systemctl restart").text.splitlines()
-    by_hand = [line for line in commands if not re.match("git |pip |sudo systemctl restart", line)]
+    origin = published(site, tmp_path / "origin.git")
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, ExitStack() as stack:
         old = stack.enter_context(serving(site, listener=listener))
         load = stack.enter_context(Load(old.address, THINGS))
         load.wait_for(50)
 
-        site.replace("app/probe/__init__.py", '"one"', '"two"')
-        site.write("alembic/versions/0001_mark.py", REVISION)
-        for command in by_hand:
-            assert site.run(*command.split()).returncode == 0, command
+        publish_an_update(origin, tmp_path / "author")
+        for command in commands[:-1]:
+            # What is installed already is taken without a network.
+            words = command.replace("git", program("git"), 1).split()
+            result = site.having(PIP_NO_INDEX="1").run(*words)
+            assert result.returncode == 0, (command, result.stderr)
         old.stop()
         new = stack.enter_context(serving(site, listener=listener))
         load.wait_for(50)
         load.stop()
         answer = new.get("/probe/")
 
-    assert by_hand == ["alembic upgrade head", "flask collect-static static"]
+    assert [command.split()[0] for command in commands] == [
+        "git",
+        "pip",
+        "alembic",
+        "flask",
+        "sudo",
+    ]
     assert answer["version"] == "two"
     assert "probe_mark" in tables(site.variables["DATABASE_URL"])
     assert (load.lost, load.refused, set(load.answers)) == ([], 0, {200})
+
+
+def published(site, origin):
+    """Make the site a clone of a repository that has what it has; return the repository."""
+    for command in (
+        "init --quiet --initial-branch=main",
+        "add --all",
+        "commit --quiet --message=One",
+        f"clone --quiet --bare . {origin}",
+        f"remote add origin {origin}",
+        "fetch --quiet",
+        "branch --quiet --set-upstream-to=origin/main",
+    ):
+        git(command, site.root)
+    return origin
+
+
+def publish_an_update(origin, folder):
+    """Push other code and a migration from another clone."""
+    git(f"clone --quiet {origin} {folder}", folder.parent)
+    author = Project(folder)
+    author.replace("app/probe/__init__.py", '"one"', '"two"')
+    author.write("alembic/versions/0001_mark.py", REVISION)
+    git("add --all", folder)
+    git("commit --quiet --message=Two", folder)
+    git("push --quiet", folder)
+
+
+def git(command, folder):
+    person = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", *person, *command.split()], cwd=folder, check=True)
 
 
 def test_sighup_says_that_it_brings_no_new_code(site):

@@ -2,10 +2,7 @@
 
 import json
 import pickle
-import shutil
-import subprocess
 import sys
-import time
 
 import pytest
 from flask import current_app, flash, get_flashed_messages, session
@@ -13,44 +10,13 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_babel import lazy_gettext as _l
 
 from config import ConfigError
-from core.testing import free_port
+from tests.redis_server import Server
 
 redis = pytest.importorskip("redis")
 
 
-class Server:
-    """A Redis of the tests' own, which may be stopped."""
-
-    def __init__(self, folder):
-        self.port = free_port()
-        self.folder = folder
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.client = redis.Redis.from_url(self.url)
-        self.start()
-
-    def start(self):
-        options = ["--port", str(self.port), "--dir", str(self.folder), "--save", ""]
-        self.process = subprocess.Popen(
-            ["redis-server", *options, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                return self.client.ping()
-            except redis.ConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-
-    def stop(self):
-        self.client.close()
-        self.process.terminate()
-        self.process.wait()
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    if not shutil.which("redis-server"):
-        pytest.skip("no Redis on this machine: apt-get install redis-server")
     server = Server(tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()

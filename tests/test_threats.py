@@ -34,6 +34,13 @@ def test_each_threat_names_the_test_that_shows_its_defence(row):
         assert name in functions_of(ROOT / path)
 
 
+def test_the_spanish_table_names_the_same_tests():
+    spanish = (ROOT / "docs/amenazas.es.md").read_text(encoding="utf-8")
+    named = [re.findall(r"`\S+::test_\w+`", text) for text in (TEXT, spanish)]
+
+    assert named[0] == named[1]
+
+
 def test_there_are_threats():
     assert len(ROWS) > 20
 

@@ -96,3 +96,16 @@ def test_a_language_more_needs_all_its_texts(project):
     assert result.returncode == 1
     assert "core/translations/pt/LC_MESSAGES/messages.po: no translation of" in result.stdout
     assert "/es/" not in result.stdout
+
+
+@pytest.mark.structure
+def test_a_text_of_the_products_own_templates_goes_to_a_catalogue_beside_them(scaffold):
+    po = "app/translations/es/LC_MESSAGES/messages.po"
+    scaffold.write("app/__init__.py", "")
+    scaffold.write("app/evening/__init__.py", NEW)
+    scaffold.write("app/templates/base.html", '{{ _("Good morning") }}')
+
+    result = scaffold.run(PYTHON, "scripts/translations.py")
+
+    assert f"{po}: no translation of 'Good morning'" in result.stdout
+    assert f"{po}: no translation of 'Good evening'" not in result.stdout

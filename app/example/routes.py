@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from core.export import csv_of
-from core.pages import database_rules, page_of
+from core.pages import database_rules, expect_shown_version, page_of
 from services import db
 
 from . import example_bp as bp
@@ -82,6 +82,7 @@ def product_update(id: int) -> ResponseReturnValue:
 @bp.post("/products/<int:id>/delete")
 def product_delete(id: int) -> ResponseReturnValue:
     product = db.get_or_404(Product, id)
+    expect_shown_version(product)
     db.session.delete(product)
     with database_rules():
         db.session.commit()
@@ -143,6 +144,7 @@ def category_update(id: int) -> ResponseReturnValue:
 @bp.post("/categories/<int:id>/delete")
 def category_delete(id: int) -> ResponseReturnValue:
     category = db.get_or_404(Category, id)
+    expect_shown_version(category)
     db.session.delete(category)
     with database_rules():
         db.session.commit()

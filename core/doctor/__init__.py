@@ -30,6 +30,7 @@ BUILT: list[Check] = [
     machine.port,
     configuration.secrets,
     modules.listed,
+    configuration.redis,
     database.examine,
 ]
 DEPLOYED: list[Check] = [

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask
+from limits.errors import ConfigurationError
+from limits.storage import storage_from_string
 
 import config
 from config import ConfigError
 from core.doctor.finding import Finding, fail, ok, warn
+from core.limits import REDIS_OPTIONS
 
 SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "WTF_CSRF_SECRET_KEY")
 
@@ -43,3 +46,20 @@ def secrets(app: Flask) -> Iterator[Finding]:
             yield warn("secrets", text, remedy)
             return
     yield ok("secrets", "strong")
+
+
+def redis(app: Flask) -> Iterator[Finding]:
+    """Ask Redis, if there is one: limits do without it, sessions do not."""
+    url = app.config["REDIS_URL"]
+    if not url:
+        return
+    severity = fail if app.config["SESSION_REDIS"] else warn
+    try:
+        if storage_from_string(url, **REDIS_OPTIONS).check():
+            yield ok("redis", "answers")
+        else:
+            yield severity("redis", "does not answer", "start the server or mend REDIS_URL")
+    except ConfigurationError as error:
+        yield fail(
+            "redis", str(error), "pip install -r requirements-optional.txt or mend REDIS_URL"
+        )

@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 import config
+from core.database import reason
 from core.doctor.finding import Finding, fail, ok
 from core.schema_state import alembic_part
 from services import db
@@ -40,7 +41,7 @@ def examine(app: Flask) -> Iterator[Finding]:
             yield from _encoding(connection)
             migrations = _migrations(connection)
     except SQLAlchemyError as error:
-        yield fail("database", f"{url}: {_reason(error)}", "start the server or mend DATABASE_URL")
+        yield fail("database", f"{url}: {reason(error)}", "start the server or mend DATABASE_URL")
         return
     yield migrations
     # Alembic compares at head only; and with a broken module its env.py does not start.
@@ -52,12 +53,6 @@ def _is_missing_file() -> bool:
     name = db.engine.url.database
     in_memory = not name or name == ":memory:" or name.startswith("file:")
     return db.engine.dialect.name == "sqlite" and not in_memory and not Path(str(name)).exists()
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    """Return the driver's own first line, which holds neither statement nor password."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 def _encoding(connection: Connection) -> Iterator[Finding]:

@@ -65,7 +65,7 @@ def form_key(app: Flask) -> Iterator[Finding]:
     """Look for a second key, with which open forms survive a change of the first."""
     if app.config["WTF_CSRF_SECRET_KEY"] == app.config["SECRET_KEY"]:
         remedy = f"set WTF_CSRF_SECRET_KEY to the output of {config.MAKE_SECRET}"
-        yield warn("form-key", "a new SECRET_KEY would break the forms that are open", remedy)
+        yield fail("form-key", "a new SECRET_KEY would break the forms that are open", remedy)
     else:
         yield ok("form-key", "of its own")
 
@@ -93,7 +93,8 @@ def _compared(app: Flask, allowed: int) -> Finding:
     sentence = f"{workers} processes open up to {wanted} of the {allowed} that the server allows"
     if wanted <= allowed:
         return ok("connections", sentence)
-    return fail("connections", sentence, "lower DB_POOL_SIZE, DB_MAX_OVERFLOW or WEB_CONCURRENCY")
+    remedy = "lower DB_POOL_SIZE, DB_MAX_OVERFLOW or WEB_CONCURRENCY; each replica counts"
+    return fail("connections", sentence, remedy)
 
 
 def demo(app: Flask) -> Iterator[Finding]:

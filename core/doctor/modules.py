@@ -7,6 +7,7 @@ from pathlib import Path
 from flask import Flask
 
 import config
+import settings
 from core.doctor.finding import Finding, ok, warn
 from core.modules import installed_modules
 from core.setting import setting
@@ -18,7 +19,11 @@ OPTIONAL = re.compile(r"^OPTIONAL = True$", re.MULTILINE)
 def listed(app: Flask) -> Iterator[Finding]:
     """Name the modules that started; those that did not are among the troubles."""
     names = ", ".join(module.entry for module in installed_modules())
-    yield ok("modules", names or "none is listed")
+    if hasattr(settings, "INSTALLED_APPS"):
+        yield ok("modules", names or "none is listed")
+    else:
+        remedy = "add INSTALLED_APPS = [...] with your modules"
+        yield warn("modules", "settings.py has no INSTALLED_APPS", remedy)
 
 
 def unlisted(app: Flask) -> Iterator[Finding]:

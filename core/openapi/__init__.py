@@ -8,6 +8,7 @@ from flask import Flask, Response, current_app, json, render_template, request
 from core.openapi.document import document
 from core.openapi.page import groups
 from core.problem import DOCS
+from core.rest import conditional
 from core.setting import setting
 
 MEDIA_TYPE = "application/json"
@@ -34,8 +35,7 @@ def _document() -> Response:
     body, tag = _written(request.root_path)
     response = Response(body, mimetype=MEDIA_TYPE)
     response.set_etag(tag)
-    response.make_conditional(request)
-    return response
+    return conditional(response)
 
 
 def _written(root: str) -> tuple[bytes, str]:

@@ -8,11 +8,13 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+import sqlalchemy as sa
 from apispec import APISpec
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, fields, missing, validate
+from sqlalchemy.orm import MANYTOONE
 
-from core.schemas import NOT_BLANK, NOT_NUL, ExactDecimal, String
+from core.schemas import CLOCK, NOT_BLANK, NOT_NUL, ExactDecimal, Interval, String, Time
 
 # A class or a dot that takes any character would take a NUL too, and so would an open end.
 TAKES_ANY = re.compile(r"(?<!\\)\.|\[\^|\\[SDW]|(?<!\$)\Z")
@@ -56,6 +58,8 @@ class Converter(OpenAPIConverter):
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
             return {}
         inner = self.describe(field.schema, self.sent, self.partial)
+        if not self.sent and _may_lack(field):
+            inner["type"] = ["object", "null"]
         return {"type": "array", "items": inner} if field.many or field.schema.many else inner
 
     def field2type_and_format(self, field: Any, **kwargs: Any) -> dict[str, Any]:
@@ -84,12 +88,17 @@ class Converter(OpenAPIConverter):
             return {}
         if isinstance(field, ExactDecimal):
             return _number(field)
+        if isinstance(field, Interval):
+            limits = zip(("minimum", "maximum"), _limits(field), strict=True)
+            return {name: one.total_seconds() for name, one in limits if one is not None}
         found: dict[str, Any] = super().field2range(field, ret=ret)
         return found
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if isinstance(field, ExactDecimal):
             return _decimal(field)
+        if isinstance(field, Time):
+            return {"pattern": f"^{CLOCK}$"}
         patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
         if isinstance(field, String) and not any(map(_is_clean, patterns)):
             patterns.append(NOT_NUL)
@@ -102,6 +111,16 @@ class Converter(OpenAPIConverter):
         if all(isinstance(one, str | None) for one in found.get("enum", [0])):
             found["type"] = "string"
         return found
+
+
+def _may_lack(field: Any) -> bool:
+    """Tell whether the one record behind a nested field may be missing."""
+    model = getattr(getattr(field.parent, "opts", None), "model", None)
+    relation = model and sa.inspect(model).relationships.get(field.attribute or field.name)
+    if relation is None or relation.uselist or relation.innerjoin:
+        return False
+    is_owned = relation.direction is MANYTOONE
+    return not is_owned or any(column.nullable for column in relation.local_columns)
 
 
 def _of_kind(field: Any, kind: type) -> Iterator[Any]:

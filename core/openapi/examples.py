@@ -69,6 +69,6 @@ def _text(schema: dict[str, Any], name: str) -> str:
 
 def _guesses(word: str) -> Iterator[str]:
     # A number alone is no likely text, but what a decimal takes.
-    yield from (word, *NUMBERS, word.lower(), word.upper(), "A", "a", "A1", "AB12")
+    yield from (word, *NUMBERS, "09:30:00", word.lower(), word.upper(), "A", "a", "A1", "AB12")
     for length in range(1, 21):
         yield from ("1234567890123456789012"[:length], "A" * length, "a" * length)

@@ -14,8 +14,8 @@ from core.openapi.answers import LIMIT_HEADERS, answer, problems, references
 from core.openapi.components import Components
 from core.openapi.examples import NoExampleError, example
 from core.openapi.parameters import (
+    CONDITIONS,
     IF_MATCH,
-    IF_NONE_MATCH,
     fields_parameter,
     header,
     list_parameters,
@@ -95,18 +95,19 @@ class Operation:
         return {
             "parameters": [
                 *list_parameters(listing, self.schema, self.components),
-                header("If-None-Match", IF_NONE_MATCH),
+                *CONDITIONS,
             ],
             "responses": {
                 **self._answered(200, "One page of the list.", "ETag", "Link", many=True),
                 "304": answer("The page is the one that you have.", None, None, "ETag"),
-                **problems(400, 404),
+                **problems(400, 404, 412),
                 "414": {"description": LONG_URL},
             },
         }
 
     def _post_list(self) -> Parts:
         return {
+            "parameters": [fields_parameter(self.schema)],
             "requestBody": self._body(),
             "responses": {
                 **self._answered(201, "The new record.", "ETag", "Location"),
@@ -116,19 +117,17 @@ class Operation:
 
     def _get_item(self) -> Parts:
         return {
-            "parameters": [
-                fields_parameter(self.schema),
-                header("If-None-Match", IF_NONE_MATCH),
-            ],
+            "parameters": [fields_parameter(self.schema), *CONDITIONS],
             "responses": {
                 **self._answered(200, "The record.", "ETag"),
                 "304": answer("The record is the one that you have.", None, None, "ETag"),
-                **problems(400, 404),
+                **problems(400, 404, 412),
             },
         }
 
     def _put_item(self) -> Parts:
         changed = self._matched()
+        changed["parameters"].append(fields_parameter(self.schema))
         changed["requestBody"] = self._body(partial=self.method == "patch")
         changed["responses"] = {
             **self._answered(200, "The record as it is now.", "ETag"),

@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter, Rule, UnicodeConverter, UUIDConve
 from core.database import MAX_KEY
 from core.listing import COUNTS, MAX_OFFSET, Listing
 from core.openapi.components import TAKES_ANY, Components
-from core.schemas import NOT_NUL, Boolean
+from core.schemas import NOT_NUL
 from core.setting import setting
 
 VARIABLE = re.compile(r"<(?:[^>]*:)?(\w+)>")
@@ -51,6 +51,12 @@ def header(name: str, text: str, required: bool = False) -> dict[str, Any]:
     return {"name": name, "in": "header", **said}
 
 
+CONDITIONS = (
+    header("If-Match", "The answer is 412 unless this is the ETag of what is there."),
+    header("If-None-Match", IF_NONE_MATCH),
+)
+
+
 def fields_parameter(schema: Any) -> dict[str, Any]:
     """Return the parameter that leaves fields out of the answer."""
     text = "Only these fields, in the answer's own order; by default all."
@@ -85,7 +91,7 @@ def _filters(listing: Listing, name: str, made: Components) -> Iterator[dict[str
     field = listing.reader(name)
     value = made.value_of(field)
     for operator, words in OPERATORS.items():
-        if not operator or not isinstance(field, Boolean):
+        if not operator or listing.is_ordered(name):
             yield _query(f"filter[{name}]{operator}", value, f"Rows whose {name} is{words} this.")
     text = f"Rows whose {name} is one of these."
     yield _query(f"filter[{name}][in]", _several(_one_of_several(value)), text, explode=False)

@@ -26,4 +26,4 @@ def both(
 
 
 def encoded(value: Any) -> bytes:
-    return current_app.json.encode(value)
+    return current_app.json.dumps(value).encode()

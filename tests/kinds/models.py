@@ -2,11 +2,11 @@
 
 import enum
 import uuid
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Numeric, String, Text
+from sqlalchemy import JSON, BigInteger, Enum, Float, ForeignKey, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.listing import Listing
@@ -19,12 +19,16 @@ COLUMNS = (
     "whole",
     "big",
     "exact",
+    "vast",
     "ratio",
+    "brief",
     "day",
     "moment",
     "clock",
+    "span",
     "flag",
     "phase",
+    "level",
     "word",
     "token",
 )
@@ -35,6 +39,11 @@ class Phase(enum.Enum):
     WELL_USED = "used"
 
 
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
 class Place(Base):
     __tablename__ = "kinds_place"
 
@@ -43,7 +52,8 @@ class Place(Base):
     height: Mapped[Decimal | None] = mapped_column(Numeric(6, 2))
     region_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
 
-    region: Mapped["Place | None"] = relationship(remote_side=[id])
+    # No lock may fall on the joined row, which there may not be.
+    region: Mapped["Place | None"] = relationship(remote_side=[id], lazy="joined", join_depth=1)
     # On the other side of the key: there may be none, though no column of this side is nullable.
     sign: Mapped["Sign | None"] = relationship(uselist=False)
 
@@ -58,7 +68,7 @@ class Sign(Base):
 
 class Record(Base):
     __tablename__ = "kinds_record"
-    listing = Listing(search=("name",), filters=("flag",), sort=COLUMNS, default="id")
+    listing = Listing(search=("name",), filters=COLUMNS, sort=COLUMNS, default="id")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80), index=True)
@@ -66,13 +76,17 @@ class Record(Base):
     whole: Mapped[int | None]
     big: Mapped[int | None] = mapped_column(BigInteger)
     exact: Mapped[Decimal | None] = mapped_column(Numeric(8, 2))
+    vast: Mapped[Decimal | None] = mapped_column(Numeric(20, 4))
     rough: Mapped[float | None] = mapped_column(Numeric(8, 2, asdecimal=False))
     ratio: Mapped[float | None]
+    brief: Mapped[float | None] = mapped_column(Float(24))
     day: Mapped[date | None]
     moment: Mapped[datetime | None]
     clock: Mapped[time | None]
+    span: Mapped[timedelta | None]
     flag: Mapped[bool | None]
     phase: Mapped[Phase | None]
+    level: Mapped[Level | None]
     word: Mapped[str | None] = mapped_column(Enum("red", "blue", native_enum=False, length=32))
     token: Mapped[uuid.UUID | None]
     data: Mapped[Any | None] = mapped_column(JSON)

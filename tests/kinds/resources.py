@@ -2,14 +2,17 @@
 
 from flask import Response
 
-from core.rest import Api, Resource, item, page_of
+from core.rest import Api, Resource, body, check_match, item, page_of
+from services import db
 
 from . import kinds_bp
-from .schemas import LoudSchema, PlainSchema, RecordSchema
+from .models import Place
+from .schemas import LoudSchema, PlaceSchema, PlainSchema, RecordSchema
 
 record_schema = RecordSchema()
 loud_schema = LoudSchema()
 plain_schema = PlainSchema()
+place_schema = PlaceSchema()
 
 
 class RecordList(Resource):
@@ -18,6 +21,8 @@ class RecordList(Resource):
 
 
 class RecordItem(Resource):
+    schema = record_schema
+
     def get(self, id: int) -> Response:
         return item(record_schema, id)
 
@@ -32,8 +37,23 @@ class PlainList(Resource):
         return page_of(plain_schema)
 
 
+class PlaceItem(Resource):
+    schema = place_schema
+
+    def get(self, id: int) -> Response:
+        return item(place_schema, id)
+
+    def patch(self, id: int) -> Response:
+        place = db.get_or_404(Place, id)
+        check_match(place_schema, place)
+        place_schema.fill(place, body(), partial=True)
+        db.session.commit()
+        return item(place_schema, place)
+
+
 api = Api(kinds_bp)
 api.add_resource(RecordList, "/records")
 api.add_resource(RecordItem, "/records/<int:id>")
 api.add_resource(LoudList, "/loud")
 api.add_resource(PlainList, "/plain")
+api.add_resource(PlaceItem, "/places/<int:id>")

@@ -2,13 +2,13 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from flask.testing import FlaskClient
 
-from .models import Phase
+from .models import Level, Phase
 
 LIST = "/kinds/records"
 MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -19,12 +19,16 @@ POOLS: dict[str, list[Any]] = {
     "whole": [None, -(2**31) + 1, -1, 0, 7],
     "big": [None, -(2**63) + 1, 2**53 + 1, 2**63 - 1],
     "exact": [None, Decimal("-0.01"), Decimal("0.10"), Decimal("0.30"), Decimal("99999.99")],
+    "vast": [None, Decimal("-0.0001"), Decimal("0.1"), Decimal("12345678901.2345")],
+    "brief": [None, 0.1, -2.7, 1.1e-3, -1e30],
     "ratio": [None, 0.1, 0.1 + 0.2, 1 / 3, -1e15, 5e-8],
     "day": [None, date(1999, 12, 31), date(2024, 2, 29)],
     "moment": [None, MOMENT, MOMENT.replace(microsecond=1), MOMENT.replace(microsecond=999999)],
     "clock": [None, time(0), time(23, 59, 59)],
+    "span": [None, timedelta(0), timedelta(days=-3, seconds=1), timedelta(hours=40)],
     "flag": [None, False, True],
     "phase": [None, *Phase],
+    "level": [None, *Level],
     "word": [None, "red", "blue"],
     "token": [None, uuid.UUID(int=2**120 + 4), uuid.UUID("ffffffff-0000-4000-8000-000000000001")],
 }

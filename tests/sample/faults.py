@@ -1,9 +1,11 @@
 """Ways to fail, each by its name, for a page and for a resource alike."""
 
+from datetime import datetime
+
 import flask_restful
 from flask import abort
 from marshmallow import ValidationError
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import TooManyRequests
 
@@ -27,6 +29,10 @@ def too_long() -> None:
 
 def full_pool() -> None:
     raise PoolTimeoutError("QueuePool limit of size 5 overflow 10 reached")
+
+
+def unfit() -> None:
+    db.session.execute(select(Box).where(Box.created_at == datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the fault
 
 
 def lost_update() -> None:
@@ -66,6 +72,6 @@ def fault(name: str) -> str:
     if name == "duplicate":
         db.session.add_all([Box(name="Twice"), Box(name="Twice")])
         db.session.commit()
-    faults = (crash, broken_query, older_schema, too_long, full_pool, lost_update, vanished)
+    faults = (crash, broken_query, older_schema, too_long, full_pool, lost_update, vanished, unfit)
     {f.__name__: f for f in faults}[name]()
     return "no fault"

@@ -2,9 +2,10 @@
 
 from wtforms import StringField
 
+from core.choices import SearchSelectField
 from core.forms import ModelForm
 
-from .models import Box, Specimen, Thing
+from .models import Box, Specimen, Tag, Thing
 
 
 class BoxForm(ModelForm):
@@ -55,6 +56,10 @@ class SpecimenForm(ModelForm):
             "grade",
             "boxes",
         )
+
+
+class TagForm(ModelForm):
+    tag = SearchSelectField("Tag", model=Tag)
 
 
 class HandmadeForm(ModelForm):

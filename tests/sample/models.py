@@ -85,6 +85,19 @@ class Thing(Timestamps, Versioned, Base):
         return self.name
 
 
+class Tag(Base):
+    """A key that is no number."""
+
+    __tablename__ = "sample_tag"
+    listing = Listing(search=("name",), default="name", label="name")
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    name: Mapped[str] = mapped_column(String(40))
+
+    def __str__(self) -> str:
+        return self.name
+
+
 specimen_box = Table(
     "sample_specimen_box",
     Base.metadata,

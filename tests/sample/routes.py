@@ -2,7 +2,7 @@
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import lazyload
 
 from core.pages import database_rules, page_of
@@ -10,7 +10,7 @@ from services import db
 
 from . import faults
 from . import sample_bp as bp
-from .forms import SpecimenForm, ThingForm
+from .forms import BoxForm, SpecimenForm, ThingForm
 from .models import Box, Specimen, Thing
 
 
@@ -78,6 +78,19 @@ def specimen_edit(id: int) -> ResponseReturnValue:
         db.session.commit()
         return redirect(request.path)
     return render_template("sample/edit.html", form=form, action=request.path)
+
+
+@bp.route("/both", methods=["GET", "POST"])
+def both() -> ResponseReturnValue:
+    return render_template("sample/edit.html", form=BoxForm(), action=request.path)
+
+
+@bp.route("/plain", methods=["GET", "POST"])
+def plain() -> ResponseReturnValue:
+    if request.method == "POST":
+        db.session.execute(update(Box).values(name=request.form["name"]))
+        db.session.commit()
+    return "<p>plain</p>"
 
 
 @bp.route("/faults/<name>", methods=["GET", "POST"])

@@ -16,7 +16,6 @@ BLANK = "This must not be blank."
 NUL = "NUL characters are not allowed."
 LONG = "Longer than maximum length 120."
 UNICODE = "This is not valid Unicode text."
-SPECIAL = "Special numeric values (nan or infinity) are not permitted."
 NO_OBJECT = {"_schema": ["Invalid input type."]}
 ISBN = "An ISBN-13: 13 digits, 978 or 979 first."
 PRICE = "Must be greater than or equal to 0 and less than or equal to 99999999.99."
@@ -151,7 +150,7 @@ BAD_REQUESTS = [
     query("filter[isbn]=1", f"'filter[isbn]': {ALLOWED}"),
     query("filter[price][like]=1", f"'filter[price][like]': {ALLOWED}"),
     query("filter[price]=cheap", f"'filter[price]': {NO_NUMBER}"),
-    query("filter[price][gte]=NaN", f"'filter[price][gte]': {SPECIAL}"),
+    query("filter[price][gte]=NaN", f"'filter[price][gte]': {NO_NUMBER}"),
     query("filter[price][in]=1,x", f"'filter[price][in]': {NO_NUMBER}"),
     query("filter[published]=31.12.2026", f"'filter[published]': {NO_DATE}"),
     query("filter[published][null]=perhaps", "'filter[published][null]': Not a valid boolean."),
@@ -273,7 +272,7 @@ BOOKS = [
     patch_book("a price as a list", {"price": [NO_NUMBER]}, price=[1]),
     patch_book("no price", {"price": [NOT_NULL]}, price=None),
     *(
-        patch_book(f"a price of {text}", {"price": [SPECIAL]}, price=text)
+        patch_book(f"a price of {text}", {"price": [NO_NUMBER]}, price=text)
         for text in ("NaN", "sNaN", "Infinity", "-Infinity")
     ),
     patch_book("a price of 10^400", {"price": [NO_NUMBER]}, price="1e400"),

@@ -124,3 +124,9 @@ def refused(response: Any) -> Page:
     """Return the page that a refused form comes back on."""
     assert response.status_code == 422
     return Page(response.text)
+
+
+def delete(page: Any) -> None:
+    """Delete what a page in a browser shows: unfold the question, and say yes."""
+    page.locator(".confirm summary").click()
+    page.get_by_role("button", name="Delete").click()

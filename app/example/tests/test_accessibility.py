@@ -117,6 +117,7 @@ def test_a_button_that_expired_is_accessible(reader):
     reader.goto("/example/products/3")
     reader.evaluate("document.querySelectorAll('[name=csrf_token]').forEach(one => one.value = '')")
 
+    reader.locator(".confirm summary").click()
     reader.locator("main form button").click()
 
     expect(reader.locator("main .lead")).to_be_visible()

@@ -4,6 +4,10 @@ import re
 
 import pytest
 
+from core.testing import errors_of
+
+from .page import delete
+
 # The browser is a development requirement: the other tests run without it.
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -70,7 +74,7 @@ def test_a_product_is_created_mended_edited_and_deleted(screen):
     expect(page.get_by_role("alert")).to_have_text(f"Walking stick {sku} was saved.")
     expect(page.locator("dd")).to_contain_text(["$19.50", "no"])
 
-    page.get_by_role("button", name="Delete").click()
+    delete(page)
     expect(page).to_have_url(re.compile("/example/products$"))
     expect(page.get_by_role("alert")).to_have_text(f"Walking stick {sku} was deleted.")
     expect(page.get_by_role("link", name=f"Walking stick {sku}")).to_have_count(0)
@@ -141,7 +145,7 @@ def test_a_long_word_does_not_widen_the_page(page):
     assert _fits(page)
     page.goto("/example/categories")
     page.get_by_role("link", name=LONG[:80]).click()
-    page.get_by_role("button", name="Delete").click()
+    delete(page)
     expect(page.get_by_role("alert")).to_contain_text("was deleted")
     assert _fits(page)
 
@@ -168,7 +172,10 @@ def test_a_form_is_filled_in_and_sent_with_the_keyboard_alone(page):
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("alert")).to_have_text("By keyboard was created.")
-    page.get_by_role("button", name="Delete").focus()
+    page.locator(".confirm summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Delete")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("By keyboard was deleted.")
 
@@ -219,6 +226,39 @@ def test_language_and_colours_are_switched_and_stay(page):
     page.get_by_role("link", name="Categorías").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Categorías")
     expect(html).to_have_attribute("data-bs-theme", "light")
+
+
+def test_a_file_that_is_missing_is_an_error_and_an_error_page_is_none(browser, live_server):
+    with browser.new_context(base_url=live_server.url) as context:
+        page = context.new_page()
+        errors = errors_of(page)
+        page.goto("/no-such-page")
+        page.wait_for_load_state("networkidle")
+        before = list(errors)
+
+        page.evaluate("document.body.append(Object.assign(new Image(), {src: '/gone.png'}))")
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(200)
+
+    assert before == []
+    assert errors == [f"{live_server.url}/gone.png"]
+
+
+def test_a_page_is_printed_dark_on_white_whatever_its_colours(page):
+    page.emulate_media(color_scheme="dark")
+    page.goto("/example/products")
+    on_screen = page.evaluate(COLOURS)
+
+    page.emulate_media(media="print", color_scheme="dark")
+
+    assert on_screen == ["rgb(226, 234, 237)", "rgb(17, 24, 27)"]
+    assert page.evaluate(COLOURS) == ["rgb(27, 42, 48)", "rgb(255, 255, 255)"]
+    expect(page.get_by_role("link", name="Download as CSV")).to_be_hidden()
+    expect(page.get_by_role("table")).to_be_visible()
+
+
+COLOURS = """["color", "backgroundColor"].map(
+  (name) => getComputedStyle(document.body)[name])"""
 
 
 def test_nothing_comes_from_another_server(page, live_server):

@@ -1,5 +1,7 @@
 """The category of a product: a select while there are few, a search box when there are many."""
 
+import re
+
 import pytest
 from sqlalchemy import delete, func, insert, select
 
@@ -69,6 +71,42 @@ def test_a_search_brings_the_form_back_with_results_and_what_was_typed(client, m
     assert rows(select(func.count()).select_from(Product)) == [(0,)]
 
 
+def test_words_that_were_not_searched_for_are_searched_not_saved(client, many, new, rows):
+    ((mate,),) = rows(select(Category.id).where(Category.name == "Mate"))
+    filled = {**NEW_PRODUCT, "category": str(mate)}
+
+    # As the Enter key sends them without JavaScript: with the form's first button.
+    page = refused(new.send(client, {**filled, "category-search": "category 23"}))
+    saved = page.form("Create").send(client)
+
+    assert page.form("Create").options["category"][1:3] == ["Mate", "Category 023"]
+    assert (page.errors, page.form("Create").fields["category"]) == ({}, str(mate))
+    assert saved.status_code == 302
+    assert rows(select(Product.category_id)) == [(mate,)]
+
+
+def test_words_that_were_taken_out_again_do_not_keep_from_saving(client, many, new, rows):
+    page = _search(new, client, "mate", **NEW_PRODUCT)
+    ((mate,),) = rows(select(Category.id).where(Category.name == "Mate"))
+
+    response = page.form("Create").send(client, {"category-search": ""}, category=str(mate))
+
+    assert response.status_code == 302
+
+
+@pytest.mark.parametrize(("words", "size"), [("mate", 2), ("category", 8)])
+def test_results_are_in_sight_and_have_the_focus(client, many, new, words, size):
+    text = new.send(client, {"category-search": words}, button="Search").text
+
+    control, plain = (
+        re.search(r'<select [^>]*id="category"[^>]*>', one)[0]
+        for one in (text, client.get(f"{PRODUCTS}/new").text)
+    )
+    assert f'size="{size}"' in control
+    assert "autofocus" in control
+    assert "size=" not in plain
+
+
 def test_a_result_is_chosen_and_saved(client, many, new, rows):
     page = _search(new, client, "mate", **NEW_PRODUCT)
     ((mate,),) = rows(select(Category.id).where(Category.name == "Mate"))
@@ -129,11 +167,19 @@ def test_an_edit_knows_its_category_among_many(client, many, make_product, save,
     assert rows(select(Product.name, Product.category_id)) == [("Renamed", own.id)]
 
 
-def test_the_list_filters_by_the_number_of_a_category_when_they_are_many(client, many):
+def test_the_list_filters_by_the_words_of_a_category_when_they_are_many(client, many, save):
+    other = save(Category(name="Other tea"))
+    save(Product(name="Sencha", sku="T-1", price=1, category_id=other.id))
+
     page = Page(client.get(PRODUCTS).text, PRODUCTS)
+    shown = {
+        words: visit(client, f"{PRODUCTS}?filter[category_id]={words}").rows[1:]
+        for words in ("tea other", str(other.id), "mate")
+    }
 
     assert "filter[category_id]" not in page.form("Apply").options
     assert page.form("Apply").fields["filter[category_id]"] == ""
+    assert [len(rows) for rows in shown.values()] == [1, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,8 @@ def test_a_product_is_created_edited_and_deleted(page):
     _press(page, "button", "Save")
     expect(page.get_by_role("alert")).to_have_text("Key ring 2 was saved.")
 
+    _tab_to(page, page.locator(".confirm summary"))
+    page.keyboard.press("Enter")
     _press(page, "button", "Delete")
     expect(page.get_by_role("alert")).to_have_text("Key ring 2 was deleted.")
 

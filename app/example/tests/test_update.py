@@ -159,3 +159,37 @@ def test_saving_what_someone_deleted_meanwhile_is_404(client, category, rows):
 
     assert response.status_code == 404
     assert rows(select(Category.name)) == []
+
+
+@pytest.mark.parametrize("resource", [PRODUCTS, CATEGORIES])
+def test_what_someone_changed_meanwhile_is_not_deleted(
+    client, other_client, save, make_product, rows, resource
+):
+    id = make_product().id if resource == PRODUCTS else save(Category(name="Empty")).id
+    mine = visit(client, f"{resource}/{id}").form("Delete")
+    visit(other_client, f"{resource}/{id}/edit").form("Save").send(other_client, name="Theirs")
+
+    response = mine.send(client)
+    shown = visit(client, response.location)
+    again = shown.form("Delete").send(client)
+
+    assert response.location == f"{resource}/{id}"
+    assert shown.heading == "Theirs"
+    assert shown.alerts[0].startswith("Someone else changed this record in the meantime")
+    assert again.location == resource
+
+
+@pytest.mark.parametrize("version", ["9" * 30, "-1", "x", "\x00", ""])
+def test_a_forged_version_deletes_nothing(client, category, rows, version):
+    form = visit(client, f"{CATEGORIES}/{category.id}").form("Delete")
+
+    response = form.send(client, version=version)
+
+    assert response.location == f"{CATEGORIES}/{category.id}"
+    assert rows(select(Category.name)) == [("Tea",)]
+
+
+def test_to_delete_is_asked_for(client, category):
+    text = " ".join(client.get(f"{CATEGORIES}/{category.id}").text.split())
+
+    assert "<p>Delete Tea for good?</p>" in text

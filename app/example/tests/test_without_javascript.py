@@ -8,6 +8,8 @@ from sqlalchemy import create_engine, insert
 from app.example.models import Category
 from core.testing import production_environment, run, scratch_database, served
 
+from .page import delete
+
 # The browser is a development requirement: the other tests run without it.
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -61,7 +63,7 @@ def test_a_product_is_created_edited_and_deleted(plain):
     plain.get_by_role("button", name="Save").click()
     expect(plain.get_by_role("alert")).to_have_text("Kite 2 was saved.")
 
-    plain.get_by_role("button", name="Delete").click()
+    delete(plain)
     expect(plain.get_by_role("alert")).to_have_text("Kite 2 was deleted.")
 
 
@@ -90,6 +92,23 @@ def test_language_and_colours_are_switched(plain):
     expect(plain.locator("html")).to_have_attribute("lang", "es")
 
 
+@pytest.mark.parametrize(
+    ("scheme", "colours"),
+    [
+        ("light", ["rgb(27, 42, 48)", "rgb(245, 247, 248)"]),
+        ("dark", ["rgb(226, 234, 237)", "rgb(17, 24, 27)"]),
+    ],
+)
+def test_automatic_colours_are_the_systems(plain, scheme, colours):
+    plain.emulate_media(color_scheme=scheme)
+
+    plain.goto("/example/products")
+
+    expect(plain.locator("html")).not_to_have_attribute("data-bs-theme", re.compile("."))
+    expect(plain.locator("body")).to_have_css("color", colours[0])
+    expect(plain.locator("body")).to_have_css("background-color", colours[1])
+
+
 @pytest.mark.parametrize("scripts", [True, False], ids=["javascript", "no javascript"])
 def test_one_of_10_000_categories_is_searched_for_and_chosen(browser, large_site, scripts):
     with browser.new_context(base_url=large_site, java_script_enabled=scripts) as context:
@@ -112,7 +131,39 @@ def test_one_of_10_000_categories_is_searched_for_and_chosen(browser, large_site
 
         expect(page.get_by_role("alert")).to_have_text("Kite was created.")
         expect(page.locator("dd")).to_contain_text(["K-1", "Ñandú"])
-        page.get_by_role("button", name="Delete").click()
+        delete(page)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["javascript", "no javascript"])
+def test_a_search_changes_no_choice(browser, large_site, scripts):
+    with browser.new_context(base_url=large_site, java_script_enabled=scripts) as context:
+        page = context.new_page()
+        page.goto("/example/products/new")
+        _fill(page)
+        _search_by_enter(page, "category 004")
+        expect(page.get_by_label("Category", exact=True)).to_have_value("")
+        [chosen] = page.get_by_label("Category", exact=True).select_option("Category 0042")
+        _search_by_enter(page, "category 0077")
+        expect(page.get_by_label("Category", exact=True)).to_have_value(chosen)
+        page.get_by_role("button", name="Create").click()
+        expect(page.locator("dd")).to_contain_text(["K-1", "Category 0042"])
+
+        page.get_by_role("link", name="Edit").click()
+        _search_by_enter(page, "category 0088")
+        expect(page.get_by_label("Category", exact=True)).to_have_value(chosen)
+        page.get_by_role("button", name="Save").click()
+
+        expect(page.locator("dd")).to_contain_text(["K-1", "Category 0042"])
+        delete(page)
+
+
+def _search_by_enter(page, words):
+    page.get_by_label("Search: Category").fill(words)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("result")
+    select = page.get_by_label("Category", exact=True)
+    expect(select).to_be_focused()
+    expect(select.locator("option").filter(has_text=words.capitalize()).first).to_be_visible()
 
 
 def _folds(page):
