@@ -1,5 +1,6 @@
 """What growth costs: rows, modules, migrations, workers. `make bench ARGS=growth`."""
 
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -30,6 +31,7 @@ def growth(
     """Measure how costs grow with rows, modules, migrations and workers."""
     check_tools()
     check_demo()
+    busy = round(os.getloadavg()[0], 1)
     with (
         bench_database(few, products=few) as small,
         bench_database(1) as scratch,
@@ -41,13 +43,14 @@ def growth(
             add_search_indexes(large)
             findings += _by_rows(small, large, few, rows, rounds, seconds)
             report = origin([SERVERS["floor"], SERVERS["ours"]], small)
-    options: dict[str, Any] = {"rows": rows, "few": few, "rounds": rounds}
+    options: dict[str, Any] = {"rows": rows, "few": few, "rounds": rounds, "busy": busy}
     report |= {**options, "findings": [asdict(one) for one in findings]}
     keep(report, "growth-", published)
     click.echo(f"\n{table(findings)}")
     if published:
         how = f"{rounds} rounds, tables of {few:,} and of {rows:,} rows"
-        write_section("growth", told(report, "growth-", how), table(findings))
+        quiet = f"The load average was {busy} before it."
+        write_section("growth", told(report, "growth-", how, quiet), table(findings))
 
 
 def _by_rows(
