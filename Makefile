@@ -48,7 +48,7 @@ audit: venv-dev  ## look for known vulnerabilities in all pinned packages; needs
 	@$(PY) scripts/audit.py $(ARGS)
 
 # The peers' packages go into .venv-bench-* when they are first measured.
-bench: venv  ## measure the speed on PostgreSQL; ARGS="--servers floor,ours --scenarios item"
+bench: venv  ## measure the speed on PostgreSQL; ARGS=growth and ARGS=serving measure more
 	@$(PY) -m benchmarks $(ARGS)
 
 translations: venv  ## bring the catalogues up to date with the texts; tells what to translate

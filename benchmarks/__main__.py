@@ -1,18 +1,22 @@
-"""The command line: `make bench ARGS="--servers floor,ours --scenarios item --rounds 9"`."""
+"""The command line: `make bench ARGS="--servers floor,ours --scenarios item --rounds 9"`.
+
+`make bench ARGS=growth` and `make bench ARGS=serving` measure other things.
+"""
 
 import os
 from typing import Any
 
 import click
 
-import settings
 from benchmarks.database import bench_database
+from benchmarks.growth import growth
 from benchmarks.load import check_tools
 from benchmarks.profiling import profile
 from benchmarks.report import RESULTS, publish, save, table
 from benchmarks.rounds import Run, run
 from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.servers import SERVERS, chosen, install
+from benchmarks.servers import SERVERS, check_demo, chosen, install
+from benchmarks.serving import serving
 from benchmarks.summary import foreign_share, summarize
 
 # The share of the server's core that others may take before the figures suffer.
@@ -20,7 +24,7 @@ NOISE = 0.05
 ALL = ",".join(one.name for one in SCENARIOS)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--servers", default=",".join(SERVERS), show_default=True)
 @click.option("--scenarios", default=ALL, show_default=True)
 @click.option("--rounds", default=int(os.environ.get("ROUNDS") or 3), show_default=True)
@@ -29,7 +33,9 @@ ALL = ",".join(one.name for one in SCENARIOS)
 @click.option("--profile", "profiled", nargs=2, metavar="SERVER SCENARIO", help="With py-spy.")
 @click.option("--urgent", is_flag=True, help="Let other programs wait; for root.")
 @click.option("--publish", "published", is_flag=True, help="Write docs/performance.md anew.")
+@click.pass_context
 def main(
+    context: click.Context,
     servers: str,
     scenarios: str,
     rounds: int,
@@ -40,12 +46,10 @@ def main(
     published: bool,
 ) -> None:
     """Measure the project against hand-written code and other frameworks, on PostgreSQL."""
+    if context.invoked_subcommand:
+        return
     check_tools()
-    if missing := {"app.api", "app.example"}.difference(settings.INSTALLED_APPS):
-        raise click.ClickException(
-            f"The demo's modules are measured, and {', '.join(sorted(missing))} is not listed in "
-            "settings.py: measure a checkout that has them."
-        )
+    check_demo()
     if profiled:
         servers, scenarios = profiled
     who, what = chosen(servers), _scenarios(scenarios)
@@ -80,6 +84,9 @@ def _scenarios(names: str) -> list[Scenario]:
             raise click.ClickException(f"There is no scenario {name!r}: take some of {ALL}.")
     return [known[name] for name in wanted]
 
+
+main.add_command(growth)
+main.add_command(serving)
 
 if __name__ == "__main__":
     main(prog_name="make bench")

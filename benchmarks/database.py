@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from scripts.databases import PostgreSQL, any_server
 
 ROOT = Path(__file__).resolve().parent.parent
 AUTHORS, CATEGORIES, PRODUCTS = 1_000, 40, 1_000
+NUMBERS = count(1)
 MOMENT = "CAST('2026-01-01 00:00:00+00' AS timestamptz) moment"
 # Every value follows from the row's number, so that all runs read the same.
 ROWS = {
@@ -52,25 +54,30 @@ FROM generate_series(1, :products) n, {MOMENT}""",
 
 @contextmanager
 def bench_database(
-    books: int, name: str = "", keep: bool = False, server_url: str | None = None
+    books: int,
+    name: str = "",
+    keep: bool = False,
+    server_url: str | None = None,
+    products: int = PRODUCTS,
 ) -> Iterator[URL]:
-    """Yield the URL of a new database with this many books; it goes at the end unless kept.
+    """Yield the URL of a new database with this many rows; it goes at the end unless kept.
 
     It is made on `server_url`, by default on BENCH_DATABASE_URL's server.
     """
-    name = name or f"andamio_bench_{os.getpid()}"
+    # A run may have several.
+    name = name or f"andamio_bench_{os.getpid()}_{next(NUMBERS)}"
     with _server(server_url or os.environ.get("BENCH_DATABASE_URL")) as server:
-        _administer(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+        administer(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
         # All servers write at the speed of memory: the disk is not what is compared.
-        _administer(server, f"ALTER DATABASE {name} SET synchronous_commit = off")
+        administer(server, f"ALTER DATABASE {name} SET synchronous_commit = off")
         try:
             url = server.set(drivername="postgresql", database=name)
             migrate(url)
-            fill(url, books)
+            fill(url, books, products)
             yield url
         finally:
             if not keep:
-                _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+                administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _server(named: str | None) -> AbstractContextManager[URL]:
@@ -105,24 +112,24 @@ def migrate(url: URL) -> None:
         raise click.ClickException(f"alembic upgrade head failed:\n{result.stderr}")
 
 
-def fill(url: URL, books: int) -> None:
+def fill(url: URL, books: int, products: int = PRODUCTS) -> None:
     """Insert the rows into empty tables, and let PostgreSQL count them."""
     numbers = {
         "books": books,
         "authors": AUTHORS,
         "categories": CATEGORIES,
-        "products": PRODUCTS,
+        "products": products,
     }
     # A module that was deleted has no tables.
     tables = [table for table in ROWS if inspect(_engine(url)).has_table(table)]
     sequences = (f"SELECT setval('{t}_id_seq', (SELECT max(id) FROM {t}))" for t in tables)
     rows = (ROWS[table] for table in tables)
-    _administer(url, *rows, *sequences, "VACUUM ANALYZE", **numbers)
+    administer(url, *rows, *sequences, "VACUUM ANALYZE", **numbers)
 
 
 def tidy(url: URL, books: int) -> None:
     """Remove what a round created, so that each round reads the same number of rows."""
-    _administer(url, f"DELETE FROM api_book WHERE id > {books}", "VACUUM ANALYZE api_book")
+    administer(url, f"DELETE FROM api_book WHERE id > {books}", "VACUUM ANALYZE api_book")
 
 
 def backends(url: URL) -> list[int]:
@@ -138,7 +145,8 @@ def version_of(url: URL) -> str:
         return str(connection.execute(text("SHOW server_version")).scalar())
 
 
-def _administer(url: URL, *statements: str, **numbers: int) -> None:
+def administer(url: URL, *statements: str, **numbers: int) -> None:
+    """Run statements, each a transaction of its own."""
     with _engine(url).connect() as connection:
         for statement in statements:
             values = {name: n for name, n in numbers.items() if f":{name}" in statement}

@@ -31,7 +31,7 @@ def check_tools() -> None:
 def measure(server: Running, scenario: Scenario, seconds: int) -> dict[str, Any]:
     """Return the figures of one run; an answer with another status stops it."""
     before, core = cpu_seconds(server.pid), core_seconds(SERVER_CORE)
-    result = _wrk(server, scenario, seconds)
+    result = wrk(server, scenario, seconds)
     cpu, core = cpu_seconds(server.pid) - before, core_seconds(SERVER_CORE) - core
     wrong, last = result.pop("unexpected"), result.pop("last_unexpected")
     if wrong or result["socket_errors"] > result["requests"] / FEW:
@@ -44,11 +44,14 @@ def measure(server: Running, scenario: Scenario, seconds: int) -> dict[str, Any]
     return {**result, "cpu_seconds": round(cpu, 4), "foreign_seconds": round(max(core - cpu, 0), 4)}
 
 
-def _wrk(server: Running, scenario: Scenario, seconds: int) -> dict[str, Any]:
+def wrk(
+    server: Running, scenario: Scenario, seconds: int, connections: int = CONNECTIONS
+) -> dict[str, Any]:
+    """Return what wrk tells of one run."""
     command = [
         "wrk",
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         f"-d{seconds}s",
         "-s",
         str(SCRIPT),

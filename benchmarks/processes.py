@@ -24,12 +24,22 @@ def on_core(core: int, command: list[str], urgent: bool = False) -> list[str]:
 
 def cpu_seconds(pid: int) -> float:
     """Return the time that a process, its children and those who ended have computed."""
-    tree, found = {pid}, True
     rows = list(_processes())
+    tree = _tree(pid, rows)
+    return sum(ticks for child, _, ticks in rows if child in tree) / TICK
+
+
+def family(pid: int) -> set[int]:
+    """Return a process and all that it has started."""
+    return _tree(pid, list(_processes()))
+
+
+def _tree(pid: int, rows: list[tuple[int, int, int]]) -> set[int]:
+    tree, found = {pid}, {pid}
     while found:
         found = {child for child, parent, _ in rows if parent in tree} - tree
         tree |= found
-    return sum(ticks for child, _, ticks in rows if child in tree) / TICK
+    return tree
 
 
 def core_seconds(core: int) -> float:

@@ -31,7 +31,9 @@ for name in sys.argv[1:]:
         pass
 print(json.dumps(found))
 """
-PROJECT = "flask werkzeug flask-restful marshmallow sqlalchemy psycopg2-binary orjson gunicorn"
+PROJECT = (
+    "flask werkzeug flask-restful marshmallow sqlalchemy psycopg2-binary orjson gunicorn granian"
+)
 # The packages whose versions matter, by the requirements that a server has; "" is the project's.
 TOLD = {
     "": PROJECT,
@@ -45,22 +47,33 @@ def save(
     run: Run, servers: list[Server], database: URL, options: dict[str, int], published: bool
 ) -> dict[str, Any]:
     """Write the raw results: beside the published ones, or over those of the last run."""
-    now = datetime.now(UTC)
     report = {
-        "date": now.isoformat(timespec="seconds"),
-        "commit": _output("git", "rev-parse", "--short", "HEAD"),
-        "machine": _machine(database),
-        "versions": {server.name: _packages(server) for server in servers},
+        **origin(servers, database),
         **options,
         "skipped": run.skipped,
         "samples": run.samples,
     }
-    RESULTS.mkdir(exist_ok=True)
-    name = f"{now:%Y-%m-%d}" if published else "latest"
-    (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    keep(report, "", published)
     if published:
         (RESULTS / "agreement.txt").write_text("\n".join(run.agreement) + "\n")
     return report
+
+
+def origin(servers: list[Server], database: URL) -> dict[str, Any]:
+    """Return when and where a run is done, and with which versions."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _output("git", "rev-parse", "--short", "HEAD"),
+        "machine": _machine(database),
+        "versions": {server.name: _packages(server) for server in servers},
+    }
+
+
+def keep(report: dict[str, Any], kind: str, published: bool) -> None:
+    """Write the raw results of a kind of run; the file of a published one has its date."""
+    name = report["date"][:10] if published else "latest"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{kind}{name}.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _machine(database: URL) -> dict[str, str]:
@@ -111,31 +124,38 @@ def _shown(ratio: Ratio | None) -> str:
 
 
 def publish(report: dict[str, Any], figures: list[Figure]) -> None:
-    """Write the table and the picture into docs/performance.md, between its two marks."""
+    """Write the table and the picture into docs/performance.md."""
     # A checkout elsewhere is for comparing while one works.
     figures = [one for one in figures if "=" not in one.server]
     PICTURE.write_text(draw(figures), encoding="utf-8")
+    rounds = max(one["round"] for one in report["samples"])
+    how = f"{rounds} rounds of {report['seconds']} s for each cell, {report['books']:,} books"
+    quiet = f"Other programs took {foreign_share(report['samples']):.0%} of the server's core."
+    picture = f"![CPU per request]({PICTURE.name})"
+    write_section("results", told(report, "", how, quiet), picture, table(figures))
+
+
+def write_section(name: str, *parts: str) -> None:
+    """Write a part of docs/performance.md anew: what stands between its two marks."""
     text = PAGE.read_text(encoding="utf-8")
-    start, end = "<!-- results -->", "<!-- end of results -->"
+    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     before, _, rest = text.partition(start)
     after = rest.partition(end)[2]
-    body = "\n\n".join([_origin(report), f"![CPU per request]({PICTURE.name})", table(figures)])
+    body = "\n\n".join(parts)
     PAGE.write_text(f"{before}{start}\n\n{body}\n\n{end}{after}", encoding="utf-8")
 
 
-def _origin(report: dict[str, Any]) -> str:
-    machine, rounds = report["machine"], max(one["round"] for one in report["samples"])
-    day = report["date"][:10]
+def told(report: dict[str, Any], kind: str, how: str, quiet: str = "") -> str:
+    """Return the sentences on where a table comes from."""
+    machine, day = report["machine"], report["date"][:10]
     measured = (
-        f"Measured on {day} at commit {report['commit']}: {rounds} rounds of "
-        f"{report['seconds']} s for each cell, {report['books']:,} books; raw results in "
-        f"[{day}.json](../benchmarks/results/{day}.json)."
+        f"Measured on {day} at commit {report['commit']}: {how}; raw results in "
+        f"[{kind}{day}.json](../benchmarks/results/{kind}{day}.json)."
     )
     where = (
         f"{machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}, PostgreSQL "
-        f"{machine['postgresql']}, {machine['wrk']}. Other programs "
-        f"took {foreign_share(report['samples']):.0%} of the server's core."
-    )
+        f"{machine['postgresql']}, {machine['wrk']}. {quiet}"
+    ).rstrip()
     versions = "\n".join(
         f"- {server}: " + ", ".join(f"{name} {number}" for name, number in packages.items())
         for server, packages in report["versions"].items()

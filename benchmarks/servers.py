@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import click
 from sqlalchemy import URL
 
+import settings
 from benchmarks.database import ROOT, production
 from benchmarks.processes import SERVER_CORE, on_core
 
@@ -70,9 +71,26 @@ VARIANTS = {
     server.name: server
     for server in [
         Server("floor-granian", f"{GRANIAN} floor_pages:app", "the floor on granian"),
-        Server("ours-granian", f"{GRANIAN} run:app", "this project on granian", ROOT),
+        Server("ours-granian", "deploy.granian_server", "this project on granian", ROOT),
+        Server(
+            "ours-sync",
+            "gunicorn --worker-class sync --max-requests 0 run:app",
+            "this project on gunicorn without threads",
+            ROOT,
+            # With more it would take threads all the same.
+            environment={"WEB_THREADS": "1"},
+        ),
     ]
 }
+
+
+def check_demo() -> None:
+    """Stop with a sentence where the modules that are measured are gone."""
+    if missing := {"app.api", "app.example"}.difference(settings.INSTALLED_APPS):
+        raise click.ClickException(
+            f"The demo's modules are measured, and {', '.join(sorted(missing))} is not listed in "
+            "settings.py: measure a checkout that has them."
+        )
 
 
 def chosen(names: str) -> list[Server]:

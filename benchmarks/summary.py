@@ -78,12 +78,13 @@ def _figure(
         median(rates),
         median(cpus),
         median(p99s),
-        _ratio([rounds[number]["rate"] / floor[number]["rate"] for number in shared]),
-        _ratio([rounds[number]["cpu"] / floor[number]["cpu"] for number in shared]),
+        ratio_of([rounds[number]["rate"] / floor[number]["rate"] for number in shared]),
+        ratio_of([rounds[number]["cpu"] / floor[number]["cpu"] for number in shared]),
     )
 
 
-def _ratio(ratios: list[float]) -> Ratio | None:
+def ratio_of(ratios: list[float]) -> Ratio | None:
+    """Return the median of the rounds' ratios with its interval; None without a round."""
     if not ratios:
         return None
     # The same rounds always give the same interval.

@@ -6,6 +6,7 @@ Pages and API read the same declaration and the same names in the URL; every lis
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from flask import abort
@@ -184,7 +185,8 @@ class Listing:
         pairs = self._order(order)
         try:
             place = [
-                self._place(name, value) for (name, _), value in zip(pairs, values, strict=True)
+                reader_of(self.column(name), is_stored=True).deserialize(value)
+                for (name, _), value in zip(pairs, values, strict=True)
             ]
         except (KeyError, ValidationError):
             place = []
@@ -192,12 +194,6 @@ class Listing:
         if not place or self.total_order(pairs) != pairs:
             abort(404, NO_CURSOR)
         return pairs, tuple(place)
-
-    def _place(self, name: str, value: Any) -> Any:
-        reader = self.reader(name)
-        # What is stored was let in by other rules, or before them.
-        reader.allow_none, reader.validators = True, []
-        return reader.deserialize(value)
 
     def cursor_at(self, query: Query, place: tuple[Any, ...]) -> str:
         """Return the cursor of a reader who has seen the list up to the row at this place."""
@@ -254,11 +250,15 @@ class Listing:
         return [clause.nulls_last()]
 
 
-def reader_of(column: Any) -> Any:
-    """Return the field that reads a value of a table's column from a text."""
+@lru_cache(maxsize=1024)
+def reader_of(column: Any, is_stored: bool = False) -> Any:
+    """Return the field that reads a value of a table's column from a text, made once."""
     reader: Any = schemas.Converter().column2field(column)
     # Of an enum of numbers it is a field within that reads them.
     getattr(reader, "field", reader).strict = reader.strict = False
+    if is_stored:
+        # What is stored was let in by other rules, or before them.
+        reader.allow_none, reader.validators = True, []
     return reader
 
 
