@@ -1,4 +1,4 @@
-"""One line per request in production: outermost of the app, so the same under every server."""
+"""One line per request in production: around Flask itself, so the same under every server."""
 
 import logging
 from collections.abc import Callable, Iterable

@@ -27,7 +27,7 @@ from wtforms_sqlalchemy.orm import converts
 from core.filters import enum_choices
 from core.i18n import from_local, local, read_decimal, write_decimal
 from core.models import label_of
-from core.schemas import integer_limit, numeric_limit
+from core.schemas import LARGEST_REAL, integer_limit, is_real, numeric_limit
 from core.text import clean_text
 
 BLANK = "—"
@@ -51,9 +51,6 @@ def _choice(value: str, label: Any, *state: Any) -> Choice:
 
 class EnumField(SelectField):
     """A choice; what is none of them is told as such."""
-
-    # An enum's members are always the same (core/forms.py).
-    choices_key = None
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         try:
@@ -226,8 +223,8 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         return super().handle_integer_types(column, field_args)
 
     @converts("Float", "Double")
-    def conv_Float(self, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, None)
+    def conv_Float(self, column: Any, field_args: Any, **extra: Any) -> Any:
+        _check_number(field_args, LARGEST_REAL if is_real(column.type) else None)
         return FloatField(**field_args)
 
     @converts("Numeric")
@@ -247,7 +244,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         return QuerySelectMultipleField(**field_args)
 
 
-def _check_number(field_args: Any, limit: int | Decimal | None) -> None:
+def _check_number(field_args: Any, limit: float | Decimal | None) -> None:
     field_args["validators"].insert(0, finite)
     if limit is not None:
         field_args["validators"].append(NumberRange(min=-limit, max=limit))

@@ -129,27 +129,39 @@ def _expired_form(error: CSRFError) -> ResponseReturnValue:
     if wants_problem():
         return _http_error(error)
     view = current_app.view_functions.get(endpoint)
-    is_shared = endpoint == request.endpoint
-    if view is None or (is_shared and "GET" not in getattr(request.url_rule, "methods", ())):
+    methods = _methods(endpoint) if view else set()
+    if view is None or "GET" not in methods:
         return answer(400, EXPIRED_BUTTON)
-    if is_shared:
+    takes_post, request.method = "POST" in methods, "GET"
+    if takes_post:
         # Taken by the forms of core/forms.py.
-        request.method, g.expired = "GET", request.form
+        g.expired = request.form
     flash(EXPIRED, "warning")
     # A form takes what was posted, also in the view that shows it; and that view saves nothing.
     try:
-        response = make_response(view(**(request.view_args or {})))
+        # CSRF failed before the hooks behind it ran: a module's login is one of them.
+        refusal = current_app.preprocess_request()
+        request.method = "GET" if takes_post else "POST"
+        response = make_response(view(**(request.view_args or {})) if refusal is None else refusal)
     except Exception as failure:
         # Flask answers 500 to whatever leaves a handler, a 404 too.
         session.pop("_flashes", None)
         return current_app.handle_user_exception(failure)
     finally:
         request.method = "POST"
-    if is_shared and "expired_shown" not in g:
+    if refusal is not None:
+        session.pop("_flashes", None)
+        return response
+    if takes_post and "expired_shown" not in g:
         session.pop("_flashes", None)
         return answer(400, EXPIRED_BUTTON)
     response.status_code = 400
     return response
+
+
+def _methods(endpoint: str) -> set[str]:
+    rules = current_app.url_map.iter_rules(endpoint)
+    return set().union(*(rule.methods or () for rule in rules))
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:

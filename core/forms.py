@@ -1,8 +1,12 @@
 """Forms derived from models: versions, conflicts and the database's rules at their fields."""
 
+import enum
 import threading
 from collections.abc import Hashable, Mapping, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
 import sqlalchemy as sa
 from flask import g, request
@@ -23,6 +27,7 @@ from services import db
 
 # The button of a field that searches (core/choices.py) instead of saving the form.
 SEARCH_BUTTON = "_search"
+PLAIN = (str, int, float, Decimal, date, time, timedelta, enum.Enum, UUID, type(None))
 CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
     "your text where the two differ: save again to keep yours."
@@ -111,10 +116,11 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
         None for a form that shows what somebody typed or what is stored.
         """
-        if self.record is not None or self.is_submitted() or request.form:
+        shown = [field for name, field in self._fields.items() if name != "csrf_token"]
+        sent = self.is_submitted() or request.form
+        if self.record is not None or sent or not all(map(_is_plain, shown)):
             return None
-        shown = (field for name, field in self._fields.items() if name != "csrf_token")
-        return type(self), tuple((repr(field.data), _choices(field)) for field in shown)
+        return type(self), tuple(map(_shows, shown))
 
     @property
     def visible(self) -> list[Field]:
@@ -165,6 +171,17 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         relations = sa.inspect(self.Meta.model).relationships
         keys = [one.key for one in relations if column in {c.name for c in one.local_columns}]
         return next((key for key in keys if key in self), column)
+
+
+def _is_plain(field: Field) -> bool:
+    """Tell whether nothing was typed, and what is set is told apart by its repr() and stays."""
+    untouched = not field.raw_data and not field.errors and not callable(field.default)
+    return untouched and isinstance(field.data, PLAIN)
+
+
+def _shows(field: Field) -> Hashable:
+    texts = (field.name, str(field.label.text), str(field.description), repr(field.render_kw))
+    return *texts, repr(field.data), _choices(field)
 
 
 def _choices(field: Field) -> Hashable:

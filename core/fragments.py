@@ -11,7 +11,9 @@ from core.i18n import reader_locale
 
 MOST = 1000
 # What belongs to one request or one user: in a part that others get too it would be a leak.
-FORBIDDEN = dict.fromkeys(("csrf_token", "g", "get_flashed_messages", "request", "session"))
+FORBIDDEN = dict.fromkeys(
+    ("csrf_token", "g", "get_flashed_messages", "here", "request", "request_id", "session", "theme")
+)
 # Stands in a kept part for what each request has of its own; no text of a client can contain it.
 MARK = f"[{secrets.token_hex(8)}:%s]"
 

@@ -1,7 +1,7 @@
 """Tells a load balancer whether the process lives and whether the database answers."""
 
 from collections.abc import Callable, Iterable
-from threading import Lock, Thread
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -56,31 +56,30 @@ class _Database:
         self.app = app
         self.answered = self.asked = float("-inf")
         self.hangs = False
-        self.asking = Lock()
+        self.thread = Thread()
 
     def answers(self) -> bool:
         now = monotonic()
-        if now - self.asked >= SECONDS and self.asking.acquire(blocking=False):
-            self.asked = now
-            thread = Thread(target=self._ask, daemon=True)
-            thread.start()
-            thread.join(WAIT)
-        elif self.asking.locked() and (self.hangs or now - self.asked > HANGS):
-            self.hangs = True
-            with self.app.app_context():
-                cut_waiting()
+        if self.thread.is_alive():
+            self.hangs = self.hangs or now - self.asked > HANGS
+            if self.hangs:
+                with self.app.app_context():
+                    cut_waiting()
+        elif now - self.asked >= SECONDS:
+            self.asked, self.thread = now, Thread(target=self._ask, daemon=True)
+            self.thread.start()
+            self.thread.join(WAIT)
         return monotonic() - self.answered < FRESH
 
     def _ask(self) -> None:
         try:
-            with self.app.app_context():
+            # As a GET: on SQLite anything else takes the lock for writing.
+            with self.app.test_request_context():
                 db.session.execute(text("SELECT 1"))
             self.answered, self.hangs = monotonic(), False
         except SQLAlchemyError as error:
             log.warning("not ready: %s: %s", type(error).__name__, reason(error))
             self.answered = float("-inf")
-        finally:
-            self.asking.release()
 
 
 class _AnyHost:

@@ -231,7 +231,7 @@ class Converter(ModelConverter):
         sa.Boolean: Boolean,
         sa.Date: Date,
         sa.Enum: _enum,
-        sa.Float: lambda _, kind: Real if _is_real(kind) else Float,
+        sa.Float: lambda _, kind: Real if is_real(kind) else Float,
         sa.Integer: Integer,
         sa.Interval: Interval,
         sa.Numeric: ExactDecimal,
@@ -249,7 +249,7 @@ class Converter(ModelConverter):
             limit = integer_limit(kind)
         elif isinstance(kind, sa.Numeric):
             limit = numeric_limit(kind)
-        elif _is_real(kind):
+        elif is_real(kind):
             limit = LARGEST_REAL
         elif isinstance(kind, sa.Interval):
             limit = LONGEST
@@ -261,7 +261,8 @@ class Converter(ModelConverter):
         _add_default(kwargs, column)
 
 
-def _is_real(kind: Any) -> bool:
+def is_real(kind: Any) -> bool:
+    """Tell whether a type is a float of single precision."""
     return isinstance(kind, sa.REAL) or (
         isinstance(kind, sa.Float) and kind.precision is not None and kind.precision <= 24
     )

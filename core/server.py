@@ -16,7 +16,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from sqlalchemy.orm import configure_mappers
 
 from core.logs import JSONFormatter
-from services import db
+from services import db, log
 
 
 class Log(Logger):  # type: ignore[misc]
@@ -127,10 +127,14 @@ def close_connections(app: Flask) -> None:
 
 def watch_database(app: Flask) -> None:
     """Look after the database all the time, also where no load balancer asks for it."""
-    Thread(target=_watch, args=(app.extensions["health"],), daemon=True).start()
+    if "connections" in app.extensions:
+        Thread(target=_watch, args=(app.extensions["health"],), daemon=True).start()
 
 
 def _watch(health: Any) -> None:
     while True:
-        health.answers()
+        try:
+            health.answers()
+        except Exception:
+            log.exception("the watch over the database failed")
         time.sleep(1)

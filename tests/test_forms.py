@@ -397,14 +397,50 @@ def test_an_expired_form_of_one_address_for_both_comes_back_with_what_was_typed(
     assert saved.status_code == 302
 
 
-def test_an_address_for_both_whose_form_is_not_of_ours_is_not_run(client, app, box):
-    answer = client.post("/sample/plain", data={"name": "Forged"})
+@pytest.mark.parametrize("url", ["/sample/plain", "/sample/plain/create"], ids=["own", "other"])
+def test_an_address_for_both_whose_form_is_not_of_ours_is_not_run(client, app, box, url):
+    answer = client.post(url, data={"name": "Forged"})
 
     assert answer.status_code == 400
     assert str(EXPIRED_BUTTON) in answer.text
     assert str(EXPIRED) not in answer.text + client.get(NEW).text
     with app.app_context():
         assert db.session.get(Box, box.id).name == "Drawer"
+
+
+def test_an_expired_form_does_not_walk_past_a_login(client, app, thing, monkeypatch):
+    monkeypatch.setitem(app.before_request_funcs, "sample", [lambda: ("Sign in.", 401)])
+
+    answer = client.post(f"/sample/things/{thing.id}", data={"code": "x"})
+
+    assert (answer.status_code, answer.text) == (401, "Sign in.")
+
+
+def _choose_less(form):
+    form.size.choices = [("small", "Small")]
+
+
+def _describe(form):
+    form.name.description = "For one reader."
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_choose_less, _describe, lambda form: form.__delitem__("note")],
+    ids=["choices", "help", "fields"],
+)
+def test_a_form_that_a_view_changes_is_kept_apart(app, change):
+    with app.test_request_context(NEW):
+        usual, changed = ThingForm(), ThingForm()
+        change(changed)
+
+        assert usual.key == ThingForm().key
+        assert changed.key != usual.key
+
+
+def test_a_form_with_values_of_the_url_is_not_kept(app):
+    with app.test_request_context(f"{NEW}?price=mine"):
+        assert ThingForm(MultiDict({"price": "mine"})).key is None
 
 
 def test_nobody_else_gets_to_see_what_an_expired_form_held(client, app):

@@ -86,11 +86,16 @@ def both() -> ResponseReturnValue:
 
 
 @bp.route("/plain", methods=["GET", "POST"])
-def plain() -> ResponseReturnValue:
+def plain_new() -> ResponseReturnValue:
     if request.method == "POST":
         db.session.execute(update(Box).values(name=request.form["name"]))
         db.session.commit()
     return "<p>plain</p>"
+
+
+@bp.post("/plain/create")
+def plain_create() -> ResponseReturnValue:
+    return redirect(url_for(".plain_new"))
 
 
 @bp.route("/faults/<name>", methods=["GET", "POST"])
