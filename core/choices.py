@@ -100,10 +100,9 @@ class SearchSelectField(SelectFieldBase):
         return db.session.get(self.model, value) if str(value) == key else None
 
     def pre_validate(self, form: BaseForm) -> None:
-        if self.raw_data and self.raw_data[0] and self.data is None:
-            self.data = None
-            if getattr(form, "searched", None) is None:
-                raise ValidationError(self.gettext("Not a valid choice."))
+        is_unknown = self.raw_data and self.raw_data[0] and self.data is None
+        if is_unknown and getattr(form, "searched", None) is None:
+            raise ValidationError(self.gettext("Not a valid choice."))
 
     def __call__(self, **kwargs: Any) -> Any:
         if self.words and self.is_large:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import abort
 from marshmallow import ValidationError
-from sqlalchemy import Boolean, ColumnElement, Enum, Select, String, func, or_, select
+from sqlalchemy import Boolean, ColumnElement, Enum, Select, String, func, inspect, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
@@ -260,6 +260,13 @@ def reader_of(column: Any, is_stored: bool = False) -> Any:
         # What is stored was let in by other rules, or before them.
         reader.allow_none, reader.validators = True, []
     return reader
+
+
+@lru_cache(maxsize=512)
+def listing_of(model: Any) -> Listing:
+    """Return a model's listing; without one, pages in the order of its key."""
+    declared: Listing | None = getattr(model, "listing", None)
+    return declared or Listing(default=inspect(model).primary_key[0].name, model=model)
 
 
 def _number(text: str, limit: int) -> int:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import flask_restful
@@ -29,7 +28,7 @@ from werkzeug.exceptions import (
 from core.database import READ_METHODS
 from core.deprecation import Deprecation
 from core.encoding import JSONProvider
-from core.listing import MAX_OFFSET, Listing
+from core.listing import MAX_OFFSET, listing_of
 from core.paging import ListPage
 from core.plan import Dump, Plan, key_of, plan_of
 from core.schemas import Schema
@@ -183,7 +182,7 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     `statement` narrows the rows down; by default it is all rows.
     """
     model: Any = schema.opts.model
-    listing = getattr(model, "listing", None) or _plain(model)
+    listing = listing_of(model)
     query = listing.read(request.args, _refuse)
     order = tuple(name for name, _ in listing.total_order(query.order))
     plan = plan_of(schema, _fields(schema), order)
@@ -197,12 +196,6 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
         f'<{url}>; rel="{relation}"' for relation, url in links.items() if url
     )
     return conditional(response)
-
-
-@lru_cache(maxsize=512)
-def _plain(model: Any) -> Listing:
-    """Return the listing of a model that declares none: pages in the order of its key."""
-    return Listing(default=sa.inspect(model).primary_key[0].name, model=model)
 
 
 def _refuse(message: str) -> None:

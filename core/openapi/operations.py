@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from core.limits import is_limited
-from core.listing import Listing
+from core.listing import listing_of
 from core.openapi.answers import LIMIT_HEADERS, answer, problems, references
 from core.openapi.components import Components
 from core.openapi.examples import NoExampleError, example
@@ -90,8 +90,7 @@ class Operation:
         said["responses"].update(problems(*((429,) if limited else ()), 503))
 
     def _get_list(self) -> Parts:
-        model: Any = self.schema.opts.model
-        listing = getattr(model, "listing", None) or Listing(default="id", model=model)
+        listing = listing_of(self.schema.opts.model)
         return {
             "parameters": [
                 *list_parameters(listing, self.schema, self.components),
