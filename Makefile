@@ -36,11 +36,11 @@ check: venv-dev  ## check style, types and imports, then run the tests with cove
 	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) --cov --cov-fail-under=95 -m "$(QUICK)" $(ARGS)
 
 # The last run has no marker but `slow` left out: everything on PostgreSQL, MariaDB, the browser.
-check-all: check  ## check, then every test on another Python, PostgreSQL, MariaDB and in a browser
-	@TEST_DATABASE_URL= sh scripts/another-python.sh -m pytest $(PARALLEL) --no-skips -m "$(QUICK)" $(ARGS)
+check-all: check  ## check, then every test on PostgreSQL, MariaDB and in a browser
 	@$(PY) scripts/databases.py $(PY) -m pytest $(PARALLEL) --no-skips -m "not slow" $(ARGS)
 
-slow: venv-dev  ## what takes minutes: long tests on every database, and Lighthouse
+slow: venv-dev  ## what takes minutes: another Python, long tests on every database, Lighthouse
+	@TEST_DATABASE_URL= sh scripts/another-python.sh -m pytest $(PARALLEL) --no-skips -m "$(QUICK)" $(ARGS)
 	@$(PY) scripts/databases.py $(PY) -m pytest --no-skips -m slow $(ARGS)
 	@$(PY) scripts/lighthouse.py
 
