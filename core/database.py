@@ -174,7 +174,9 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A reader that turns writer in mid-transaction fails at once with "database is locked": who may
     # write takes the lock first. Readers do not, or one long download would stop the site.
-    reads = has_request_context() and request.method in READ_METHODS
+    reads = connection.get_execution_options().get("only_reads") or (
+        has_request_context() and request.method in READ_METHODS
+    )
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 

@@ -73,9 +73,9 @@ class _Database:
 
     def _ask(self) -> None:
         try:
-            # As a GET: on SQLite anything else takes the lock for writing.
-            with self.app.test_request_context():
-                db.session.execute(text("SELECT 1"))
+            with self.app.app_context():
+                options = {"only_reads": True}
+                db.session.connection(execution_options=options).execute(text("SELECT 1"))
             self.answered, self.hangs = monotonic(), False
         except SQLAlchemyError as error:
             log.warning("not ready: %s: %s", type(error).__name__, reason(error))

@@ -160,9 +160,12 @@ def scratch_database(folder: Path, name: str = "live", server: str | None = None
     url = parse_url("TEST_DATABASE_URL", given)
     base = str(url.database).removesuffix("_test")
     own = url.set(database=f"{base}_{name}{WORKER}_test")
-    _administer(url, f"DROP DATABASE IF EXISTS {own.database}", f"CREATE DATABASE {own.database}")
+    # A stream that a test did not read to its end keeps its connection.
+    force = " WITH (FORCE)" if url.get_backend_name() == "postgresql" else ""
+    drop = f"DROP DATABASE IF EXISTS {own.database}{force}"
+    _administer(url, drop, f"CREATE DATABASE {own.database}")
     yield own.render_as_string(hide_password=False)
-    _administer(url, f"DROP DATABASE IF EXISTS {own.database}")
+    _administer(url, drop)
 
 
 def _administer(url: URL, *statements: str) -> None:

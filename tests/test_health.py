@@ -116,3 +116,9 @@ def test_health_answers_under_any_host(make_app, production, path, proxies):
     answer = client.get(path, headers={"Host": "10.0.0.7:8000", "X-Forwarded-Host": "probe"})
 
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_the_question_takes_no_lock_that_writers_need(site, questions):
+    site.test_client().get("/health/ready")
+
+    assert questions[:2] == ["BEGIN", "SELECT 1"]
