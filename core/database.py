@@ -3,8 +3,8 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from weakref import WeakSet
@@ -107,9 +107,15 @@ def read(statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
     if in_transaction or not is_plain or current_app.config["DB_PGBOUNCER"]:
         return db.session.execute(statement, values).all()
-    with engine.connect() as connection, _autocommit(connection):
-        rows: Sequence[Row[Any]] = connection.execute(statement, values).all()
-        return rows
+    with engine.connect() as connection:
+        # SQLAlchemy's isolation_level="AUTOCOMMIT" has the driver ask the server each time.
+        driver: Any = connection.connection.driver_connection
+        driver.autocommit = True
+        try:
+            return connection.execute(statement, values).all()
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
 
 
 def cut_waiting() -> None:
@@ -129,18 +135,6 @@ def reason(error: SQLAlchemyError) -> str:
     """Return the driver's own first line, which holds neither statement nor password."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
-
-
-@contextmanager
-def _autocommit(connection: Connection) -> Iterator[None]:
-    # SQLAlchemy's isolation_level="AUTOCOMMIT" has the driver ask the server each time.
-    driver: Any = connection.connection.driver_connection
-    driver.autocommit = True
-    try:
-        yield
-    finally:
-        if not driver.closed:
-            driver.autocommit = False
 
 
 def _note_use(connection: Any, record: Any) -> None:

@@ -33,9 +33,8 @@ class JSONProvider(DefaultJSONProvider):
         """Read JSON (RFC 8259). Raises ValueError also for what the standard library lets pass."""
         # Of bytes it would guess the encoding.
         text = s.decode("utf-8-sig") if isinstance(s, bytes) else s
-        hooks: Any = {"object_pairs_hook": _unique, "parse_constant": _refuse}
         try:
-            return json.loads(text, parse_float=WrittenFloat, **hooks)
+            return DECODER.decode(text)
         except RecursionError:
             raise ValueError("The JSON is nested too deeply.") from None
 
@@ -90,3 +89,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON.")
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse, parse_float=WrittenFloat
+)

@@ -204,6 +204,7 @@ class Listing:
         """Return the table's column behind a name."""
         return self.model.__table__.c[name]
 
+    @lru_cache(maxsize=1024)  # noqa: B019 - a listing lives as long as its model
     def total_order(self, order: tuple[tuple[str, bool], ...]) -> tuple[tuple[str, bool], ...]:
         """Return the order with the primary key behind it, so that no two rows are equal."""
         named = dict(order)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from flask import Flask, Response, has_request_context, request
 
 from core.access_log import init_access_log
+from core.encoding import encode
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 HEADER = "X-Request-ID"
@@ -80,7 +81,8 @@ class JSONFormatter(logging.Formatter):
             entry |= known
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return ENCODER.encode(entry)
+        line = encode(entry, str)
+        return line.decode() if line.isascii() else ENCODER.encode(entry)
 
 
 def _escaped(text: str) -> str:

@@ -89,7 +89,7 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
             and "If-Match" not in request.headers
         ):
             raise PreconditionRequired("Send the ETag of what you read as If-Match.")
-        if self.schema is not None:
+        if self.schema is not None and request.method not in READ_METHODS:
             # What the URL asks for wrongly is refused before anything is changed.
             _fields(self.schema)
         if self.deprecation:

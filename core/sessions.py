@@ -43,9 +43,18 @@ def init_sessions(app: Flask) -> None:
 
 
 class CookieSessions(SecureCookieSessionInterface):
-    """Flask's own, which would make its signer anew for each request."""
+    """Flask's own, with one signer, and free for who sends no cookie, as API clients do."""
 
     _signer: URLSafeTimedSerializer | None = None
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if "HTTP_COOKIE" not in request.environ:
+            return self.session_class()
+        return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session or session.accessed:
+            super().save_session(app, session, response)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         self._signer = self._signer or super().get_signing_serializer(app)

@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from core import paging
 from services import db
+from tests.kinds.models import Record
 from tests.kinds.storing import app_with_a_place, clear, store
 from tests.project import ENGINES
 
@@ -62,6 +63,22 @@ def test_the_page_before_is_one_less_also_where_the_total_is_unknown(client, cou
     assert before == link(f"per_page=2&page=4{count}")
     assert following == link(f"per_page=2&page=6{count}")
     assert last is None
+
+
+@pytest.mark.parametrize("app", ENGINES[1:2], indirect=True)
+@pytest.mark.parametrize(("known", "is_read"), [(MANY, False), (-1, True)])
+def test_postgresql_reads_no_rows_of_a_table_that_it_knows_to_be_large(app, known, is_read):
+    with app.app_context():
+        forge = "UPDATE pg_class SET reltuples = :known WHERE oid = to_regclass('kinds_record')"
+        db.session.execute(text(forge), {"known": known})
+        statement = paging._count_all(Record.listing, paging.MAX_COUNT, "postgresql")
+        explained = statement.compile(db.engine)
+        ask = db.session.connection().exec_driver_sql
+        lines = ask(f"EXPLAIN ANALYZE {explained}", explained.params).scalars().all()
+        assert db.session.scalar(statement) == 6
+        db.session.rollback()
+
+    assert ("never executed" in "".join(lines)) is not is_read
 
 
 def test_an_exact_count_goes_to_the_end(client):
