@@ -95,13 +95,15 @@ class SQLiteNumeric(Numeric[Any]):
         return to_float
 
 
-def read(statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-    """Return the rows of a select.
+def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    """Return the rows of a select from the database of this model.
 
     On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
     a transaction it sees what that has changed.
     """
-    engine = db.engine
+    # As the session does (__bind_key__); a join has no metadata.
+    metadata = getattr(model.__table__, "metadata", db.metadata)
+    engine = db.engines[metadata.info.get("bind_key")]
     in_transaction = db.session.registry.has() and db.session().in_transaction()
     # A test binds the session to a connection of its own; PgBouncer's time-outs need a transaction.
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"

@@ -6,11 +6,26 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import StatementError
+from sqlalchemy.orm import Mapped, mapped_column
 
+from config import parse_url
+from core.listing import Query, listing_of
+from core.models import Base
+from core.paging import ListPage
+from core.rows import rows_of
 from services import db
+from tests.project import ENGINES, empty_database
 from tests.sample.models import Box, Specimen
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 59, 123456, tzinfo=timezone(timedelta(hours=2)))
+
+
+class Elsewhere(Base):
+    """What a product keeps in a second database."""
+
+    __bind_key__ = "second"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
 
 
 @pytest.fixture
@@ -141,6 +156,37 @@ def test_an_id_that_no_database_takes_is_not_found(client, id):
     answers = [client.get(f"/sample/things/{id}/edit"), client.get(f"/outside/things/{id}")]
 
     assert [answer.status_code for answer in answers] == [404, 404]
+
+
+@pytest.fixture(params=ENGINES)
+def two_databases(request, tmp_path):
+    with (
+        empty_database(request.param, tmp_path) as first,
+        empty_database(request.param, tmp_path, "second") as second,
+    ):
+        yield first, parse_url("DATABASE_URL", second)
+
+
+def test_a_list_is_read_and_counted_in_the_database_of_its_model(two_databases, make_app):
+    first, second = two_databases
+    application = make_app(DATABASE_URL=first, SQLALCHEMY_BINDS={"second": second})
+    listing, way = listing_of(Elsewhere), rows_of(Elsewhere, ("id",))
+    with application.test_request_context():
+        db.create_all("second")
+        db.session.add_all([Elsewhere(id=7), Elsewhere(id=8), Elsewhere(id=9)])
+        db.session.commit()
+
+        exact, estimate = (
+            ListPage(None, listing, Query(order=(("id", True),), per_page=1, count=count), way)
+            for count in ("exact", "estimate")
+        )
+
+        assert [exact.items, estimate.items] == [[(9,)], [(9,)]]
+        assert exact.total == 3
+        assert estimate.total >= 2
+        db.session.remove()
+        db.engines["second"].dispose()
+        db.engine.dispose()
 
 
 def shown(application, *names):
