@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from flask import Flask, current_app, has_request_context, request
 from sqlalchemy import Connection, Dialect, Engine, Numeric, Row, Select, event
@@ -44,9 +44,9 @@ def init_database(app: Flask) -> None:
         event.listen(engine, "begin", _begin_sqlite)
         return
     if engine.dialect.driver == "psycopg2":
-        opened: WeakSet[Any] = WeakSet()
+        opened: WeakValueDictionary[int, Any] = WeakValueDictionary()
         app.extensions["connections"] = opened
-        event.listen(engine, "connect", lambda connection, _: opened.add(connection))
+        event.listen(engine, "connect", lambda one, _: opened.update({id(one): one}))
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _idle_check(engine.dialect))
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
@@ -119,7 +119,9 @@ def cut_waiting() -> None:
 
     PostgreSQL's driver waits without an end; the one for MariaDB has a limit of its own.
     """
-    for connection in list(current_app.extensions.get("connections", ())):
+    opened = current_app.extensions.get("connections", WeakValueDictionary())
+    # Taken in one step: a thread that connects would break off a loop.
+    for connection in filter(None, [reference() for reference in opened.valuerefs()]):
         # It may be closed by its own thread meanwhile.
         with suppress(OSError, db.engine.dialect.loaded_dbapi.Error):
             if connection.get_transaction_status() == ACTIVE:

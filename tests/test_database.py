@@ -1,14 +1,18 @@
 """The engines as the web needs them: who waits for whom, and what comes back as it went in."""
 
 import sqlite3
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import create_engine, select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from config import parse_url
+from core.database import cut_waiting
 from core.listing import Query, listing_of
 from core.models import Base
 from core.paging import ListPage
@@ -194,6 +198,15 @@ def shown(application, *names):
         return [db.session.scalar(text(f"SHOW {name}")) for name in names]
 
 
+@pytest.fixture
+def often_switching():
+    """Threads take turns so often that what can happen between two of their steps does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
 @pytest.mark.postgresql
 def test_postgresql_gets_its_timeouts_and_zone(make_app, postgresql_url):
     application = make_app(DATABASE_URL=postgresql_url, DB_STATEMENT_TIMEOUT_MS="3000")
@@ -201,6 +214,29 @@ def test_postgresql_gets_its_timeouts_and_zone(make_app, postgresql_url):
     values = shown(application, "statement_timeout", "lock_timeout", "timezone")
 
     assert values == ["3s", "3s", "UTC"]
+
+
+@pytest.mark.postgresql
+def test_waiting_connections_are_cut_while_others_are_opened(
+    make_app, postgresql_url, often_switching
+):
+    application = make_app(DATABASE_URL=postgresql_url)
+
+    def open_anew(_):
+        # It may be cut itself, while it waits for an answer.
+        with (
+            application.app_context(),
+            suppress(SQLAlchemyError),
+            db.engine.connect() as connection,
+        ):
+            connection.invalidate()
+
+    with ThreadPoolExecutor(4) as threads, application.app_context():
+        opened = [threads.submit(open_anew, number) for number in range(100)]
+        while not all(one.done() for one in opened):
+            cut_waiting()
+
+    assert [one.exception() for one in opened] == [None] * 100
 
 
 @pytest.mark.postgresql
