@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 from flask import Flask, current_app, has_request_context, request
 from sqlalchemy import Connection, Dialect, Engine, Numeric, Row, Select, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
-from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
 
 from core.text import fold
 from services import db
@@ -21,19 +20,12 @@ from services import db
 IDLE_SECONDS = 1
 # psycopg2.extensions.TRANSACTION_STATUS_ACTIVE: the server was sent a statement and works on it.
 ACTIVE = 1
-# No database takes a larger one.
-MAX_KEY = 2**63 - 1
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def init_database(app: Flask) -> None:
     """Bind db to the application and attach the listeners its engine needs. Connects to nothing."""
     db.init_app(app)
-    app.url_map.converters |= {
-        "int": KeyConverter,
-        "string": TextConverter,
-        "default": TextConverter,
-    }
     with app.app_context():
         engine = db.engine
     # SQLAlchemy's errors quote what people typed, and errors are logged.
@@ -52,28 +44,6 @@ def init_database(app: Flask) -> None:
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
         timeout = app.config["DB_STATEMENT_TIMEOUT_MS"]
         event.listen(engine, "begin", _pgbouncer_timeouts(timeout))
-
-
-class KeyConverter(IntegerConverter):
-    """<int:...> in a route: past 64 bits, which no database takes, nothing is found."""
-
-    # Python's digits are those of all scripts.
-    regex = "[0-9]+"
-
-    def to_python(self, value: str) -> int:
-        number: int = super().to_python(value)
-        if number > MAX_KEY:
-            raise ValidationError
-        return number
-
-
-class TextConverter(UnicodeConverter):
-    """<name> in a route: with a NUL, which no database takes, nothing is found."""
-
-    def to_python(self, value: str) -> str:
-        if "\0" in value:
-            raise ValidationError
-        return str(super().to_python(value))
 
 
 class SQLiteNumeric(Numeric[Any]):
