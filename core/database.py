@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from flask import Flask, current_app, has_request_context, request
 from sqlalchemy import Connection, Dialect, Engine, Numeric, Row, Select, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
-from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
 
 from core.text import fold
 from services import db
@@ -21,19 +20,12 @@ from services import db
 IDLE_SECONDS = 1
 # psycopg2.extensions.TRANSACTION_STATUS_ACTIVE: the server was sent a statement and works on it.
 ACTIVE = 1
-# No database takes a larger one.
-MAX_KEY = 2**63 - 1
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def init_database(app: Flask) -> None:
     """Bind db to the application and attach the listeners its engine needs. Connects to nothing."""
     db.init_app(app)
-    app.url_map.converters |= {
-        "int": KeyConverter,
-        "string": TextConverter,
-        "default": TextConverter,
-    }
     with app.app_context():
         engine = db.engine
     # SQLAlchemy's errors quote what people typed, and errors are logged.
@@ -44,36 +36,14 @@ def init_database(app: Flask) -> None:
         event.listen(engine, "begin", _begin_sqlite)
         return
     if engine.dialect.driver == "psycopg2":
-        opened: WeakSet[Any] = WeakSet()
+        opened: WeakValueDictionary[int, Any] = WeakValueDictionary()
         app.extensions["connections"] = opened
-        event.listen(engine, "connect", lambda connection, _: opened.add(connection))
+        event.listen(engine, "connect", lambda one, _: opened.update({id(one): one}))
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _idle_check(engine.dialect))
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
         timeout = app.config["DB_STATEMENT_TIMEOUT_MS"]
         event.listen(engine, "begin", _pgbouncer_timeouts(timeout))
-
-
-class KeyConverter(IntegerConverter):
-    """<int:...> in a route: past 64 bits, which no database takes, nothing is found."""
-
-    # Python's digits are those of all scripts.
-    regex = "[0-9]+"
-
-    def to_python(self, value: str) -> int:
-        number: int = super().to_python(value)
-        if number > MAX_KEY:
-            raise ValidationError
-        return number
-
-
-class TextConverter(UnicodeConverter):
-    """<name> in a route: with a NUL, which no database takes, nothing is found."""
-
-    def to_python(self, value: str) -> str:
-        if "\0" in value:
-            raise ValidationError
-        return str(super().to_python(value))
 
 
 class SQLiteNumeric(Numeric[Any]):
@@ -95,13 +65,15 @@ class SQLiteNumeric(Numeric[Any]):
         return to_float
 
 
-def read(statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-    """Return the rows of a select.
+def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    """Return the rows of a select from the database of this model.
 
     On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
     a transaction it sees what that has changed.
     """
-    engine = db.engine
+    # As the session does (__bind_key__); a join has no metadata.
+    metadata = getattr(model.__table__, "metadata", db.metadata)
+    engine = db.engines[metadata.info.get("bind_key")]
     in_transaction = db.session.registry.has() and db.session().in_transaction()
     # A test binds the session to a connection of its own; PgBouncer's time-outs need a transaction.
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
@@ -123,7 +95,9 @@ def cut_waiting() -> None:
 
     PostgreSQL's driver waits without an end; the one for MariaDB has a limit of its own.
     """
-    for connection in list(current_app.extensions.get("connections", ())):
+    opened = current_app.extensions.get("connections", WeakValueDictionary())
+    # Taken in one step: a thread that connects would break off a loop.
+    for connection in filter(None, [reference() for reference in opened.valuerefs()]):
         # It may be closed by its own thread meanwhile.
         with suppress(OSError, db.engine.dialect.loaded_dbapi.Error):
             if connection.get_transaction_status() == ACTIVE:

@@ -4,17 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask import (
-    Flask,
-    Response,
-    current_app,
-    flash,
-    g,
-    make_response,
-    render_template,
-    request,
-    session,
-)
+from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
@@ -33,6 +23,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import violation_of
 from core.database import READ_METHODS, reason
+from core.expired import shown_again
 from core.problem import problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from services import db, log
@@ -41,9 +32,6 @@ RETRY_AFTER = 5
 DELETED = _l("Someone else deleted this record in the meantime.")
 STALE = _l(
     "Someone else changed this record in the meantime: load it again and repeat your change."
-)
-EXPIRED = _l(
-    "The form had expired, so nothing was saved yet. What you typed is here: send it again."
 )
 EXPIRED_BUTTON = _l(
     "The form had expired, so nothing was changed: go back, load the page again and repeat it."
@@ -121,47 +109,10 @@ def _page(status: int, detail: str | None) -> str:
 
 
 def _expired_form(error: CSRFError) -> ResponseReturnValue:
-    """Bring the form back with what was typed: x_create belongs to x_new, x_update to x_edit.
-
-    A view of GET and POST brings back its own: by GET, as by POST it may change anything.
-    """
-    endpoint = str(request.endpoint).replace("_create", "_new").replace("_update", "_edit")
     if wants_problem():
         return _http_error(error)
-    view = current_app.view_functions.get(endpoint)
-    methods = _methods(endpoint) if view else set()
-    if view is None or "GET" not in methods:
-        return answer(400, EXPIRED_BUTTON)
-    takes_post, request.method = "POST" in methods, "GET"
-    if takes_post:
-        # Taken by the forms of core/forms.py.
-        g.expired = request.form
-    flash(EXPIRED, "warning")
-    # A form takes what was posted, also in the view that shows it; and that view saves nothing.
-    try:
-        # CSRF failed before the hooks behind it ran: a module's login is one of them.
-        refusal = current_app.preprocess_request()
-        request.method = "GET" if takes_post else "POST"
-        response = make_response(view(**(request.view_args or {})) if refusal is None else refusal)
-    except Exception as failure:
-        # Flask answers 500 to whatever leaves a handler, a 404 too.
-        session.pop("_flashes", None)
-        return current_app.handle_user_exception(failure)
-    finally:
-        request.method = "POST"
-    if refusal is not None:
-        session.pop("_flashes", None)
-        return response
-    if takes_post and "expired_shown" not in g:
-        session.pop("_flashes", None)
-        return answer(400, EXPIRED_BUTTON)
-    response.status_code = 400
-    return response
-
-
-def _methods(endpoint: str) -> set[str]:
-    rules = current_app.url_map.iter_rules(endpoint)
-    return set().union(*(rule.methods or () for rule in rules))
+    page = shown_again()
+    return answer(400, EXPIRED_BUTTON) if page is None else page
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:

@@ -1,14 +1,12 @@
 """create_app(): the table of contents of start-up."""
 
-from collections import ChainMap
-from collections.abc import Callable, KeysView, Mapping, Sequence
-from inspect import CO_COROUTINE
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Flask
-from flask.templating import Environment
 
 import config as configuration
+from core.application import Application
 from core.assets import init_assets
 from core.cli import init_cli
 from core.database import init_database
@@ -25,29 +23,7 @@ from core.rest import init_rest
 from core.security import init_security
 from core.sessions import init_sessions
 from core.setting import setting
-
-
-class Templates(Environment):
-    """Jinja, which looks at each global by itself wherever a template imports a macro."""
-
-    def make_globals(self, d: Mapping[str, Any] | None) -> ChainMap[str, Any]:
-        return _Globals({**(d or {})}, self.globals)
-
-
-class _Globals(ChainMap[str, Any]):
-    def keys(self) -> KeysView[str]:
-        return {**self.maps[1], **self.maps[0]}.keys()
-
-
-class Application(Flask):
-    """Flask, which asks its views and hooks at each request whether they are coroutines."""
-
-    jinja_environment = Templates
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        code = getattr(getattr(func, "__func__", func), "__code__", None)
-        is_plain = code is not None and not code.co_flags & CO_COROUTINE
-        return func if is_plain else super().ensure_sync(func)
+from core.urls import init_urls
 
 
 def create_app(
@@ -69,6 +45,7 @@ def create_app(
     app.config.from_mapping(configuration.load(config))
     init_logs(app)
     init_database(app)
+    init_urls(app)
     init_sessions(app)
     init_security(app)
     init_errors(app)

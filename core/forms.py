@@ -87,7 +87,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
         if not args and "expired" in g:
-            # Posted, though the request is treated as a GET (core/errors.py).
+            # Posted, though the request is treated as a GET (core/expired.py).
             kwargs.setdefault("formdata", g.expired)
             g.expired_shown = True
         super().__init__(*args, obj=obj, **kwargs)

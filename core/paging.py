@@ -102,7 +102,7 @@ class ListPage(Pagination):
             statement = _count_all(self.listing, most, db.engine.dialect.name)
         else:
             statement = _count(self._keys(), most)
-        total = int(read(statement, {})[0][0])
+        total = int(read(self.listing.model, statement, {})[0][0])
         self.total_is_estimate = most is not None and total > most
         return total
 
@@ -112,7 +112,9 @@ class ListPage(Pagination):
         return self.statement is None and not self.query.words and not self.query.conditions
 
     def _estimated(self) -> int:
-        plan = db.session.scalar(_Explain(self._keys()))
+        # The session finds no model in it.
+        bind = {"mapper": self.listing.model}
+        plan = db.session.scalar(_Explain(self._keys()), bind_arguments=bind)
         return int(plan[0]["Plan"]["Plan Rows"])
 
     def _keys(self) -> Select[Any]:

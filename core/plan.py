@@ -4,7 +4,6 @@ dump() asks every field of every record anew what it is; a plan asks the schema 
 it knows, it writes what dump() writes; with one that it does not know, there is no plan.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,67 +14,50 @@ from marshmallow import fields
 from marshmallow.decorators import POST_DUMP, PRE_DUMP
 from marshmallow_sqlalchemy.fields import Nested
 
+from core import schemas
 from core.base import UTCDateTime
 from core.paging import Records
 from core.rows import Rows
-from core.schemas import (
-    JSON,
-    UUID,
-    Boolean,
-    Date,
-    ExactDecimal,
-    Float,
-    Integer,
-    Interval,
-    ISODateTime,
-    Real,
-    Schema,
-    String,
-    Time,
-)
 from services import db
 
 # What the encoder writes as the field would, if the column has a type of this kind.
 AS_IT_IS: dict[type, type] = {
-    String: sa.String,
+    schemas.String: sa.String,
     fields.String: sa.String,
     fields.Email: sa.String,
     fields.Url: sa.String,
-    Integer: sa.Integer,
+    schemas.Integer: sa.Integer,
     fields.Integer: sa.Integer,
-    Boolean: sa.Boolean,
+    schemas.Boolean: sa.Boolean,
     fields.Boolean: sa.Boolean,
-    Date: sa.Date,
+    schemas.Date: sa.Date,
     fields.Date: sa.Date,
-    UUID: sa.Uuid,
+    schemas.UUID: sa.Uuid,
     fields.UUID: sa.Uuid,
-    ISODateTime: UTCDateTime,
+    schemas.ISODateTime: UTCDateTime,
 }
 # Fields that look at nothing but the value.
 SIMPLE = {
     *AS_IT_IS,
-    ExactDecimal,
+    schemas.ExactDecimal,
     fields.Decimal,
-    Float,
-    Real,
+    schemas.Float,
+    schemas.Real,
     fields.Float,
     fields.Enum,
-    Time,
+    schemas.Time,
     fields.Time,
-    Interval,
+    schemas.Interval,
     fields.TimeDelta,
     fields.DateTime,
     fields.AwareDateTime,
     fields.NaiveDateTime,
-    JSON,
+    schemas.JSON,
     fields.Raw,
 }
 OVERRIDABLE = ("dump", "get_attribute", "_serialize", "_invoke_dump_processors")
 # Schemas that nest each other would go on without an end.
 MOST_JOINS = 10
-
-# How often a schema was found that has no plan, by its class: tests look at it.
-FALLBACKS: Counter[type] = Counter()
 
 
 class Plan(Rows):
@@ -145,7 +127,7 @@ class Plan(Rows):
             return variable
         is_exact = isinstance(column_type, sa.Numeric) and column_type.asdecimal
         scales = (None, column_type.scale) if is_exact else ()
-        if type(field) is ExactDecimal and field.most_places in scales:
+        if type(field) is schemas.ExactDecimal and field.most_places in scales:
             return f"(None if {variable} is None else format({variable}, 'f'))"
         function = f"write{len(self._names)}"
         self._names[function] = field._serialize  # noqa: SLF001 - serialize() wants the record
@@ -155,7 +137,7 @@ class Plan(Rows):
 class Dump(Records):
     """The same for a schema that has no plan: whole records, and what dump() makes of them."""
 
-    def __init__(self, schema: Schema, shown: tuple[str, ...] | None) -> None:
+    def __init__(self, schema: schemas.Schema, shown: tuple[str, ...] | None) -> None:
         self.schema, self.shown = schema, shown
 
     def find(self, key: tuple[Any, ...]) -> Sequence[Any]:
@@ -169,8 +151,7 @@ class Dump(Records):
         written: list[dict[str, Any]] = self.schema.dump(records, many=True)
         if self.shown is None:
             return written
-        keys = {key_of(name, self.schema.dump_fields[name]) for name in self.shown}
-        return [{key: one[key] for key in one if key in keys} for one in written]
+        return [part_of(one, self.schema, self.shown) for one in written]
 
     def values(self, record: Any, names: Iterable[str]) -> tuple[Any, ...]:
         """Return the values of these attributes of a record."""
@@ -179,7 +160,7 @@ class Dump(Records):
 
 @lru_cache(maxsize=512)
 def plan_of(
-    schema: Schema, shown: tuple[str, ...] | None = None, hidden: tuple[str, ...] = ()
+    schema: schemas.Schema, shown: tuple[str, ...] | None = None, hidden: tuple[str, ...] = ()
 ) -> Plan | Dump:
     """Return how to read and write what a schema shows.
 
@@ -188,7 +169,6 @@ def plan_of(
     try:
         return Plan(schema, shown, hidden)
     except LookupError:
-        FALLBACKS[type(schema)] += 1
         return Dump(schema, shown)
 
 
@@ -205,6 +185,12 @@ def _is_key(model: Any) -> list[Any]:
 def key_of(name: str, field: Any) -> str:
     """Return the name of a field in the answer."""
     return name if field.data_key is None else str(field.data_key)
+
+
+def part_of(answer: dict[str, Any], schema: Any, shown: tuple[str, ...]) -> dict[str, Any]:
+    """Return what an answer shows of these fields of the schema."""
+    keys = {key_of(name, schema.dump_fields[name]) for name in shown}
+    return {key: value for key, value in answer.items() if key in keys}
 
 
 def _has_own_ways(schema: Any) -> bool:

@@ -30,7 +30,7 @@ from core.deprecation import Deprecation
 from core.encoding import JSONProvider
 from core.listing import MAX_OFFSET, listing_of
 from core.paging import ListPage
-from core.plan import Dump, Plan, key_of, plan_of
+from core.plan import Dump, Plan, key_of, part_of, plan_of
 from core.schemas import Schema
 from services import csrf, db, ma
 
@@ -191,7 +191,7 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     body = {"data": plan.write(page.items), "meta": _meta(page, cursor)}
     links = body["links"] = _links(page, cursor)
     response = _json(body)
-    response.set_etag(_hash(response.get_data()), weak=True)
+    response.set_etag(tag_of(response.get_data()), weak=True)
     response.headers["Link"] = ", ".join(
         f'<{url}>; rel="{relation}"' for relation, url in links.items() if url
     )
@@ -224,11 +224,10 @@ def _item(
         abort(404)
     whole = plan.write(rows)[0]
     response = _json({"data": whole}, status)
-    tag = _hash(response.get_data())
+    tag = tag_of(response.get_data())
     if (shown := _fields(schema)) is not None:
-        keys = {key_of(name, schema.dump_fields[name]) for name in shown}
-        response = _json({"data": {key: whole[key] for key in whole if key in keys}}, status)
-        tag = f"{tag}.{_hash(repr(shown).encode(), 4)}"
+        response = _json({"data": part_of(whole, schema, shown)}, status)
+        tag = f"{tag}.{tag_of(repr(shown).encode(), 4)}"
     response.set_etag(tag)
     return response
 
@@ -274,5 +273,6 @@ def _json(payload: Any, status: int = 200) -> Response:
     return response  # type: ignore[no-any-return]
 
 
-def _hash(data: bytes, size: int = 12) -> str:
+def tag_of(data: bytes, size: int = 12) -> str:
+    """Return the ETag of an answer."""
     return hashlib.blake2b(data, digest_size=size).hexdigest()

@@ -55,7 +55,7 @@ class Rows:
 
     def fetch(self, statement: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
         """Return the rows of what select() made."""
-        return read(statement, values)
+        return read(self.model, statement, values)
 
 
 @lru_cache(maxsize=512)

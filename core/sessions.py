@@ -15,9 +15,9 @@ from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import ServiceUnavailable
 
 from config import ConfigError
+from core.errors import RETRY_AFTER
 from services import log
 
-RETRY_AFTER = 5
 # A page waits no longer than this for a Redis that does not answer.
 TIMEOUT = 1
 

@@ -1,16 +1,35 @@
 """The engines as the web needs them: who waits for whom, and what comes back as it went in."""
 
 import sqlite3
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import create_engine, select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.orm import Mapped, mapped_column
 
+from config import parse_url
+from core.database import cut_waiting
+from core.listing import Query, listing_of
+from core.models import Base
+from core.paging import ListPage
+from core.rows import rows_of
 from services import db
+from tests.project import ENGINES, empty_database
 from tests.sample.models import Box, Specimen
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 59, 123456, tzinfo=timezone(timedelta(hours=2)))
+
+
+class Elsewhere(Base):
+    """What a product keeps in a second database."""
+
+    __bind_key__ = "second"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
 
 
 @pytest.fixture
@@ -143,9 +162,49 @@ def test_an_id_that_no_database_takes_is_not_found(client, id):
     assert [answer.status_code for answer in answers] == [404, 404]
 
 
+@pytest.fixture(params=ENGINES)
+def two_databases(request, tmp_path):
+    with (
+        empty_database(request.param, tmp_path) as first,
+        empty_database(request.param, tmp_path, "second") as second,
+    ):
+        yield first, parse_url("DATABASE_URL", second)
+
+
+def test_a_list_is_read_and_counted_in_the_database_of_its_model(two_databases, make_app):
+    first, second = two_databases
+    application = make_app(DATABASE_URL=first, SQLALCHEMY_BINDS={"second": second})
+    listing, way = listing_of(Elsewhere), rows_of(Elsewhere, ("id",))
+    with application.test_request_context():
+        db.create_all("second")
+        db.session.add_all([Elsewhere(id=7), Elsewhere(id=8), Elsewhere(id=9)])
+        db.session.commit()
+
+        exact, estimate = (
+            ListPage(None, listing, Query(order=(("id", True),), per_page=1, count=count), way)
+            for count in ("exact", "estimate")
+        )
+
+        assert [exact.items, estimate.items] == [[(9,)], [(9,)]]
+        assert exact.total == 3
+        assert estimate.total >= 2
+        db.session.remove()
+        db.engines["second"].dispose()
+        db.engine.dispose()
+
+
 def shown(application, *names):
     with application.app_context():
         return [db.session.scalar(text(f"SHOW {name}")) for name in names]
+
+
+@pytest.fixture
+def often_switching():
+    """Threads take turns so often that what can happen between two of their steps does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.mark.postgresql
@@ -155,6 +214,29 @@ def test_postgresql_gets_its_timeouts_and_zone(make_app, postgresql_url):
     values = shown(application, "statement_timeout", "lock_timeout", "timezone")
 
     assert values == ["3s", "3s", "UTC"]
+
+
+@pytest.mark.postgresql
+def test_waiting_connections_are_cut_while_others_are_opened(
+    make_app, postgresql_url, often_switching
+):
+    application = make_app(DATABASE_URL=postgresql_url)
+
+    def open_anew(_):
+        # It may be cut itself, while it waits for an answer.
+        with (
+            application.app_context(),
+            suppress(SQLAlchemyError),
+            db.engine.connect() as connection,
+        ):
+            connection.invalidate()
+
+    with ThreadPoolExecutor(4) as threads, application.app_context():
+        opened = [threads.submit(open_anew, number) for number in range(100)]
+        while not all(one.done() for one in opened):
+            cut_waiting()
+
+    assert [one.exception() for one in opened] == [None] * 100
 
 
 @pytest.mark.postgresql

@@ -9,7 +9,8 @@ from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
 
 from core.constraints import Violation
-from core.errors import EXPIRED, EXPIRED_BUTTON
+from core.errors import EXPIRED_BUTTON
+from core.expired import EXPIRED
 from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit

@@ -1,6 +1,5 @@
 """The API's OpenAPI 3.1 document, made once from resources and schemas, and the page it gives."""
 
-import hashlib
 from typing import Any
 
 from flask import Flask, Response, current_app, json, render_template, request
@@ -8,7 +7,7 @@ from flask import Flask, Response, current_app, json, render_template, request
 from core.openapi.document import document
 from core.openapi.page import groups
 from core.problem import DOCS
-from core.rest import conditional
+from core.rest import conditional, tag_of
 from core.setting import setting
 
 MEDIA_TYPE = "application/json"
@@ -44,7 +43,7 @@ def _written(root: str) -> tuple[bytes, str]:
     key = f"written {root}"
     if key not in kept:
         body = json.dumps({**api_document(), "servers": [{"url": root or "/"}]}).encode() + b"\n"
-        kept[key] = body, hashlib.blake2b(body, digest_size=12).hexdigest()
+        kept[key] = body, tag_of(body)
     return kept[key]
 
 

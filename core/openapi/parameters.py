@@ -6,11 +6,11 @@ from typing import Any
 
 from werkzeug.routing import IntegerConverter, Rule, UnicodeConverter, UUIDConverter
 
-from core.database import MAX_KEY
 from core.listing import COUNTS, MAX_OFFSET, Listing
 from core.openapi.components import TAKES_ANY, Components
 from core.schemas import NOT_NUL
 from core.setting import setting
+from core.urls import MAX_KEY
 
 VARIABLE = re.compile(r"<(?:[^>]*:)?(\w+)>")
 OPERATORS = {"": "", "[gte]": " at least", "[lte]": " at most"}

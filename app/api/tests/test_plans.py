@@ -3,29 +3,21 @@
 import pytest
 
 from app.api.schemas import AuthorSchema, BookSchema
-from core.plan import FALLBACKS, Plan, plan_of
+from core.listing import listing_of
+from core.plan import Plan, plan_of
 
 from .conftest import make_book
 
 
 @pytest.mark.parametrize("schema", [AuthorSchema(), BookSchema()])
 def test_the_schemas_have_plans_for_all_that_may_be_asked_for(app, schema):
+    orders = [(), *((name, "id") for name in listing_of(schema.opts.model).sort)]
+    parts = [None, *((name,) for name in schema.dump_fields)]
+
     with app.app_context():
-        plans = [plan_of(schema), *(plan_of(schema, (name,)) for name in schema.dump_fields)]
+        plans = [plan_of(schema, shown, order) for shown in parts for order in orders]
 
     assert {type(plan) for plan in plans} == {Plan}
-    assert FALLBACKS[type(schema)] == 0
-
-
-def test_no_request_falls_back_to_dump(send, author):
-    FALLBACKS.clear()
-    book = make_book(send, author)
-
-    for path in ("/authors", "/books", "/books?sort=-price&fields=author", "/books?count=none"):
-        assert send("GET", path).status == 200
-    send("PATCH", f"/books/{book['id']}?fields=title", {"title": "Other"})
-
-    assert not FALLBACKS
 
 
 def test_a_book_shows_what_dump_would_show(app, send, author):

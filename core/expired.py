@@ -1,0 +1,70 @@
+"""Shows an expired form again, with what was typed in it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Response, current_app, flash, g, make_response, request, session
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
+
+EXPIRED = _l(
+    "The form had expired, so nothing was saved yet. What you typed is here: send it again."
+)
+
+
+def shown_again() -> ResponseReturnValue | None:
+    """Return the page of the form that was sent, or what refuses it; None if it has no page.
+
+    Its page is that of x_new for x_create, of x_edit for x_update, else its own.
+    """
+    endpoint = str(request.endpoint).replace("_create", "_new").replace("_update", "_edit")
+    methods = _methods(endpoint)
+    if "GET" not in methods:
+        return None
+    show = _by_get if "POST" in methods else _by_post
+    try:
+        with _treated_as_get():
+            # CSRF failed before the hooks behind it ran: a module's login is one of them.
+            refusal = current_app.preprocess_request()
+        if refusal is not None:
+            return refusal
+        flash(EXPIRED, "warning")
+        page = show(current_app.view_functions[endpoint])
+    except Exception as failure:
+        session.pop("_flashes", None)
+        # Flask answers 500 to whatever leaves a handler, a 404 too.
+        return current_app.handle_user_exception(failure)
+    if page is None:
+        session.pop("_flashes", None)
+        return None
+    page.status_code = 400
+    return page
+
+
+def _by_get(view: Callable[..., Any]) -> Response | None:
+    """Run a view that takes both: by POST it may change anything. None if it shows no form."""
+    # Taken by the forms of core/forms.py.
+    g.expired = request.form
+    with _treated_as_get():
+        page = make_response(view(**(request.view_args or {})))
+    return page if "expired_shown" in g else None
+
+
+def _by_post(view: Callable[..., Any]) -> Response:
+    """Run a view that takes GET alone: it saves nothing, and its form takes what was posted."""
+    return make_response(view(**(request.view_args or {})))
+
+
+@contextmanager
+def _treated_as_get() -> Iterator[None]:
+    method, request.method = request.method, "GET"
+    try:
+        yield
+    finally:
+        request.method = method
+
+
+def _methods(endpoint: str) -> set[str]:
+    rules = (rule for rule in current_app.url_map.iter_rules() if rule.endpoint == endpoint)
+    return {method for rule in rules for method in rule.methods or ()}
