@@ -24,10 +24,14 @@ READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def init_database(app: Flask) -> None:
-    """Bind db to the application and attach the listeners its engine needs. Connects to nothing."""
+    """Bind db to the application and prepare each of its engines. Connects to nothing."""
     db.init_app(app)
     with app.app_context():
-        engine = db.engine
+        for engine in db.engines.values():
+            _prepare(app, engine)
+
+
+def _prepare(app: Flask, engine: Engine) -> None:
     # SQLAlchemy's errors quote what people typed, and errors are logged.
     engine.hide_parameters = not app.debug
     if engine.dialect.name == "sqlite":
@@ -36,8 +40,7 @@ def init_database(app: Flask) -> None:
         event.listen(engine, "begin", _begin_sqlite)
         return
     if engine.dialect.driver == "psycopg2":
-        opened: WeakValueDictionary[int, Any] = WeakValueDictionary()
-        app.extensions["connections"] = opened
+        opened = app.extensions.setdefault("connections", WeakValueDictionary())
         event.listen(engine, "connect", lambda one, _: opened.update({id(one): one}))
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _idle_check(engine.dialect))
@@ -65,15 +68,20 @@ class SQLiteNumeric(Numeric[Any]):
         return to_float
 
 
+def engine_of(model: Any) -> Engine:
+    """Return the engine that the session takes for a model: its __bind_key__'s, or the only one."""
+    # A join has no metadata.
+    metadata = getattr(model.__table__, "metadata", db.metadata)
+    return db.engines[metadata.info.get("bind_key")]
+
+
 def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
     """Return the rows of a select from the database of this model.
 
     On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
     a transaction it sees what that has changed.
     """
-    # As the session does (__bind_key__); a join has no metadata.
-    metadata = getattr(model.__table__, "metadata", db.metadata)
-    engine = db.engines[metadata.info.get("bind_key")]
+    engine = engine_of(model)
     in_transaction = db.session.registry.has() and db.session().in_transaction()
     # A test binds the session to a connection of its own; PgBouncer's time-outs need a transaction.
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"

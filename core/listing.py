@@ -16,9 +16,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
 from core import cursor, schemas
+from core.database import engine_of
 from core.setting import setting
 from core.text import clean_text, fold
-from services import db
 
 # Skipping rows costs the database as much as reading them.
 MAX_OFFSET = 100_000
@@ -246,7 +246,7 @@ class Listing:
         clause = column.desc() if down else column.asc()
         if not self.column(name).nullable:
             return [clause]
-        if db.engine.dialect.name in ("mysql", "mariadb"):
+        if engine_of(self.model).dialect.name in ("mysql", "mariadb"):
             return [column.is_(None), clause]
         return [clause.nulls_last()]
 
@@ -284,10 +284,11 @@ def _one_of(allowed: tuple[str, ...], text: str) -> str:
 
 def _contains(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
     """Match a part of a text without regard to case and, where the engine can, to accents."""
-    if db.engine.dialect.name == "sqlite":
+    dialect = engine_of(column.class_).dialect.name
+    if dialect == "sqlite":
         # fold() is registered by core/database.py: SQLite's own LIKE knows A to Z only.
         return func.fold(column, type_=String).contains(fold(word), autoescape=True)
-    if db.engine.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return column.icontains(word, autoescape=True)
     # MariaDB's collations compare without case and accents.
     return column.contains(word, autoescape=True)

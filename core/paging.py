@@ -9,6 +9,7 @@ from flask import request
 from flask_sqlalchemy.pagination import Pagination
 from sqlalchemy import (
     ClauseElement,
+    Dialect,
     Executable,
     Float,
     Select,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 
 from core import cursor
-from core.database import read
+from core.database import engine_of, read
 from core.listing import MAX_OFFSET, Listing, Query
 from core.rows import rows_of
 from core.setting import setting
@@ -75,8 +76,7 @@ class ListPage(Pagination):
         query, listing = self.query, self.listing
         shape = None if query.after is None else cursor.shape(query.after)
         if self._is_plain:
-            dialect = db.engine.dialect.name
-            statement = _all_rows(self.way, listing, query.order, shape, dialect)
+            statement = _all_rows(self.way, listing, query.order, shape, self._dialect.name)
         else:
             narrowed = listing.narrow(self.statement, query)
             statement = _window(self.way, listing.ordered(narrowed, query.order, shape))
@@ -91,7 +91,7 @@ class ListPage(Pagination):
             return None
         if not self._more and self.query.after is None and (self.items or self.page == 1):
             return seen
-        if self.query.count == "estimate" and db.engine.dialect.name == "postgresql":
+        if self.query.count == "estimate" and self._dialect.name == "postgresql":
             self.total_is_estimate = True
             return max(self._estimated(), seen + self._more)
         return self._counted()
@@ -99,12 +99,16 @@ class ListPage(Pagination):
     def _counted(self) -> int:
         most = None if self.query.count == "exact" else MAX_COUNT
         if self._is_plain:
-            statement = _count_all(self.listing, most, db.engine.dialect.name)
+            statement = _count_all(self.listing, most, self._dialect)
         else:
             statement = _count(self._keys(), most)
         total = int(read(self.listing.model, statement, {})[0][0])
         self.total_is_estimate = most is not None and total > most
         return total
+
+    @property
+    def _dialect(self) -> Dialect:
+        return engine_of(self.listing.model).dialect
 
     @property
     def _is_plain(self) -> bool:
@@ -200,13 +204,15 @@ def _count(keys: Select[Any], most: int | None) -> Select[Any]:
 
 
 @lru_cache(maxsize=256)
-def _count_all(listing: Listing, most: int | None, dialect: str) -> Select[Any]:
+def _count_all(listing: Listing, most: int | None, dialect: Dialect) -> Select[Any]:
     """Count a table; where PostgreSQL knows that there are far more rows than `most`, say so."""
     counted = _count(_keys_of(listing, select(listing.model)), most)
     # Of a table that several models share, the number is that of all.
-    if most is None or dialect != "postgresql" or inspect(listing.model).inherits:
+    if most is None or dialect.name != "postgresql" or inspect(listing.model).inherits:
         return counted
-    name = db.engine.dialect.identifier_preparer.format_table(listing.model.__table__)
+    name = dialect.identifier_preparer.format_table(
+        listing.model.__table__
+    )
     known = text(KNOWN_ROWS).bindparams(table=name).columns(reltuples=Float).scalar_subquery()
     return select(case((known > 2 * most, most + 1), else_=counted.scalar_subquery()))
 

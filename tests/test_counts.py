@@ -71,7 +71,7 @@ def test_postgresql_reads_no_rows_of_a_table_that_it_knows_to_be_large(app, know
     with app.app_context():
         forge = "UPDATE pg_class SET reltuples = :known WHERE oid = to_regclass('kinds_record')"
         db.session.execute(text(forge), {"known": known})
-        statement = paging._count_all(Record.listing, paging.MAX_COUNT, "postgresql")
+        statement = paging._count_all(Record.listing, paging.MAX_COUNT, db.engine.dialect)
         explained = statement.compile(db.engine)
         ask = db.session.connection().exec_driver_sql
         lines = ask(f"EXPLAIN ANALYZE {explained}", explained.params).scalars().all()
