@@ -210,9 +210,7 @@ def _count_all(listing: Listing, most: int | None, dialect: Dialect) -> Select[A
     # Of a table that several models share, the number is that of all.
     if most is None or dialect.name != "postgresql" or inspect(listing.model).inherits:
         return counted
-    name = dialect.identifier_preparer.format_table(
-        listing.model.__table__
-    )
+    name = dialect.identifier_preparer.format_table(listing.model.__table__)
     known = text(KNOWN_ROWS).bindparams(table=name).columns(reltuples=Float).scalar_subquery()
     return select(case((known > 2 * most, most + 1), else_=counted.scalar_subquery()))
 
