@@ -27,6 +27,26 @@ ENGINES = [
     pytest.param("mariadb", marks=pytest.mark.mariadb),
 ]
 
+# Fixtures that are SQLite's or start from nothing, and those that are the servers'.
+OWN = {"sqlite_url", "project", "scaffold"}
+SHARED = {"app", "database_url", "live_server", "postgresql_url"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that are the same whatever runs around them, so that none is run for nothing.
+
+    `sqlite`: no server is part of it. `bare`: it is about a copy without the product.
+    """
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        callspec = getattr(item, "callspec", None)
+        is_param = callspec is not None and "sqlite" in callspec.params.values()
+        if is_param or (names & OWN and not names & SHARED):
+            item.add_marker("sqlite")
+        if "scaffold" in names:
+            item.add_marker("bare")
+
 
 @dataclass(frozen=True)
 class Project:
