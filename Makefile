@@ -11,6 +11,8 @@ export PYTHON VENV
 PACKAGES := requirements.txt requirements-app.txt
 # What a newcomer's machine can run: no browser, no server, no long wait.
 QUICK := not browser and not postgresql and not mariadb and not structure and not slow
+# What `make check` has run already, and no server changes.
+DONE := sqlite and $(QUICK)
 # The checks use all cores; a test file stays in one process, which builds its fixtures once.
 PARALLEL := -n auto --dist loadfile
 
@@ -35,9 +37,10 @@ check: venv-dev  ## check style, types and imports, then run the tests with cove
 	$(PY) scripts/translations.py --check
 	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) --cov --cov-fail-under=95 -m "$(QUICK)" $(ARGS)
 
-# The last run has no marker but `slow` left out: everything on PostgreSQL, MariaDB, the browser.
+# The last run is everything on PostgreSQL, MariaDB and in the browser; what is the same as in check
+# is not run again.
 check-all: check  ## check, then every test on PostgreSQL, MariaDB and in a browser
-	@$(PY) scripts/databases.py $(PY) -m pytest $(PARALLEL) --no-skips -m "not slow" $(ARGS)
+	@$(PY) scripts/databases.py $(PY) -m pytest $(PARALLEL) --no-skips -m "not slow and not ($(DONE))" $(ARGS)
 
 slow: venv-dev  ## what takes minutes: another Python, long tests on every database, Lighthouse
 	@TEST_DATABASE_URL= sh scripts/another-python.sh -m pytest $(PARALLEL) --no-skips -m "$(QUICK)" $(ARGS)

@@ -27,6 +27,26 @@ ENGINES = [
     pytest.param("mariadb", marks=pytest.mark.mariadb),
 ]
 
+# Fixtures that are SQLite's or start from nothing, and those that are the servers'.
+OWN = {"sqlite_url", "project", "scaffold"}
+SHARED = {"app", "database_url", "live_server", "postgresql_url"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that are the same whatever runs around them, so that none is run for nothing.
+
+    `sqlite`: no server is part of it. `bare`: it is about a copy without the product.
+    """
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        callspec = getattr(item, "callspec", None)
+        is_param = callspec is not None and "sqlite" in callspec.params.values()
+        if is_param or (names & OWN and not names & SHARED):
+            item.add_marker("sqlite")
+        if "scaffold" in names:
+            item.add_marker("bare")
+
 
 @dataclass(frozen=True)
 class Project:
@@ -112,6 +132,13 @@ class Project:
 
     def alembic(self, *arguments: str) -> str:
         return _succeeded(self.run("alembic", *arguments))
+
+    def alembic_each(self, *commands: str) -> str:
+        """Run several commands in one process: to start it takes longer than to run them."""
+        code = (
+            "import sys; from alembic.config import main; [main(c.split()) for c in sys.argv[1:]]"
+        )
+        return self.python("-c", code, *commands)
 
     def alembic_fails(self, *arguments: str) -> str:
         result = self.run("alembic", *arguments)

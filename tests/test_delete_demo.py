@@ -17,7 +17,8 @@ from tests.project import Project, tables
 
 pytestmark = pytest.mark.structure
 
-QUICK = "not structure and not browser and not mariadb and not slow and not postgresql"
+# What runs in a copy without the product is the same without the modules.
+QUICK = "not structure and not browser and not mariadb and not slow and not postgresql and not bare"
 CHECKS = {
     "ruff": [["check", "."], ["format", "--check", "."]],
     "importlinter": [],

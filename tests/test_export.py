@@ -22,6 +22,11 @@ def app(tmp_path_factory):
         yield application
 
 
+def download(client, query=""):
+    """Return the file to its end: a stream that is left open keeps its connection."""
+    return client.get(f"{URL}{query}", buffered=True)
+
+
 def read(answer):
     assert answer.status_code == 200
     return list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"), newline="")))
@@ -30,7 +35,7 @@ def read(answer):
 def test_a_list_comes_as_a_file_for_spreadsheets(client, save):
     save(Entry(name="Ñandú"))
 
-    answer = client.get(URL)
+    answer = download(client)
 
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="listed_entry.csv"'
@@ -53,7 +58,7 @@ def test_each_kind_of_value_has_its_text(client, save):
     )
     save(Entry(name="bare"))
 
-    assert read(client.get(URL)) == [
+    assert read(download(client)) == [
         HEADS,
         ['a "b", c', "two\nlines", "-12.50", "2026-01-02", "True", "new", "Upper"],
         ["bare", "", "", "", "", "", ""],
@@ -61,14 +66,14 @@ def test_each_kind_of_value_has_its_text(client, save):
 
 
 def test_an_empty_list_has_its_heads(client):
-    assert read(client.get(URL)) == [HEADS]
+    assert read(download(client)) == [HEADS]
 
 
 def test_the_file_has_all_rows_that_the_url_asks_for(client, save):
     for name in ("one", "two", "three"):
         save(Entry(name=name, flag=name != "two"))
 
-    rows = read(client.get(f"{URL}?filter[flag]=true&sort=-name&per_page=1&page=2&colour=red"))
+    rows = read(download(client, "?filter[flag]=true&sort=-name&per_page=1&page=2&colour=red"))
 
     assert [row[0] for row in rows[1:]] == ["three", "one"]
 
@@ -85,7 +90,7 @@ def test_the_file_has_all_rows_that_the_url_asks_for(client, save):
 def test_no_text_is_a_formula(client, save, text):
     save(Entry(name="x", note=text))
 
-    assert read(client.get(URL))[1][1] == f"'{text}"
+    assert read(download(client))[1][1] == f"'{text}"
 
 
 def test_a_long_list_is_read_in_parts_that_are_forgotten(app, client, save, monkeypatch):
@@ -94,23 +99,23 @@ def test_a_long_list_is_read_in_parts_that_are_forgotten(app, client, save, monk
         save(Entry(name=f"Entry {number}"))
 
     parts, held = [], []
-    with app.test_request_context(URL):
-        for part in export.csv_of(Entry, ["name"]).response:
+    with app.test_request_context(URL), export.csv_of(Entry, ["name"]) as answer:
+        for part in answer.response:
             parts.append(part)
             held.append(len(list(db.session)))
 
     # The heads come with the first part; the last has what is left over: nothing.
     assert [part.count("\r\n") for part in parts] == [3, 2, 2, 2, 1, 0]
     assert max(held) <= 4
-    assert [row[0] for row in read(client.get(URL))[1:]] == [f"Entry {n}" for n in range(9)]
+    assert [row[0] for row in read(download(client))[1:]] == [f"Entry {n}" for n in range(9)]
 
 
 def test_a_time_is_that_of_the_zone_with_its_offset(app, client, save, monkeypatch):
     monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Bogota")
     save(Entry(name="x", moment=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)))
 
-    with app.test_request_context(URL):
-        parts = list(export.csv_of(Entry, ["moment"]).response)
+    with app.test_request_context(URL), export.csv_of(Entry, ["moment"]) as answer:
+        parts = list(answer.response)
 
     assert "".join(parts).splitlines()[1] == "2026-01-01T22:04:05-05:00"
 

@@ -233,10 +233,10 @@ class TestReading:
     ],
 )
 def test_a_page_answers_any_url(app, query):
-    answer = app.test_client().get(f"/listed/?{query}")
+    client = app.test_client()
 
-    assert answer.status_code == 200
-    assert app.test_client().get(f"/listed/entries.csv?{query}", buffered=True).status_code == 200
+    assert client.get(f"/listed/?{query}").status_code == 200
+    assert client.get(f"/listed/entries.csv?{query}", buffered=True).status_code == 200
 
 
 FILTERED = [

@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 from tests.project import connected, count, tables
 
 CLEAN = "No new upgrade operations detected"
+REVISE = "revision --autogenerate -m made"
 
 MODELS = """
 import sqlalchemy as sa
@@ -81,6 +82,10 @@ def write_revision(project, name, upgrade, after=None):
     return project.write(f"alembic/versions/{name}.py", text)
 
 
+def file_of(project, revision):
+    return next(file for file in project.revisions if revision in file.name)
+
+
 def history(project):
     """Return the ids of the project's revisions, oldest first."""
     scripts = ScriptDirectory.from_config(Config(project.root / "alembic.ini"))
@@ -104,9 +109,8 @@ def test_the_history_goes_up_down_and_up_again(project, database_url):
     project.alembic("downgrade", "base")
 
     assert tables(database_url) == set()
-    project.alembic("upgrade", "head")
+    assert CLEAN in project.alembic_each("upgrade head", "check")
     assert tables(database_url) == made
-    assert CLEAN in project.alembic("check")
 
 
 @pytest.mark.postgresql
@@ -160,8 +164,7 @@ def test_a_relative_sqlite_file_is_the_same_from_any_folder(scaffold, tmp_path):
 def test_a_changed_parent_table_keeps_its_children_and_its_rules(scaffold, database_url):
     project = scaffold.on(database_url)
     project.add_module("people", MODELS)
-    project.revision()
-    project.alembic("upgrade", "head")
+    project.alembic_each(REVISE, "upgrade head")
     with connected(database_url) as connection:
         connection.exec_driver_sql("INSERT INTO people_family (id, name) VALUES (1, 'Ruiz')")
         connection.exec_driver_sql(
@@ -174,10 +177,9 @@ def test_a_changed_parent_table_keeps_its_children_and_its_rules(scaffold, datab
     )
     project.replace("app/people/models.py", "town: Mapped[str | None]", "city: Mapped[str | None]")
 
-    project.revision()
-    project.alembic("upgrade", "head")
+    output = project.alembic_each(REVISE, "upgrade head", "check")
 
-    assert CLEAN in project.alembic("check")
+    assert CLEAN in output
     assert count(database_url, "people_family") == 1
     assert count(database_url, "people_person") == 2
     with connected(database_url) as connection:
@@ -210,8 +212,9 @@ def test_a_revision_that_fails_leaves_nothing_behind(scaffold, database_url):
 
     assert tables(database_url) == {"left_house", "left_room", "left_other"}
     assert count(database_url, "left_house") == 0
-    assert "good (head)" not in project.alembic("current")
-    assert "good" in project.alembic("current")
+    current = project.alembic("current")
+    assert "good" in current
+    assert "good (head)" not in current
 
 
 def test_a_revision_that_orphans_rows_is_undone_on_sqlite(scaffold, sqlite_url):
@@ -236,13 +239,12 @@ def test_a_revision_that_orphans_rows_is_undone_on_sqlite(scaffold, sqlite_url):
 def test_tables_that_no_module_declares_are_dropped_only_by_name(scaffold, database_url):
     project = scaffold.on(database_url)
     write_revision(project, "two", TWO_TABLES)
-    project.alembic("upgrade", "head")
 
-    output = project.alembic("check")
-    untouched = project.revision("--rev-id", "untouched").read_text()
-    project.alembic("upgrade", "head")
-    dropping = project.having(ALEMBIC_ALLOW_DROP="left_house,left_room").revision().read_text()
-    project.alembic("upgrade", "head")
+    output = project.alembic_each("upgrade head", "check", f"{REVISE} --rev-id untouched")
+    untouched = file_of(project, "untouched").read_text()
+    allowed = project.having(ALEMBIC_ALLOW_DROP="left_house,left_room")
+    allowed.alembic_each("upgrade head", f"{REVISE} --rev-id dropping", "upgrade head")
+    dropping = file_of(project, "dropping").read_text()
 
     for name in ("left_house", "left_room", "left_other"):
         assert f"Table {name} belongs to no module of INSTALLED_APPS and is left alone" in output
@@ -281,11 +283,10 @@ def test_modules_with_bases_of_their_own_share_the_history(scaffold, database_ur
     project.add_module("boats", OWN_BASE)
     project.install("app.people", "app.boats")
 
-    project.revision()
-    project.alembic("upgrade", "head")
+    output = project.alembic_each(REVISE, "upgrade head", "check")
 
     assert tables(database_url) == {"people_family", "people_person", "boats_boat"}
-    assert CLEAN in project.alembic("check")
+    assert CLEAN in output
 
 
 def test_a_foreign_key_between_two_bases_is_refused_with_a_sentence(scaffold, sqlite_url):
@@ -315,16 +316,13 @@ def test_without_modules_the_history_still_runs(project, database_url):
     project.install()
     project = project.on(database_url)
 
-    project.alembic("upgrade", "head")
-
-    assert CLEAN in project.alembic("check")
+    assert CLEAN in project.alembic_each("upgrade head", "check")
 
 
 def test_without_modules_and_revisions_a_first_revision_can_be_made(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
 
-    project.alembic("upgrade", "head")
-    project.revision()
+    project.alembic_each("upgrade head", REVISE)
 
     assert not (project.root / "alembic/__init__.py").exists()
     assert CLEAN not in project.alembic_fails("check")

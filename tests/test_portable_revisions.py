@@ -115,8 +115,7 @@ def make_revisions(project: Project, url: str) -> None:
     """Write a revision that makes all columns, and one that adds, changes and drops some."""
     project = project.on(url)
     project.add_module("kinds", FIRST)
-    project.revision("--rev-id", "first")
-    project.alembic("upgrade", "head")
+    project.alembic_each("revision --autogenerate -m made --rev-id first", "upgrade head")
     project.write("app/kinds/models.py", SECOND)
     project.revision("--rev-id", "second")
 
@@ -148,9 +147,9 @@ def test_a_revision_made_on_one_engine_applies_on_another(source, made_on, datab
         connection.exec_driver_sql(
             "INSERT INTO kinds_thing (given, first_owner_id, first_other_id) VALUES (5, 1, 1)"
         )
-    project.alembic("upgrade", "head")
+    output = project.alembic_each("upgrade head", "check")
 
-    assert "No new upgrade operations" in project.alembic("check")
+    assert "No new upgrade operations" in output
     assert count(database_url, "kinds_thing") == 1
 
 
@@ -158,10 +157,9 @@ def test_a_revision_made_on_one_engine_applies_on_another(source, made_on, datab
 def test_revisions_of_every_kind_go_down_and_up_again(engine, made_on, tmp_path):
     with empty_database(engine, tmp_path) as url:
         project = made_on(engine).on(url)
-        project.alembic("upgrade", "head")
 
-        project.alembic("downgrade", "base")
+        project.alembic_each("upgrade head", "downgrade base")
 
         assert tables(url) == set()
-        project.alembic("upgrade", "head")
-        assert "No new upgrade operations" in project.alembic("check")
+        output = project.alembic_each("upgrade head", "check")
+        assert "No new upgrade operations" in output

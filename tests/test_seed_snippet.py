@@ -83,18 +83,16 @@ def test_a_module_made_as_the_seed_shows_is_served(scaffold, sqlite_url, name, m
 def test_autogenerate_sees_the_modules_without_an_edit(two_modules, database_url):
     project = two_modules.on(database_url)
 
-    project.alembic("revision", "--autogenerate", "-m", "Message for migrate")
-    project.alembic("upgrade", "head")
+    output = project.alembic_each("revision --autogenerate -m Message", "upgrade head", "check")
 
     assert tables(database_url) == {"ventas_cliente", "compras_cliente"}
-    assert CLEAN in project.alembic("check")
+    assert CLEAN in output
 
 
 @pytest.mark.parametrize("keep", [False, True], ids=["in-place-of-ours", "after-ours"])
 def test_the_seeds_edit_of_env_py_changes_nothing(two_modules, sqlite_url, keep):
     project = two_modules.on(sqlite_url)
-    project.alembic("revision", "--autogenerate", "-m", "Message for migrate")
-    project.alembic("upgrade", "head")
+    project.alembic_each("revision --autogenerate -m Message", "upgrade head")
 
     project.edit_env(SEED_EDIT, keep=keep)
 
