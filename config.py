@@ -46,6 +46,8 @@ TCP = {
     "tcp_user_timeout": 15000,
 }
 
+ORIGIN = re.compile(r"https?://[\w.-]+(:[0-9]+)?")
+
 
 class ConfigError(click.ClickException):
     """A configuration that the app refuses; the message names the variable and the remedy."""
@@ -75,6 +77,14 @@ def _flag(text: str) -> bool | None:
     return None
 
 
+def _origins(text: str) -> list[str]:
+    origins = _list(text)
+    # Flask-CORS takes one with a star or a bracket in it for a pattern, which others match, too.
+    if origins != ["*"] and not all(map(ORIGIN.fullmatch, origins)):
+        raise ValueError("origins such as https://shop.example.com without a path, or * for all")
+    return origins
+
+
 def _one_of(allowed: tuple[str, ...], text: str) -> str:
     if text not in allowed:
         raise ValueError(f"one of {', '.join(allowed)}")
@@ -101,7 +111,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "PROXY_COUNT": ("0", _integer),
     "REDIS_URL": ("", str),
     "SESSION_REDIS": ("false", _flag),
-    "CORS_ORIGINS": ("", _list),
+    "CORS_ORIGINS": ("", _origins),
     "RATE_LIMIT": ("", str),
     "MAX_CONTENT_LENGTH": ("2097152", _integer),
     # A pool of 0 would have no limit.

@@ -26,6 +26,12 @@ max_requests = 10_000
 max_requests_jitter = 1_000
 # Workers tell by a file that they live. On a disk that is busy they would seem dead.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# What a proxy says is read by PROXY_COUNT alone (core/security.py), not by who says it.
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
+forwarder_headers = ""
+# As much as nginx takes.
+limit_request_line = 8190
 # Else all servers of a user open one socket in their home and take it from each other.
 control_socket_disable = True
 

@@ -26,6 +26,11 @@ class Application(Flask):
 
     jinja_environment = Templates
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Werkzeug would lead from /a//b to /a/b by an answer that core/errors.py never sees.
+        self.url_map.merge_slashes = False
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         code = getattr(getattr(func, "__func__", func), "__code__", None)
         is_plain = code is not None and not code.co_flags & CO_COROUTINE

@@ -67,6 +67,7 @@ def iso(value: datetime) -> str:
 class WrittenFloat(float):
     """A number of JSON with the text that was sent, of which a Decimal is exact."""
 
+    __slots__ = ("text",)
     text: str
 
     def __new__(cls, text: str) -> "WrittenFloat":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from flask import Flask, Response, render_template, request
@@ -36,6 +37,7 @@ STALE = _l(
 EXPIRED_BUTTON = _l(
     "The form had expired, so nothing was changed: go back, load the page again and repeat it."
 )
+MOST_ERRORS = 100
 OUT_OF_RANGE = _l("A value is too long or out of range.")
 # Of the API alone: a person is told what to do, by the page of the status.
 INVALID = "The body breaks rules of its fields; `errors` names them."
@@ -133,8 +135,8 @@ def _invalid(error: ValidationError) -> ResponseReturnValue:
 
 
 def _cut(errors: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the errors without the most of long names: a client made them up."""
-    parts = ((str(name)[:100], part) for name, part in errors.items())
+    """Return the first errors, without the most of long names: a client made them up."""
+    parts = ((str(name)[:100], part) for name, part in islice(errors.items(), MOST_ERRORS))
     return {name: _cut(part) if isinstance(part, dict) else part for name, part in parts}
 
 
@@ -142,7 +144,8 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
     """Answer a refusal of the database in words; raise what is a fault of the program."""
     db.session.rollback()
     if isinstance(error, StaleDataError):
-        return answer(412 if "If-Match" in request.headers else 409, STALE)
+        is_named = request.headers.get("If-Match", "*").strip() != "*"
+        return answer(412 if is_named else 409, STALE)
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
     if isinstance(error, DBAPIError) and (violation := violation_of(error)):

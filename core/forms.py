@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from flask import g, request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import Field, IntegerField
+from werkzeug.datastructures import MultiDict
+from wtforms import Field, FileField, IntegerField
 from wtforms.form import FormMeta
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
@@ -84,6 +85,19 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         model: Any = None
         fields: Sequence[str] = ()
         field_args: Mapping[str, Mapping[str, Any]] = {}
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Take no JSON, whose values are of any type, and files only for fields of files."""
+            if request.is_json:
+                return None
+            sent = FlaskForm.Meta.wrap_formdata(self, form, formdata)
+            if not sent or not request.files:
+                return sent
+            takers = {field.name for field in form if isinstance(field, FileField)}
+            pairs = sent.items(multi=True)
+            return MultiDict(
+                (name, value) for name, value in pairs if isinstance(value, str) or name in takers
+            )
 
     def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
         if not args and "expired" in g:

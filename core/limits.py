@@ -127,7 +127,7 @@ def _add_headers(response: Response) -> Response:
     """Say how much is left (draft-ietf-httpapi-ratelimit-headers-06: seconds, not a time)."""
     if limit := limiter.current_limit:
         try:
-            seconds = max(0, int(limit.reset_at - time.time()))
+            seconds = max(1, int(limit.reset_at - time.time()))
             remaining = limit.remaining
         except Exception as error:
             # The view has done its work: a failure here would invite to do it again.

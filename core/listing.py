@@ -197,7 +197,7 @@ class Listing:
 
     def cursor_at(self, query: Query, place: tuple[Any, ...]) -> str:
         """Return the cursor of a reader who has seen the list up to the row at this place."""
-        order = ",".join(f"{'-' * down}{name}" for name, down in self.total_order(query.order))
+        order = _written(self.total_order(query.order))
         return cursor.write(order, place, self.model.__tablename__)
 
     def column(self, name: str) -> Any:
@@ -211,6 +211,13 @@ class Listing:
         for key in self.model.__table__.primary_key:
             named.setdefault(key.name, False)
         return tuple(named.items())
+
+    def sort_of(self, order: tuple[tuple[str, bool], ...]) -> str | None:
+        """Return the shortest `sort` of a URL for a total order, None for the default's."""
+        if order == self.total_order(self.default_order):
+            return None
+        starts = (order[:length] for length in range(1, len(order) + 1))
+        return _written(next(start for start in starts if self.total_order(start) == order))
 
     def narrow(self, statement: Select[Any] | None, query: Query) -> Select[Any]:
         """Narrow a select of the model, by default of all rows, to those that are asked for."""
@@ -268,6 +275,10 @@ def listing_of(model: Any) -> Listing:
     """Return a model's listing; without one, pages in the order of its key."""
     declared: Listing | None = getattr(model, "listing", None)
     return declared or Listing(default=inspect(model).primary_key[0].name, model=model)
+
+
+def _written(order: tuple[tuple[str, bool], ...]) -> str:
+    return ",".join(f"{'-' * down}{name}" for name, down in order)
 
 
 def _number(text: str, limit: int) -> int:

@@ -86,7 +86,7 @@ class ListPage(Pagination):
         return list(rows[: self.per_page])
 
     def _query_count(self) -> int | None:  # type: ignore[override]
-        seen = self._query_offset + len(self.items)
+        seen = self._query_offset + len(self.items) if self.items else 0
         if self.query.count == "none":
             return None
         if not self._more and self.query.after is None and (self.items or self.page == 1):
@@ -173,7 +173,8 @@ class ListPage(Pagination):
 
 @lru_cache(maxsize=4096)
 def _argument(name: str, text: str) -> str:
-    return urlencode({name: text})
+    # A comma stands for itself, or lists of values grow to three times their length.
+    return urlencode({name: text}, safe=",")
 
 
 def _window(way: Any, rows: Select[Any]) -> Select[Any]:

@@ -23,6 +23,7 @@ from werkzeug.exceptions import (
     PreconditionFailed,
     PreconditionRequired,
     RequestEntityTooLarge,
+    UnsupportedMediaType,
 )
 
 from core.database import READ_METHODS
@@ -35,9 +36,10 @@ from core.schemas import Schema
 from services import csrf, db, ma
 
 # Compression on the way marks a tag as weak or with its own name; it is still our version.
-# What stands behind a dot is which fields were shown: it is the same state of the record.
-ETAG = re.compile(r'(?:W/)?"([^"]*?)(?:\.[0-9a-f]{8})?(?:[:-](?:gzip|br|zstd|deflate))?"')
+ETAG = re.compile(r'(?:W/)?"([^"]*?)(?:[:-](?:gzip|br|zstd|deflate))?"')
 WRITES = ("PUT", "PATCH", "DELETE")
+# nginx has 4096 bytes for all headers unless it is told otherwise.
+MAX_HEADER = 2500
 
 
 def init_rest(app: Flask) -> None:
@@ -111,9 +113,14 @@ def _represent(data: Any, status: int, headers: Any = None) -> Response:
 
 def body() -> Any:
     """Return the JSON sent; 400 if it is none, 413 if too long, 415 if of another media type."""
-    if request.content_length is None and len(request.get_data()) == request.max_content_length:
+    if request.content_encoding not in (None, "", "identity"):
+        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
+    most = request.max_content_length
+    if request.content_length is None and most is not None:
         # Werkzeug cuts a chunked body off at the limit without a word.
-        raise RequestEntityTooLarge
+        request.max_content_length = most + 1
+        if len(request.get_data()) > most:
+            raise RequestEntityTooLarge
     try:
         return request.get_json()
     except BadRequest as error:
@@ -137,6 +144,8 @@ def conditional(response: Response) -> Response:
         # Werkzeug would look again, with other eyes, and answer 412 with the data.
         del request.environ["HTTP_IF_MATCH"]
     if "If-None-Match" in request.headers:
+        quoted = (tag if tag == "*" else f'"{tag}"' for tag in _tags("If-None-Match"))
+        request.environ["HTTP_IF_NONE_MATCH"] = ", ".join(quoted)
         response.make_conditional(request)
     return response
 
@@ -151,12 +160,13 @@ def created(schema: Schema, record: Any, endpoint: str) -> Response:
 
 
 def check_match(schema: Schema, record: Any) -> None:
-    """Answer 412 if the client's If-Match names another state than the record's (RFC 9110 13.1.1).
+    """Answer 412 if the client wants to change another state of the record (RFC 9110 13.1).
 
+    That is one which its If-Match does not name, or its If-None-Match does.
     The version column then guards the moment between this check and the commit; the record of a
     model without one is read anew and locked, so call this before you change it.
     """
-    if request.headers.get("If-Match", "*").strip() == "*":
+    if "*" in _tags("If-Match") and "If-None-Match" not in request.headers:
         return
     plan, model = plan_of(schema), type(record)
     if sa.inspect(model).version_id_col is None:
@@ -165,15 +175,30 @@ def check_match(schema: Schema, record: Any) -> None:
         db.session.get(model, _key(record), **options) or abort(404)
         # MariaDB's other reads go on showing what was there before the lock.
         plan = Dump(schema, None)
-    _require(_item(schema, record, plan=plan))
+    response = _item(schema, record, plan=plan)
+    _require(response)
+    if "If-None-Match" in request.headers and _is_named(response, "If-None-Match"):
+        raise PreconditionFailed("If-None-Match names the state that it has.")
 
 
 def _require(response: Response) -> None:
     """Answer 412 unless If-Match names the state that this shows, or shows a part of."""
-    wanted = request.headers["If-Match"].strip()
-    state = str(response.get_etag()[0]).partition(".")[0]
-    if wanted != "*" and state not in ETAG.findall(wanted):
+    if not _is_named(response, "If-Match"):
         raise PreconditionFailed("It has changed since you read it: read it again.")
+
+
+def _is_named(response: Response, header: str) -> bool:
+    # What stands behind a dot is which fields were shown: it is the same state of the record.
+    state = str(response.get_etag()[0]).partition(".")[0]
+    return not {"*", state}.isdisjoint(tag.partition(".")[0] for tag in _tags(header))
+
+
+def _tags(header: str) -> list[str]:
+    """Return the tags that a header names, as we gave them out; ["*"] for any, as without it."""
+    text = request.headers.get(header, "*").strip()
+    if text == "*":
+        return ["*"]
+    return [match[1] for part in text.split(",") if (match := ETAG.fullmatch(part.strip()))]
 
 
 def page_of(schema: Schema, statement: Any = None) -> Response:
@@ -192,9 +217,7 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     links = body["links"] = _links(page, cursor)
     response = _json(body)
     response.set_etag(tag_of(response.get_data()), weak=True)
-    response.headers["Link"] = ", ".join(
-        f'<{url}>; rel="{relation}"' for relation, url in links.items() if url
-    )
+    response.headers["Link"] = _header(links)
     return conditional(response)
 
 
@@ -206,6 +229,8 @@ def _fields(schema: Schema) -> tuple[str, ...] | None:
     """Return the fields that the URL asks for, None for all of them."""
     if "fields" not in request.args:
         return None
+    if len(request.args.getlist("fields")) > 1:
+        _refuse("'fields': it stands twice.")
     asked = request.args["fields"].split(",")
     names = {key_of(name, field): name for name, field in schema.dump_fields.items()}
     if unknown := [key for key in asked if key not in names]:
@@ -252,19 +277,30 @@ def _links(page: ListPage, cursor: str | None) -> dict[str, str | None]:
     most = MAX_OFFSET // page.per_page + 1
     last = min(max(page.pages, 1), most)
     by_cursor = page.query.after is not None
+    # A cursor holds the order that pages with a number need in words.
+    named = {"cursor": None, "sort": page.listing.sort_of(page.query.order)} if by_cursor else {}
     counted = page.total is not None and not page.total_is_estimate
     following = None
     if page.has_next:
-        by_number = not by_cursor and page.page < most
-        following = page.url(page.page + 1) if by_number else page.url(cursor=cursor)
+        is_near = not by_cursor and page.page < most
+        following = page.url(page.page + 1) if is_near else page.url(cursor=cursor)
     before = min(page.page - 1, last) if counted else page.page - 1
     return {
         "self": page.url(None if by_cursor else page.page),
-        "first": page.url(1, cursor=None),
+        "first": page.url(1, **named),
         "prev": page.url(before) if page.page > 1 else None,
         "next": following,
-        "last": page.url(last, cursor=None) if counted else None,
+        "last": page.url(last, **named) if counted else None,
     }
+
+
+def _header(links: Mapping[str, str | None]) -> str:
+    """Return the links as RFC 8288 writes them; of very long ones those that fit, or none."""
+    written = [f'<{url}>; rel="{relation}"' for relation, url in links.items() if url]
+    while sum(map(len, written)) > MAX_HEADER:
+        # The way back goes first, the way on last.
+        written.pop(0)
+    return ", ".join(written)
 
 
 def _json(payload: Any, status: int = 200) -> Response:

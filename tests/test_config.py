@@ -121,6 +121,15 @@ def refusal(overrides):
             "(MariaDB's by `pip install -r requirements-optional.txt`) or use another URL.",
             id="driver-that-nobody-knows",
         ),
+        *(
+            pytest.param(
+                {"CORS_ORIGINS": f"https://shop.example.com,{origin}"},
+                f"CORS_ORIGINS is 'https://shop.example.com,{origin}': set it to origins such as "
+                "https://shop.example.com without a path, or * for all.",
+                id=f"origin-{origin}",
+            )
+            for origin in ("https://*.example.com", "https://shop.example.com/", "shop", "*")
+        ),
         pytest.param(
             {"MAX_CONTENT_LENGTH": "-1"},
             "MAX_CONTENT_LENGTH is '-1': set it to a whole number.",

@@ -106,6 +106,12 @@ def test_an_estimate_is_the_databases_own_or_counted_up_to_the_limit(app, client
     assert (is_estimate, last) == (True, None)
 
 
+def test_rows_that_a_page_past_the_end_skips_are_not_counted(client):
+    total, _, _ = told(client.get(link("per_page=2&count=estimate&page=900")))
+
+    assert total <= MANY
+
+
 def test_an_estimate_is_never_less_than_what_was_seen(app, client):
     """No statistics know that these two conditions always hold together."""
     query = "filter[flag]=true&filter[flag][in]=true&q=R&per_page=3"

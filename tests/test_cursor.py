@@ -131,6 +131,15 @@ def test_links_lead_a_reader_by_cursor_on(client, records):
     assert (second["meta"]["page"], second["meta"]["total"]) == (None, 23)
 
 
+@pytest.mark.parametrize("sort", ["-day", "-flag,name", "id", ""])
+def test_a_page_by_cursor_alone_leads_to_the_first_of_the_same_list(client, records, sort):
+    first = client.get(f"{LIST}?sort={sort}&per_page=10" if sort else f"{LIST}?per_page=10").json
+
+    second = client.get(f"{LIST}?per_page=10&cursor={first['meta']['next_cursor']}").json
+
+    assert client.get(second["links"]["first"]).json["data"] == first["data"]
+
+
 def test_numbered_pages_have_a_cursor_too(client, records):
     numbered = client.get(f"{LIST}?sort=name&page=2&per_page=5").json
 

@@ -141,6 +141,40 @@ def test_the_link_header_says_what_the_links_say(client, save, box):
     assert set(links) == {"self", "first", "prev", "next", "last"}
 
 
+def test_links_that_a_proxy_would_refuse_as_a_header_stand_in_the_body_alone(client, url):
+    answer = client.get(f"{LIST}?per_page=1&filter[price][in]={'1.50,' * 200}1.50")
+
+    assert (answer.status_code, answer.headers.get("Link")) == (200, None)
+    assert client.get(answer.json["links"]["self"]).json["data"] == answer.json["data"]
+
+
+@pytest.mark.parametrize("suffix", ["-gzip", ":br"])
+def test_a_proxys_name_for_its_coding_is_no_other_state(client, url, suffix):
+    had = f'{tag(client, url)[:-1]}{suffix}"'
+
+    assert client.get(url, headers={"If-None-Match": had}).status_code == 304
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(("names", "status"), [("*", 412), ("{had}", 412), ('"other"', 200)])
+def test_a_change_is_refused_if_the_record_has_the_state_of_if_none_match(
+    client, url, method, names, status
+):
+    sent = put_body(client, url)
+    headers = {"If-None-Match": names.format(had=tag(client, url))}
+
+    answer = client.open(url, method=method, json=sent, headers=headers)
+
+    assert answer.status_code == (204 if (method, status) == ("DELETE", 200) else status)
+
+
+@pytest.mark.parametrize("names", ["x{had}", '"x" {had}', '{had}"x"', "{had}.00", '"x'])
+def test_what_is_no_list_of_tags_names_no_state(client, url, names):
+    headers = {"If-Match": names.format(had=tag(client, url))}
+
+    assert client.patch(url, json={"name": "X"}, headers=headers).status_code == 412
+
+
 # ---- Sparse answers
 
 
@@ -150,7 +184,7 @@ def test_a_list_shows_the_fields_that_are_asked_for(client, url, box):
     assert answer.json["data"] == [
         {"name": "Key", "price": "1.50", "box": {"id": box.id, "name": "Drawer"}}
     ]
-    assert answer.json["links"]["first"] == f"{LIST}?fields=price%2Cbox%2Cname&page=1"
+    assert answer.json["links"]["first"] == f"{LIST}?fields=price,box,name&page=1"
 
 
 def test_an_item_shows_the_fields_that_are_asked_for(client, url):

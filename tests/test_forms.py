@@ -2,6 +2,7 @@
 
 import threading
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from sqlalchemy import select, text
@@ -69,6 +70,26 @@ def test_an_empty_form_says_what_is_required(client, app):
 
     assert answer.status_code == 422
     assert errors_on(answer) == dict.fromkeys(("name", "code", "price", "amount", "box"), REQUIRED)
+    assert things(app) == []
+
+
+@pytest.mark.parametrize("name", ["name", "price", "amount", "made_on", "size", "box", "version"])
+def test_a_file_in_a_field_for_text_is_left_out(client, app, thing, edit, name):
+    form = form_on(client.get(edit))
+    form.values[name] = (BytesIO(b"abc"), "a.txt")
+
+    answer = client.post(form.action, data=form.values, content_type="multipart/form-data")
+
+    # As if the field had not been sent: it may be one that need not be.
+    assert answer.status_code in (302, 422)
+    assert stored(app, thing.id).name == "Key"
+
+
+@pytest.mark.parametrize("sent", [{"name": 5, "code": ["x"]}, [1], 5])
+def test_json_is_no_form(client, app, sent):
+    answer = client.post("/sample/things", json=sent)
+
+    assert answer.status_code == 422
     assert things(app) == []
 
 

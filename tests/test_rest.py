@@ -338,7 +338,7 @@ def test_a_body_of_another_media_type_is_refused(client, media_type):
     assert (answer.status_code, answer.mimetype) == (415, PROBLEM)
 
 
-@pytest.mark.parametrize(("length", "status"), [(99, 400), (100, 413), (5000, 413)])
+@pytest.mark.parametrize(("length", "status"), [(100, 400), (101, 413), (5000, 413)])
 def test_a_body_without_a_length_is_refused_at_the_limit(make_app, length, status):
     application = make_app(["tests.sample"], MAX_CONTENT_LENGTH="100")
 
@@ -361,7 +361,19 @@ def test_a_compressed_body_is_refused(client, body):
         headers={"Content-Encoding": "gzip"},
     )
 
-    assert answer.status_code == 400
+    assert answer.status_code == 415
+
+
+def test_a_url_with_an_empty_part_is_not_found(client):
+    answer = client.get("/api/v1//things")
+
+    assert (answer.status_code, answer.mimetype) == (404, PROBLEM)
+
+
+def test_of_a_thousand_unknown_fields_the_first_are_named(client, body):
+    answer = client.post("/outside/things", json={f"x{number}": 1 for number in range(1000)})
+
+    assert (answer.status_code, len(answer.json["errors"])) == (422, 100)
 
 
 @pytest.mark.parametrize(

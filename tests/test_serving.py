@@ -67,6 +67,17 @@ def test_the_servers_own_lines_are_json_too(site, command):
         assert any("Listening at" in message for message in messages)
 
 
+@pytest.mark.parametrize(
+    "sent", [{"SCRIPT_NAME": "/evil"}, {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off"}]
+)
+def test_headers_of_a_proxy_that_is_not_configured_mean_nothing(site, sent):
+    with serving(site, GUNICORN) as server:
+        request = Request(f"{server.url}/outside/things", headers=sent)
+
+        with urlopen(request) as answer:
+            assert answer.status == 200
+
+
 @pytest.mark.parametrize("command", [GUNICORN, GRANIAN], ids=["gunicorn", "granian"])
 def test_a_stop_lets_requests_end_that_are_under_way(site, command):
     with serving(site, command) as server, ThreadPoolExecutor() as pool:
