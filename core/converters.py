@@ -18,7 +18,14 @@ from wtforms.fields import DateTimeLocalField, DecimalField, SelectField
 
 # The stubs are of WTForms 3.2, which had neither.
 from wtforms.fields import Choice, enum_coerce  # type: ignore[attr-defined] # isort: skip
-from wtforms.validators import DataRequired, InputRequired, NumberRange, Optional, StopValidation
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    NumberRange,
+    Optional,
+    StopValidation,
+    ValidationError,
+)
 from wtforms.widgets import TextInput
 from wtforms_sqlalchemy import fields as stock
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
@@ -36,7 +43,18 @@ DATETIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
 
 
 class _Choices:
-    """Yields what WTForms 3.3 expects of choices; to go when wtforms-sqlalchemy does it itself."""
+    """Yields what WTForms 3.3 expects of choices, and refuses what is none of them in its words.
+
+    To go when wtforms-sqlalchemy does it itself.
+    """
+
+    def pre_validate(self, form: Form) -> None:
+        # Read first: that of many notes only then which of those that were sent do not exist.
+        getattr(self, "data")  # noqa: B009
+        try:
+            super().pre_validate(form)  # type: ignore[misc]
+        except ValidationError:
+            raise ValidationError(self.gettext("Not a valid choice.")) from None  # type: ignore[attr-defined]
 
     def iter_choices(self) -> Iterator[Choice]:
         return starmap(_choice, super().iter_choices())  # type: ignore[misc]

@@ -16,7 +16,7 @@ from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
-from tests.sample.models import Box, Size, Specimen, Tag, Thing
+from tests.sample.models import Box, Crate, Size, Specimen, Tag, Thing
 
 NEW = "/sample/things/new"
 REQUIRED = "This field is required."
@@ -153,7 +153,7 @@ def test_a_parent_that_is_none_is_refused(client, box, chosen):
     answer = submit(client, NEW, name="Pen", code="P1", price="1", box=chosen)
 
     assert answer.status_code == 422
-    assert errors_on(answer) == {"box": "Not a valid choice"}
+    assert errors_on(answer) == {"box": "Not a valid choice."}
 
 
 def test_an_edit_changes_what_was_changed(client, app, thing, edit):
@@ -481,3 +481,44 @@ def test_a_conflict_has_the_focus(client, edit):
 
     [focused] = [own for _, own in Reader(answer.text).tags if "autofocus" in own]
     assert (focused["role"], focused["tabindex"]) == ("alert", "-1")
+
+
+@pytest.fixture
+def tags(save):
+    return [save(Tag(name=name)) for name in ("Fragile", "Heavy", "Wet")]
+
+
+@pytest.fixture
+def crate(save, app, tags):
+    crate = save(Crate(row=1, place=1))
+    with app.app_context():
+        db.session.get(Crate, crate.id).tags = [db.session.get(Tag, tags[0].id)]
+        db.session.commit()
+    return f"/sample/crates/{crate.id}/edit"
+
+
+def tags_of(app):
+    with app.app_context():
+        [crate] = db.session.scalars(select(Crate))
+        return sorted(tag.name for tag in crate.tags)
+
+
+@pytest.mark.parametrize(
+    ("language", "message"), [("en", "Not a valid choice."), ("es", "Opción inválida.")]
+)
+def test_one_of_many_that_does_not_exist_saves_nothing(client, app, crate, tags, language, message):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
+
+    answer = submit(client, crate, row="2", tags=[str(tags[1].id), "999"])
+
+    assert answer.status_code == 422
+    assert errors_on(answer) == {"tags": message}
+    assert tags_of(app) == ["Fragile"]
+
+
+def test_a_parent_that_is_none_is_refused_in_the_language_of_the_reader(client, box):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+
+    answer = submit(client, NEW, name="Pen", code="P1", price="1", box="999")
+
+    assert errors_on(answer) == {"box": "Opción inválida."}
