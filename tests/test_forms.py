@@ -522,3 +522,42 @@ def test_a_parent_that_is_none_is_refused_in_the_language_of_the_reader(client, 
     answer = submit(client, NEW, name="Pen", code="P1", price="1", box="999")
 
     assert errors_on(answer) == {"box": "Opción inválida."}
+
+
+def test_a_change_of_many_alone_raises_the_version(client, app, crate, tags):
+    before = form_on(client.get(crate)).values["version"]
+
+    submit(client, crate, tags=[str(tags[1].id), str(tags[2].id)])
+
+    assert form_on(client.get(crate)).values["version"] == str(int(before) + 1)
+    assert tags_of(app) == ["Heavy", "Wet"]
+
+
+def test_a_form_that_is_sent_unchanged_leaves_the_version_alone(client, crate):
+    before = form_on(client.get(crate)).values["version"]
+
+    submit(client, crate)
+
+    assert form_on(client.get(crate)).values["version"] == before
+
+
+@pytest.mark.parametrize("first", [{"tags": []}, {"note": "Mine"}], ids=["many", "a text"])
+def test_of_two_who_change_many_the_second_sees_what_is_stored(client, app, crate, tags, first):
+    second = form_on(client.get(crate))
+    submit(client, crate, **{"tags": [str(tag.id) for tag in tags[:2]], **first})
+    expected = tags_of(app)
+    second.values.setlist("tags", [str(tags[2].id)])
+
+    answer = client.post(second.action, data=second.values)
+
+    texts = Reader(answer.text).texts
+    assert answer.status_code == 422
+    assert str(CONFLICT) in answer.text
+    assert texts["tags-stored"] == f"Stored now: {', '.join(expected) or '—'}"
+    assert form_on(answer).values.getlist("tags") == [str(tags[2].id)]
+    assert tags_of(app) == expected
+
+    again = form_on(answer)
+    saved = client.post(again.action, data=again.values)
+
+    assert (saved.status_code, tags_of(app)) == (302, ["Wet"])
