@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext
-from wtforms import Field, FloatField, Form, StringField, TimeField
+from wtforms import Field, FloatField, Form, IntegerField, StringField, TimeField
 from wtforms.fields import DateTimeLocalField, DecimalField, SelectField
 
 # The stubs are of WTForms 3.2, which had neither.
@@ -104,8 +104,13 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
 
 def finite(form: Form, field: Field) -> None:
     """Stop at what is no number: one message says so, and a NaN crashes validators of ranges."""
-    if field.process_errors and any(text.strip() for text in field.raw_data or ()):
+    typed = field.raw_data or ()
+    if field.process_errors and any(text.strip() for text in typed):
         raise StopValidation
+    if any("_" in text for text in typed):
+        # Python alone reads 1_000.
+        kind = "integer" if isinstance(field, IntegerField) else "float"
+        raise StopValidation(field.gettext(f"Not a valid {kind} value."))
     if field.data is not None and not Decimal(field.data).is_finite():
         raise StopValidation(gettext("Not a valid decimal value."))
 
