@@ -125,7 +125,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         return request.form.get(SEARCH_BUTTON, next(by_enter, None))
 
     @property
-    def key(self) -> Hashable | None:
+    def cache_key(self) -> Hashable | None:
         """Return all that the fields of an empty form show, as a key to what was rendered of them.
 
         None for a form that shows what somebody typed or what is stored.
@@ -135,16 +135,6 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         if self.record is not None or sent or not all(map(_is_plain, shown)):
             return None
         return type(self), tuple(map(_shows, shown))
-
-    @property
-    def visible(self) -> list[Field]:
-        """Return the fields that a person fills in, in their order."""
-        return [f for f in self if getattr(f.widget, "input_type", None) != "hidden"]
-
-    @property
-    def focus(self) -> str | None:
-        """Return the name of the field that should get the focus."""
-        return next((field.name for field in self if field.errors), self.searched)
 
     def populate_obj(self, obj: Any) -> None:
         """Set the fields on the record; the next flush fails if its version is not the form's."""

@@ -5,9 +5,13 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
+from flask import render_template_string
+from flask_wtf import FlaskForm
 from sqlalchemy import select, text
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
+from wtforms import BooleanField, HiddenField, PasswordField, StringField, SubmitField
+from wtforms.validators import DataRequired
 
 from core.constraints import Violation
 from core.errors import EXPIRED_BUTTON
@@ -456,13 +460,13 @@ def test_a_form_that_a_view_changes_is_kept_apart(app, change):
         usual, changed = ThingForm(), ThingForm()
         change(changed)
 
-        assert usual.key == ThingForm().key
-        assert changed.key != usual.key
+        assert usual.cache_key == ThingForm().cache_key
+        assert changed.cache_key != usual.cache_key
 
 
 def test_a_form_with_values_of_the_url_is_not_kept(app):
     with app.test_request_context(f"{NEW}?price=mine"):
-        assert ThingForm(MultiDict({"price": "mine"})).key is None
+        assert ThingForm(MultiDict({"price": "mine"})).cache_key is None
 
 
 def test_nobody_else_gets_to_see_what_an_expired_form_held(client, app):
@@ -561,3 +565,33 @@ def test_of_two_who_change_many_the_second_sees_what_is_stored(client, app, crat
     saved = client.post(again.action, data=again.values)
 
     assert (saved.status_code, tags_of(app)) == (302, ["Wet"])
+
+
+class LoginForm(FlaskForm):
+    """A form of no model, with names that the macro might take for something else."""
+
+    visible = StringField("Name", [DataRequired()])
+    key = PasswordField("Password", description="Keep it.")
+    remember = BooleanField("Remember me")
+    next = HiddenField()
+    submit = SubmitField("Go")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_form_of_no_model_is_rendered(app, method):
+    macro = '{% from "macros/form.html" import render_form %}{{ render_form(form, "/", "Enter") }}'
+
+    with app.test_request_context(method=method):
+        form = LoginForm()
+        form.validate_on_submit()
+        page = Reader(render_template_string(macro, form=form))
+
+    [sent] = page.forms
+    labels = [own["for"] for tag, own in page.tags if tag == "label"]
+    focused = [own["name"] for _, own in page.tags if "autofocus" in own]
+    assert set(sent.values) == {"csrf_token", "next", "visible", "key"}
+    assert labels == ["visible", "key", "remember"]
+    assert page.tag("input", id="key")["aria-describedby"] == "key-help"
+    assert page.tag("input", id="submit")["class"] == "btn btn-primary"
+    assert focused == (["visible"] if method == "POST" else [])
+    assert not [own for tag, own in page.tags if tag == "a"]
