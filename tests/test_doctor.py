@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 from collections import namedtuple
@@ -12,7 +13,14 @@ import pytest
 
 import config
 from core.doctor import DEPLOYED, machine
-from tests.project import ENGINES, connected, empty_database
+from tests.project import (
+    ENGINES,
+    Project,
+    connected,
+    copy_project,
+    empty_database,
+    without_product,
+)
 
 MODELS = """
 from sqlalchemy.orm import Mapped, mapped_column
@@ -56,14 +64,22 @@ def failures(result):
     return {name for name, status in result.findings if status == "fail"}
 
 
-@pytest.fixture
-def shop(scaffold, sqlite_url):
-    """A clone with one module, migrated."""
-    project = scaffold.on(sqlite_url)
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    """A folder with a clone that has one module, and its database."""
+    folder = tmp_path_factory.mktemp("shop")
+    project = without_product(copy_project(folder / "project"))
     project.add_module("shop", MODELS)
-    project.revision()
-    project.alembic("upgrade", "head")
-    return project
+    project = project.on(f"sqlite:///{folder.as_posix()}/own.db")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+    return folder
+
+
+@pytest.fixture
+def shop(migrated, tmp_path, sqlite_url):
+    """A clone with one module, migrated."""
+    shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path / "project").on(sqlite_url)
 
 
 def test_a_clone_that_is_well_passes(shop):
