@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -304,3 +305,25 @@ def wait_until(happened, seconds=20):
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "megabytes", "status"),
+    [
+        ("POST", THINGS, 3, 413),
+        ("POST", THINGS, 10, 413),
+        ("POST", "/nowhere", 1, 404),
+        ("DELETE", THINGS, 1, 405),
+    ],
+)
+def test_a_refused_body_is_read_so_that_its_sender_sees_the_answer(
+    site, method, path, megabytes, status
+):
+    with serving(site, GUNICORN) as server, closing(HTTPConnection(*server.address)) as connection:
+        body = b"x" * megabytes * 2**20
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        refused = connection.getresponse()
+        refused.read()
+        connection.request("GET", THINGS)
+
+        assert (refused.status, connection.getresponse().status) == (status, 200)
