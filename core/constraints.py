@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Constraint, ForeignKeyConstraint, Table, select
+from sqlalchemy import Constraint, ForeignKeyConstraint, Table, UniqueConstraint, select
 from sqlalchemy.exc import DBAPIError
 
 from core.modules import installed_metadata
@@ -63,7 +63,8 @@ def violation_of(error: DBAPIError) -> Violation | None:
         return Violation(kind, ("id",), str(MESSAGES[kind]))
     if kind == "":
         return None
-    constraint = _constraint(name)
+    is_unnamed = kind == "unique" and name is None
+    constraint = _unique(str(error.orig), columns) if is_unnamed else _constraint(name)
     if constraint is not None:
         columns = _columns_of(constraint)
     elif kind == "missing":
@@ -95,6 +96,17 @@ def _constraint(name: str | None) -> Any:
         one for table in _tables() for one in (*table.constraints, *table.indexes)
     )
     return next((one for one in declared if one.name == name), None) if name else None
+
+
+def _unique(text: str, columns: list[str]) -> Any:
+    """Return the rule that SQLite tells by its table and columns, without its name."""
+    tables = (table for table in _tables() if f"failed: {table.name}." in text)
+    rules: Iterator[Any] = (one for table in tables for one in (*table.constraints, *table.indexes))
+    for rule in rules:
+        is_unique = isinstance(rule, UniqueConstraint) or getattr(rule, "unique", False)
+        if is_unique and {column.name for column in rule.columns} == set(columns):
+            return rule
+    return None
 
 
 def _columns_of(constraint: Any) -> list[str]:

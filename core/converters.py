@@ -13,12 +13,19 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext
-from wtforms import Field, FloatField, Form, StringField, TimeField
+from wtforms import Field, FloatField, Form, IntegerField, StringField, TimeField
 from wtforms.fields import DateTimeLocalField, DecimalField, SelectField
 
 # The stubs are of WTForms 3.2, which had neither.
 from wtforms.fields import Choice, enum_coerce  # type: ignore[attr-defined] # isort: skip
-from wtforms.validators import DataRequired, InputRequired, NumberRange, Optional, StopValidation
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    NumberRange,
+    Optional,
+    StopValidation,
+    ValidationError,
+)
 from wtforms.widgets import TextInput
 from wtforms_sqlalchemy import fields as stock
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
@@ -36,7 +43,18 @@ DATETIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
 
 
 class _Choices:
-    """Yields what WTForms 3.3 expects of choices; to go when wtforms-sqlalchemy does it itself."""
+    """Yields what WTForms 3.3 expects of choices, and refuses what is none of them in its words.
+
+    To go when wtforms-sqlalchemy does it itself.
+    """
+
+    def pre_validate(self, form: Form) -> None:
+        # Read first: that of many notes only then which of those that were sent do not exist.
+        getattr(self, "data")  # noqa: B009
+        try:
+            super().pre_validate(form)  # type: ignore[misc]
+        except ValidationError:
+            raise ValidationError(self.gettext("Not a valid choice.")) from None  # type: ignore[attr-defined]
 
     def iter_choices(self) -> Iterator[Choice]:
         return starmap(_choice, super().iter_choices())  # type: ignore[misc]
@@ -86,8 +104,13 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
 
 def finite(form: Form, field: Field) -> None:
     """Stop at what is no number: one message says so, and a NaN crashes validators of ranges."""
-    if field.process_errors and any(text.strip() for text in field.raw_data or ()):
+    typed = field.raw_data or ()
+    if field.process_errors and any(text.strip() for text in typed):
         raise StopValidation
+    if any("_" in text for text in typed):
+        # Python alone reads 1_000.
+        kind = "integer" if isinstance(field, IntegerField) else "float"
+        raise StopValidation(field.gettext(f"Not a valid {kind} value."))
     if field.data is not None and not Decimal(field.data).is_finite():
         raise StopValidation(gettext("Not a valid decimal value."))
 

@@ -135,4 +135,6 @@ def shown(value: Any) -> str:
         return str(format_date(value))
     if isinstance(value, Decimal):
         return write_decimal(value)
+    if isinstance(value, (list, set)):
+        value = ", ".join(sorted(map(shown, value))) or None
     return "—" if value is None else str(value)

@@ -175,7 +175,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         self.version.data, self.version.raw_data = version, [str(version)]
         for name in self.Meta.fields:
             stored = getattr(self.record, name)
-            if stored != self._fields[name].data:
+            if _differ(stored, self._fields[name].data):
                 self.stored[name] = shown(stored)
 
     def _name_of(self, column: str) -> str:
@@ -185,6 +185,11 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         relations = sa.inspect(self.Meta.model).relationships
         keys = [one.key for one in relations if column in {c.name for c in one.local_columns}]
         return next((key for key in keys if key in self), column)
+
+
+def _differ(stored: Any, typed: Any) -> bool:
+    # Of many records the order says nothing.
+    return bool(set(stored) ^ set(typed) if isinstance(typed, list) else stored != typed)
 
 
 def _is_plain(field: Field) -> bool:

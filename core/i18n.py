@@ -143,7 +143,8 @@ def read_decimal(text: str) -> Decimal:
         number = parse_decimal(text, locale=get_locale(), strict=True)
     except (NumberFormatError, InvalidOperation) as error:
         raise ValueError("not a number") from error
-    if not number.is_finite():
+    # Python alone reads underscores, exponents and names of numbers that are none.
+    if re.search(r"[^\W\d]", text):
         raise ValueError("not a number")
     return number
 

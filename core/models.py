@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -50,7 +52,11 @@ class Timestamps:
 
 
 class Versioned:
-    """A counter that each UPDATE raises and checks, so that no save overwrites an unseen one."""
+    """A counter that each change raises and checks, so that no save overwrites an unseen one.
+
+    A change is an UPDATE of the row, or one of its many-to-many collections. What else hangs on it
+    are rows of their own, with a version of their own if they are Versioned.
+    """
 
     version: Mapped[int] = mapped_column(sort_order=902)
 
@@ -61,5 +67,25 @@ class Versioned:
         return {} if column is None else {"version_id_col": column}
 
     def expect_version(self, version: int) -> None:
-        """Let the next flush raise StaleDataError unless the row still has this version."""
+        """Let the next flush raise StaleDataError unless the row still has this version.
+
+        Call it before the record is changed.
+        """
         set_committed_value(self, "version", version)
+
+
+@event.listens_for(Versioned, "attribute_instrument", propagate=True)
+def _watch(model: Any, name: str, attribute: Any) -> None:
+    if getattr(attribute.prop, "secondary", None) is None or attribute.prop.viewonly:
+        return
+
+    def raise_version(record: Any, member: Any, initiator: Any) -> None:
+        state = sa.inspect(record)
+        # A change from the other side is one of that side's record: of a tag all would wait for.
+        is_own = initiator.parent_token is attribute.impl.parent_token
+        if is_own and state.persistent and "version" not in state.committed_state:
+            # Such a change alone writes no row of this table, so it would check nothing.
+            record.version += 1
+
+    event.listen(attribute, "append", raise_version)
+    event.listen(attribute, "remove", raise_version)

@@ -20,12 +20,12 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 
 from core.constraints import violation_of
-from core.errors import STALE
+from core.errors import OUT_OF_RANGE, STALE
 from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm
 from core.listing import API_PARAMETERS, Listing, Query
@@ -158,6 +158,12 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
             flash(STALE, "danger")
         else:
             form.show_conflict()
+    except DataError:
+        db.session.rollback()
+        if form is None:
+            flash(OUT_OF_RANGE, "danger")
+        else:
+            form.form_errors.append(OUT_OF_RANGE)
     except DBAPIError as error:
         db.session.rollback()
         violation = violation_of(error)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core.constraints import Violation, _read, violation_of
 from services import db
-from tests.sample.models import Box, Thing
+from tests.sample.models import Box, Crate, Thing
 
 TAKEN = "This value is already taken."
 MISSING = "This record does not exist or was deleted."
@@ -84,6 +84,14 @@ def test_an_update_that_breaks_a_rule_names_rule_and_columns(violation, thing, c
     statement = update(Thing).where(Thing.id == thing.id).values(**changes)
 
     assert violation(statement) == expected
+
+
+def test_a_duplicate_is_told_in_the_words_of_its_constraint(violation, save):
+    save(Crate(row=1, place=1))
+
+    found = violation(insert(Crate).values(row=1, place=1, version=1))
+
+    assert found == Violation("unique", ("row", "place"), "This place is full.")
 
 
 def test_the_duplicate_of_a_primary_key_names_it(violation, thing):

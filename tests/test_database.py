@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select, text
 from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.orm.exc import StaleDataError
 
 from config import parse_url
 from core.database import cut_waiting
@@ -18,7 +19,7 @@ from core.paging import ListPage
 from core.rows import rows_of
 from services import db
 from tests.project import ENGINES, empty_database
-from tests.sample.models import Box, Specimen
+from tests.sample.models import Box, Crate, Specimen, Tag
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 59, 123456, tzinfo=timezone(timedelta(hours=2)))
 
@@ -148,6 +149,50 @@ def test_times_and_versions_are_kept_by_the_mixins(app, save):
     assert changed[0] == 2
     assert changed[1] == box.created_at
     assert changed[2] > box.updated_at
+
+
+def _append(crate, tag):
+    crate.tags.append(tag)
+
+
+def _replace(crate, tag):
+    crate.tags, crate.place = [tag, Tag(name="Other")], 2
+
+
+def _remove(crate, tag):
+    crate.tags.append(tag)
+    crate.tags.remove(tag)
+
+
+def _append_to_the_other(crate, tag):
+    tag.crates.append(crate)
+
+
+@pytest.mark.parametrize(
+    ("change", "version"), [(_append, 2), (_replace, 2), (_remove, 2), (_append_to_the_other, 1)]
+)
+def test_a_change_of_many_to_many_raises_the_version_once(app, save, change, version):
+    crate, tag = save(Crate(row=1, place=1)), save(Tag(name="Wet"))
+
+    with app.app_context():
+        record = db.session.get(Crate, crate.id)
+        change(record, db.session.get(Tag, tag.id))
+        db.session.commit()
+
+        assert record.version == version
+
+
+def test_of_two_changes_of_many_to_many_the_second_is_refused(app, save):
+    crate, tag = save(Crate(row=1, place=1)), save(Tag(name="Wet"))
+
+    with app.app_context():
+        record = db.session.get(Crate, crate.id)
+        # What another transaction did in the meantime.
+        db.session.execute(text("UPDATE sample_crate SET version = 7"))
+        record.tags = [db.session.get_one(Tag, tag.id)]
+
+        with pytest.raises(StaleDataError):
+            db.session.commit()
 
 
 def test_a_record_shows_its_class_and_id():

@@ -198,6 +198,8 @@ class Plain(enum.Enum):
         (datetime(2026, 3, 14, 12, tzinfo=UTC), "14 mar 2026, 7:00:00"),
         (datetime.fromisoformat("2026-03-14T12:00"), "14 mar 2026, 12:00:00"),
         (datetime(1, 1, 1, tzinfo=UTC), "1 ene 1, 0:00:00"),
+        (["b", "a"], "a, b"),
+        ([], "—"),
     ],
 )
 def test_a_value_is_shown_in_words(app, monkeypatch, value, text):

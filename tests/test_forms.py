@@ -16,7 +16,7 @@ from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
-from tests.sample.models import Box, Size, Specimen, Tag, Thing
+from tests.sample.models import Box, Crate, Size, Specimen, Tag, Thing
 
 NEW = "/sample/things/new"
 REQUIRED = "This field is required."
@@ -155,7 +155,7 @@ def test_a_parent_that_is_none_is_refused(client, box, chosen):
     answer = submit(client, NEW, name="Pen", code="P1", price="1", box=chosen)
 
     assert answer.status_code == 422
-    assert errors_on(answer) == {"box": "Not a valid choice"}
+    assert errors_on(answer) == {"box": "Not a valid choice."}
 
 
 def test_an_edit_changes_what_was_changed(client, app, thing, edit):
@@ -483,3 +483,83 @@ def test_a_conflict_has_the_focus(client, edit):
 
     [focused] = [own for _, own in Reader(answer.text).tags if "autofocus" in own]
     assert (focused["role"], focused["tabindex"]) == ("alert", "-1")
+
+
+@pytest.fixture
+def tags(save):
+    return [save(Tag(name=name)) for name in ("Fragile", "Heavy", "Wet")]
+
+
+@pytest.fixture
+def crate(save, app, tags):
+    crate = save(Crate(row=1, place=1))
+    with app.app_context():
+        db.session.get(Crate, crate.id).tags = [db.session.get(Tag, tags[0].id)]
+        db.session.commit()
+    return f"/sample/crates/{crate.id}/edit"
+
+
+def tags_of(app):
+    with app.app_context():
+        [crate] = db.session.scalars(select(Crate))
+        return sorted(tag.name for tag in crate.tags)
+
+
+@pytest.mark.parametrize(
+    ("language", "message"), [("en", "Not a valid choice."), ("es", "Opción inválida.")]
+)
+def test_one_of_many_that_does_not_exist_saves_nothing(client, app, crate, tags, language, message):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
+
+    answer = submit(client, crate, row="2", tags=[str(tags[1].id), "999"])
+
+    assert answer.status_code == 422
+    assert errors_on(answer) == {"tags": message}
+    assert tags_of(app) == ["Fragile"]
+
+
+def test_a_parent_that_is_none_is_refused_in_the_language_of_the_reader(client, box):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+
+    answer = submit(client, NEW, name="Pen", code="P1", price="1", box="999")
+
+    assert errors_on(answer) == {"box": "Opción inválida."}
+
+
+def test_a_change_of_many_alone_raises_the_version(client, app, crate, tags):
+    before = form_on(client.get(crate)).values["version"]
+
+    submit(client, crate, tags=[str(tags[1].id), str(tags[2].id)])
+
+    assert form_on(client.get(crate)).values["version"] == str(int(before) + 1)
+    assert tags_of(app) == ["Heavy", "Wet"]
+
+
+def test_a_form_that_is_sent_unchanged_leaves_the_version_alone(client, crate):
+    before = form_on(client.get(crate)).values["version"]
+
+    submit(client, crate)
+
+    assert form_on(client.get(crate)).values["version"] == before
+
+
+@pytest.mark.parametrize("first", [{"tags": []}, {"note": "Mine"}], ids=["many", "a text"])
+def test_of_two_who_change_many_the_second_sees_what_is_stored(client, app, crate, tags, first):
+    second = form_on(client.get(crate))
+    submit(client, crate, **{"tags": [str(tag.id) for tag in tags[:2]], **first})
+    expected = tags_of(app)
+    second.values.setlist("tags", [str(tags[2].id)])
+
+    answer = client.post(second.action, data=second.values)
+
+    texts = Reader(answer.text).texts
+    assert answer.status_code == 422
+    assert str(CONFLICT) in answer.text
+    assert texts["tags-stored"] == f"Stored now: {', '.join(expected) or '—'}"
+    assert form_on(answer).values.getlist("tags") == [str(tags[2].id)]
+    assert tags_of(app) == expected
+
+    again = form_on(answer)
+    saved = client.post(again.action, data=again.values)
+
+    assert (saved.status_code, tags_of(app)) == (302, ["Wet"])

@@ -6,18 +6,19 @@ from decimal import Decimal
 import pytest
 from flask import get_flashed_messages
 from sqlalchemy import insert, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 import settings
 from core import listing, paging
-from core.errors import STALE
+from core.errors import OUT_OF_RANGE, STALE
 from core.listing import MAX_OFFSET
 from core.modules import installed_metadata
 from core.pages import database_rules
 from core.setting import DEFAULTS, setting
 from services import db
 from tests.reading import Reader, form_on, submit
-from tests.sample.models import Box, Specimen, Thing
+from tests.sample.forms import CrateForm
+from tests.sample.models import Box, Crate, Specimen, Thing
 
 INDEX = "/sample/things"
 PER_PAGE, MOST = DEFAULTS["PER_PAGE"], DEFAULTS["MAX_PER_PAGE"]
@@ -249,6 +250,34 @@ def test_without_a_form_a_lost_update_is_a_message(app, thing):
 
         messages = get_flashed_messages(with_categories=True)
     assert messages == [("danger", STALE)]
+
+
+def test_a_text_that_is_longer_than_the_database_takes_comes_back(client, app, save):
+    crate = save(Crate(row=1, place=1))
+    url, long = f"/sample/crates/{crate.id}/edit", "x" * 70_000
+
+    answer = submit(client, url, note=long)
+
+    with app.app_context():
+        is_limited, note = db.engine.dialect.name == "mariadb", db.session.get(Crate, crate.id).note
+    assert (answer.status_code, note) == ((422, None) if is_limited else (302, long))
+    if is_limited:
+        assert str(OUT_OF_RANGE) in answer.text
+        assert form_on(answer).values["note"] == long
+
+
+def test_a_value_that_the_database_does_not_take_is_told(app):
+    refusal = DataError("INSERT", {}, Exception())
+
+    with app.test_request_context(method="POST"):
+        form = CrateForm()
+        with database_rules(form):
+            raise refusal
+        with database_rules():
+            raise refusal
+        messages = get_flashed_messages()
+
+    assert form.form_errors == messages == [OUT_OF_RANGE]
 
 
 def test_an_error_that_is_no_rule_is_not_hidden(app, isolated):

@@ -5,7 +5,7 @@ from wtforms import StringField
 from core.choices import SearchSelectField
 from core.forms import ModelForm
 
-from .models import Box, Specimen, Tag, Thing
+from .models import Box, Crate, Specimen, Tag, Thing
 
 
 class BoxForm(ModelForm):
@@ -56,6 +56,12 @@ class SpecimenForm(ModelForm):
             "grade",
             "boxes",
         )
+
+
+class CrateForm(ModelForm):
+    class Meta:
+        model = Crate
+        fields = ("row", "place", "note", "tags")
 
 
 class TagForm(ModelForm):

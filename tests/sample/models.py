@@ -106,6 +106,31 @@ specimen_box = Table(
 )
 
 
+crate_tag = Table(
+    "sample_crate_tag",
+    Base.metadata,
+    Column("crate_id", ForeignKey("sample_crate.id"), primary_key=True),
+    Column("tag_id", ForeignKey("sample_tag.id"), primary_key=True),
+)
+
+
+class Crate(Versioned, Base):
+    """One of many with many, and a rule for two columns with words of its own."""
+
+    __tablename__ = "sample_crate"
+    __table_args__ = (UniqueConstraint("row", "place", info={"message": "This place is full."}),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    row: Mapped[int]
+    place: Mapped[int]
+    note: Mapped[str | None] = mapped_column(Text)
+
+    tags: Mapped[list[Tag]] = relationship(secondary=crate_tag, back_populates="crates")
+
+
+Tag.crates = relationship(Crate, secondary=crate_tag, back_populates="tags")
+
+
 class Specimen(Base):
     __tablename__ = "sample_specimen"
 

@@ -10,8 +10,8 @@ from services import db
 
 from . import faults
 from . import sample_bp as bp
-from .forms import BoxForm, SpecimenForm, ThingForm
-from .models import Box, Specimen, Thing
+from .forms import BoxForm, CrateForm, SpecimenForm, ThingForm
+from .models import Box, Crate, Specimen, Thing
 
 
 @bp.get("/things")
@@ -78,6 +78,19 @@ def specimen_edit(id: int) -> ResponseReturnValue:
         db.session.commit()
         return redirect(request.path)
     return render_template("sample/edit.html", form=form, action=request.path)
+
+
+@bp.route("/crates/<int:id>/edit", methods=["GET", "POST"])
+def crate_edit(id: int) -> ResponseReturnValue:
+    crate = db.get_or_404(Crate, id)
+    form = CrateForm(obj=crate)
+    if form.validate_on_submit():
+        form.populate_obj(crate)
+        with database_rules(form):
+            db.session.commit()
+            return redirect(request.path)
+    status = 422 if request.method == "POST" else 200
+    return render_template("sample/edit.html", form=form, action=request.path), status
 
 
 @bp.route("/both", methods=["GET", "POST"])
