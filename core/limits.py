@@ -53,8 +53,10 @@ def init_limits(app: Flask) -> None:
             expose_headers=SHOWN,
             max_age=CORS_SECONDS,
         )
+    # A process may have imported modules of other applications.
+    own = tuple(f"{module.entry}." for module in app.extensions["modules"])
     limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
-    if app.config["RATE_LIMIT"] or limited:
+    if app.config["RATE_LIMIT"] or any(name.startswith(own) for name in limited):
         _init_limiter(app)
 
 
