@@ -65,7 +65,7 @@ def init_modules(app: Flask, entries: Sequence[str]) -> None:
     for entry in entries:
         if entry in [module.entry for module in modules]:
             raise _refusal(entry, " twice", "remove one of the two")
-        module = _load(entry)
+        module = _load(entry, modules)
         _check_tables(module, tables)
         modules.append(module)
         _register(app, module)
@@ -86,7 +86,7 @@ def installed_metadata() -> list[MetaData]:
     return list(dict.fromkeys([db.metadata, *own]))
 
 
-def _load(entry: str) -> Module:
+def _load(entry: str, earlier: Iterable[Module]) -> Module:
     folder = entry.replace(".", "/")
     if not _is_package(entry):
         cause = f", but there is no {folder}/__init__.py"
@@ -95,7 +95,8 @@ def _load(entry: str) -> Module:
         package = import_module(entry)
         files = [_import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]
     except (Exception, SystemExit) as error:
-        raise _import_failure(entry, folder, error) from error
+        entries = [*(module.entry for module in earlier), entry]
+        raise _mapping_failure(entries, error) or _import_failure(entry, folder, error) from error
     blueprints = _blueprints(package)
     if not blueprints:
         bp = f"bp = Blueprint({folder.rpartition('/')[2]!r}, __name__)"
@@ -186,10 +187,17 @@ def _check_mappers(modules: Iterable[Module]) -> None:
     try:
         configure_mappers()
     except Exception as error:  # A relationship may be anybody's code.
-        for module in modules:
-            if broken := _broken_model(f"{module.entry}.models"):
-                cause = f", whose model {broken} cannot be used ({error})"
-                raise _refusal(module.entry, cause, "mend its relationships") from error
+        if failure := _mapping_failure([module.entry for module in modules], error):
+            raise failure from error
+
+
+def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleError | None:
+    """Blame the module whose model is broken: it shows where models are first used, anywhere."""
+    for entry in entries:
+        if broken := _broken_model(f"{entry}.models"):
+            cause = f", whose model {broken} cannot be used ({error})"
+            return _refusal(entry, cause, "mend its relationships and their foreign keys")
+    return None
 
 
 def _broken_model(name: str) -> str:

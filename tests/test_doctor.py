@@ -161,7 +161,7 @@ def test_a_broken_relationship_is_a_finding_of_its_module(shop):
 
     text, remedy = result.findings["modules", "fail"]
     assert text.startswith("INSTALLED_APPS lists 'app.torn', whose model Leaf cannot be used (")
-    assert remedy == "mend its relationships."
+    assert remedy == "mend its relationships and their foreign keys."
     assert result.findings["modules", "ok"][0] == "app.shop"
 
 

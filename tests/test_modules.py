@@ -310,6 +310,26 @@ def test_a_table_that_two_modules_declare_is_refused(scaffold):
     )
 
 
+def test_a_broken_relationship_is_blamed_on_its_module_and_not_on_the_next(scaffold):
+    broken = (
+        "from sqlalchemy import ForeignKey\n"
+        "from sqlalchemy.orm import relationship\n"
+        f"{MODELS.format(table='one_record')}"
+        "    other_id: Mapped[int] = mapped_column(ForeignKey('one_recrod.id'))\n"
+        "    other: Mapped['Record'] = relationship()\n"
+    )
+    add(scaffold, "one", broken)
+    add(scaffold, "two", MODELS.format(table="two_record").replace("Record", "Note"))
+    # As a resource does whose schema looks at a model.
+    use = "from sqlalchemy.orm import configure_mappers\nconfigure_mappers()\n"
+    scaffold.write("app/two/__init__.py", f"{BLUEPRINT.format(name='two')}{use}")
+
+    said = app_of(scaffold, "one", "two")
+
+    assert said.startswith("INSTALLED_APPS lists 'app.one', whose model Record cannot be used (")
+    assert said.endswith("): mend its relationships and their foreign keys.")
+
+
 @pytest.mark.parametrize(
     "order", [("one", "two"), ("two", "one")], ids=["own-base-last", "own-base-first"]
 )
