@@ -59,6 +59,10 @@ class Module:
 
 def init_modules(app: Flask, entries: Sequence[str]) -> None:
     """Import each entry and register its blueprints. Raises ModuleError."""
+    if isinstance(entries, str):
+        raise ModuleError(
+            f"INSTALLED_APPS is the text {entries!r}, not a list: write it as [{entries!r}]."
+        )
     modules: list[Module] = []
     tables: dict[str, Table] = {}
     app.extensions["modules"] = modules
@@ -165,7 +169,8 @@ def _register(app: Flask, module: Module) -> None:
     for endpoint, text in module.menu:
         if endpoint not in app.view_functions:
             cause = (
-                f", whose MENU leads {text!r} to the endpoint {endpoint!r}, which does not exist"
+                f", whose MENU leads {str(text)!r} to the endpoint {endpoint!r}, "
+                "which does not exist"
             )
             own = f"{module.blueprints[0].name}.index"
             raise _refusal(module.entry, cause, f"name one of its own, such as {own!r}")

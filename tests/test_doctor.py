@@ -138,6 +138,18 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
 
 
 @pytest.mark.structure
+def test_a_text_in_place_of_the_list_of_modules_is_one_finding(scaffold):
+    scaffold.write("settings.py", "INSTALLED_APPS = 'app.shop'\n")
+
+    result = doctor(scaffold)
+
+    assert result.findings["modules", "fail"] == (
+        "INSTALLED_APPS is the text 'app.shop', not a list",
+        "write it as ['app.shop'].",
+    )
+
+
+@pytest.mark.structure
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "import sys; sys.exit('no licence')"])
 def test_a_module_that_ends_the_program_is_a_finding(shop, code):
     shop.write("app/quits/__init__.py", f"{code}\n")

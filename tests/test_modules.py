@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from core.factory import create_app
 from core.modules import ModuleError
 
 BLUEPRINT = (
@@ -162,8 +163,19 @@ def test_a_blueprint_with_a_name_of_the_scaffold_is_refused(make_app, package, n
     )
 
 
-def test_a_menu_that_leads_nowhere_is_refused(make_app, package):
-    package("lost", BLUEPRINT.format(name="lost") + '\nMENU = [("lost.nowhere", "Lost")]\n')
+def test_a_text_in_place_of_the_list_is_refused(clean_environment):
+    with pytest.raises(ModuleError) as caught:
+        create_app({"APP_ENV": "testing"}, "app.nowhere")
+
+    assert str(caught.value) == (
+        "INSTALLED_APPS is the text 'app.nowhere', not a list: write it as ['app.nowhere']."
+    )
+
+
+@pytest.mark.parametrize("text", ['"Lost"', 'lazy_gettext("Lost")'], ids=["text", "lazy"])
+def test_a_menu_that_leads_nowhere_is_refused(make_app, package, text):
+    menu = f'\nfrom flask_babel import lazy_gettext\nMENU = [("lost.nowhere", {text})]\n'
+    package("lost", BLUEPRINT.format(name="lost") + menu)
 
     error = refusal(make_app, "lab.lost")
 
