@@ -41,7 +41,7 @@ class Module:
     def api_urls(self) -> list[str]:
         """Return the URLs of the module's API that need no argument."""
         names = {blueprint.name for blueprint in self.blueprints}
-        names &= current_app.extensions["api_blueprints"]
+        names &= current_app.extensions["api_blueprints"].keys()
         rules = current_app.url_map.iter_rules()
         owned = (r for r in rules if r.endpoint.partition(".")[0] in names and not r.arguments)
         return [rule.rule for rule in owned]

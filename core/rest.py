@@ -45,7 +45,7 @@ MAX_HEADER = 2500
 def init_rest(app: Flask) -> None:
     """Bind the serialiser and the JSON provider."""
     app.json = JSONProvider(app)
-    app.extensions |= {"api_blueprints": set(), "api_prefixes": set()}
+    app.extensions |= {"api_blueprints": {}, "api_prefixes": set()}
     ma.init_app(app)
 
 
@@ -53,16 +53,20 @@ class Api(flask_restful.Api):  # type: ignore[misc]
     """Flask-RESTful's Api for one blueprint: its errors are problems, its routes free of CSRF.
 
     API clients send no session cookie. Where a resource accepts it, protect that resource again.
+    `security` is OpenAPI's security scheme, which tells clients how to pass the blueprint's guard.
     """
 
-    def __init__(self, blueprint: Blueprint, **kwargs: Any) -> None:
+    def __init__(
+        self, blueprint: Blueprint, security: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(blueprint, **kwargs)
+        self.security = security
         csrf.exempt(blueprint)
         blueprint.record(self._note)
         self.representation("application/json")(_represent)
 
     def _note(self, state: BlueprintSetupState) -> None:
-        state.app.extensions["api_blueprints"].add(state.blueprint.name)
+        state.app.extensions["api_blueprints"][state.blueprint.name] = self.security
         state.app.extensions["api_prefixes"].add(state.url_prefix)
 
     def error_router(self, original_handler: Any, e: Exception) -> Any:
