@@ -132,12 +132,12 @@ def body() -> Any:
         raise error.__cause__ or error from None
 
 
-def item(schema: Schema, record: Any, status: int = 200) -> Response:
+def item(schema: Schema, record: Any, status: int = 200, statement: Any = None) -> Response:
     """Answer {"data": ...} with its ETag; 304 if the client has it already, 404 if there is none.
 
-    `record` is a record or its primary key.
+    `record` is a record or its primary key; a `statement`, as for page_of(), says which there are.
     """
-    response = _item(schema, record, status)
+    response = _item(schema, record, status, statement=statement)
     return conditional(response) if request.method in READ_METHODS else response
 
 
@@ -244,11 +244,15 @@ def _fields(schema: Schema) -> tuple[str, ...] | None:
 
 
 def _item(
-    schema: Schema, record: Any, status: int = 200, plan: Plan | Dump | None = None
+    schema: Schema,
+    record: Any,
+    status: int = 200,
+    plan: Plan | Dump | None = None,
+    statement: Any = None,
 ) -> Response:
     """Answer the record, or what the URL asks of it; the tag guards all that the schema shows."""
     plan = plan or plan_of(schema)
-    rows = plan.find(_key(record))
+    rows = plan.find(_key(record), statement)
     if not rows:
         abort(404)
     whole = plan.write(rows)[0]
