@@ -2,16 +2,18 @@
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import configure_mappers
 
+from core.listing import Listing
 from services import db
 
 # Files that a module may have and that register something when they are imported.
@@ -75,6 +77,7 @@ def init_modules(app: Flask, entries: Sequence[str]) -> None:
         _register(app, module)
     _check_foreign_keys(modules, tables)
     _check_mappers(modules)
+    _check_listings(modules)
     _check_urls(app)
 
 
@@ -206,11 +209,29 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
 
 
 def _broken_model(name: str) -> str:
-    for value in getattr(sys.modules.get(name), "__dict__", {}).values():
-        mapper = getattr(value, "__mapper__", None) if isinstance(value, type) else None
-        if mapper and mapper._configure_failed and value.__module__ == name:  # noqa: SLF001 - no public way
-            return str(value.__name__)
+    for model in _models(name):
+        if model.__mapper__._configure_failed:  # noqa: SLF001 - no public way
+            return str(model.__name__)
     return ""
+
+
+def _models(name: str) -> Iterator[Any]:
+    """Yield the models that a file of this name declares, if it is imported."""
+    for value in getattr(sys.modules.get(name), "__dict__", {}).values():
+        if isinstance(value, type) and hasattr(value, "__mapper__") and value.__module__ == name:
+            yield value
+
+
+def _check_listings(modules: Iterable[Module]) -> None:
+    """Refuse a listing with a name that is no column: a later request would fail."""
+    for module in modules:
+        for model in _models(f"{module.entry}.models"):
+            listing = vars(model).get("listing")
+            for part, name in listing.unknown() if isinstance(listing, Listing) else ():
+                cause = (
+                    f", whose model {model.__name__} names {name!r} in the {part} of its listing"
+                )
+                raise _refusal(module.entry, cause, "name a column of the model")
 
 
 def _check_urls(app: Flask) -> None:

@@ -322,6 +322,35 @@ def test_a_table_that_two_modules_declare_is_refused(scaffold):
     )
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("search", ("id", "nam")),
+        ("filters", ("nam",)),
+        ("sort", ("nam",)),
+        ("default", "id,-nam"),
+        ("label", "nam"),
+    ],
+)
+def test_a_listing_that_names_no_column_is_refused(scaffold, part, value):
+    head = "from core.listing import Listing\n"
+    listing = f"    listing = Listing(**{ {'default': 'id', part: value}!r})\n"
+    add(scaffold, "one", head + MODELS.format(table="one_record") + listing)
+
+    assert app_of(scaffold, "one") == (
+        f"INSTALLED_APPS lists 'app.one', whose model Record names 'nam' in the {part} of its "
+        "listing: name a column of the model."
+    )
+
+
+def test_a_listing_without_an_order_is_refused_for_a_model_without_an_id(scaffold):
+    head = "from core.listing import Listing\n"
+    models = MODELS.format(table="one_record").replace("    id:", "    key:")
+    add(scaffold, "one", f"{head}{models}    listing = Listing(sort=('key',))\n")
+
+    assert "names 'id' in the default of its listing" in app_of(scaffold, "one")
+
+
 def test_a_broken_relationship_is_blamed_on_its_module_and_not_on_the_next(scaffold):
     broken = (
         "from sqlalchemy import ForeignKey\n"
