@@ -540,6 +540,26 @@ def test_a_demo_must_not_be_deployed(site, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("module", "changes"),
+    [("tests.limited", {}), ("tests.sample", {"RATE_LIMIT": "9/minute"})],
+    ids=["of-a-route", "of-the-configuration"],
+)
+def test_limits_that_each_process_counts_are_named(site, monkeypatch, module, changes):
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    alone = deployment(site(module, **changes))
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    several = deployment(site(module, **changes))
+    without = deployment(site("tests.sample"))
+
+    assert several["limits", "warn"] == (
+        "4 processes count each for itself: all allow more",
+        "set REDIS_URL, so that all processes count together",
+    )
+    assert ("limits", "warn") not in alone
+    assert ("limits", "warn") not in without
+
+
 @pytest.mark.postgresql
 def test_more_connections_than_the_server_allows_fail(site, postgresql_url, monkeypatch):
     url = {"DATABASE_URL": postgresql_url}

@@ -40,6 +40,7 @@ DEPLOYED: list[Check] = [
     deployment.https,
     deployment.form_key,
     deployment.connections,
+    deployment.limits,
     deployment.demo,
 ]
 
