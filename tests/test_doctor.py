@@ -154,6 +154,18 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
 
 
 @pytest.mark.structure
+def test_a_text_in_place_of_the_list_of_modules_is_one_finding(scaffold):
+    scaffold.write("settings.py", "INSTALLED_APPS = 'app.shop'\n")
+
+    result = doctor(scaffold)
+
+    assert result.findings["modules", "fail"] == (
+        "INSTALLED_APPS is the text 'app.shop', not a list",
+        "write it as ['app.shop'].",
+    )
+
+
+@pytest.mark.structure
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "import sys; sys.exit('no licence')"])
 def test_a_module_that_ends_the_program_is_a_finding(shop, code):
     shop.write("app/quits/__init__.py", f"{code}\n")
@@ -177,7 +189,7 @@ def test_a_broken_relationship_is_a_finding_of_its_module(shop):
 
     text, remedy = result.findings["modules", "fail"]
     assert text.startswith("INSTALLED_APPS lists 'app.torn', whose model Leaf cannot be used (")
-    assert remedy == "mend its relationships."
+    assert remedy == "mend its relationships and their foreign keys."
     assert result.findings["modules", "ok"][0] == "app.shop"
 
 
@@ -542,6 +554,26 @@ def test_a_demo_must_not_be_deployed(site, monkeypatch):
         "tests.sample is the demo: open to everyone, without login",
         "remove 'tests.sample' from INSTALLED_APPS; or put a login before it, and delete DEMO",
     )
+
+
+@pytest.mark.parametrize(
+    ("module", "changes"),
+    [("tests.limited", {}), ("tests.sample", {"RATE_LIMIT": "9/minute"})],
+    ids=["of-a-route", "of-the-configuration"],
+)
+def test_limits_that_each_process_counts_are_named(site, monkeypatch, module, changes):
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    alone = deployment(site(module, **changes))
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    several = deployment(site(module, **changes))
+    without = deployment(site("tests.sample"))
+
+    assert several["limits", "warn"] == (
+        "4 processes count each for itself: all allow more",
+        "set REDIS_URL, so that all processes count together",
+    )
+    assert ("limits", "warn") not in alone
+    assert ("limits", "warn") not in without
 
 
 @pytest.mark.postgresql
