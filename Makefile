@@ -13,8 +13,9 @@ PACKAGES := requirements.txt requirements-app.txt
 QUICK := not browser and not postgresql and not mariadb and not structure and not slow
 # What `make check` has run already, and no server changes.
 DONE := sqlite and $(QUICK)
-# The checks use all cores; a test file stays in one process, which builds its fixtures once.
-PARALLEL := -n auto --dist loadfile
+# The checks use all cores; a test file stays in one process, which builds its fixtures once. By
+# default files with few tests come last: those that take longest, with one core idle at the end.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

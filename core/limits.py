@@ -53,8 +53,10 @@ def init_limits(app: Flask) -> None:
             expose_headers=SHOWN,
             max_age=CORS_SECONDS,
         )
+    # A process may have imported modules of other applications.
+    own = tuple(f"{module.entry}." for module in app.extensions["modules"])
     limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
-    if app.config["RATE_LIMIT"] or limited:
+    if app.config["RATE_LIMIT"] or any(name.startswith(own) for name in limited):
         _init_limiter(app)
 
 
@@ -95,12 +97,13 @@ def _init_limiter(app: Flask) -> None:
     app.before_request_funcs[None].remove(limiter._check_request_limit)  # noqa: SLF001 - no public way
     if app.config["RATE_LIMIT"]:
         for name in app.extensions["api_blueprints"]:
-            app.before_request_funcs.setdefault(name, []).append(_count)
+            app.before_request_funcs.setdefault(name, []).append(count)
     app.register_error_handler(RateLimitExceeded, _exceeded)
     app.after_request(_add_headers)
 
 
-def _count() -> None:
+def count() -> None:
+    """Count this request against RATE_LIMIT."""
     # A browser asks by OPTIONS on its own (CORS); the user has not asked for anything yet.
     if request.method != "OPTIONS":
         limiter._check_request_limit()  # noqa: SLF001 - no public way

@@ -115,6 +115,17 @@ class Listing:
         """Return the order without a `sort`: pairs of a name and whether it is descending."""
         return self._order(self.default)
 
+    def unknown(self) -> Iterator[tuple[str, str]]:
+        """Yield the names that are no columns of the model, each behind where it stands."""
+        table = self.model.__table__.c
+        ordered = tuple(name for name, _ in self.default_order)
+        stored = {"filters": self.filters, "sort": self.sort, "default": ordered}
+        for part, names in stored.items():
+            yield from ((part, name) for name in names if name not in table)
+        shown = {"search": self.search, "label": (self.label,) if self.label else ()}
+        for part, names in (stored | shown).items():
+            yield from ((part, name) for name in names if not hasattr(self.model, name))
+
     def filter_of(self, name: str) -> tuple[str, str] | None:
         """Return column and operator of a URL's argument, None for one that is no filter."""
         match = FILTER.fullmatch(name)

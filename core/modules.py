@@ -2,16 +2,18 @@
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import configure_mappers
 
+from core.listing import Listing
 from services import db
 
 # Files that a module may have and that register something when they are imported.
@@ -41,7 +43,7 @@ class Module:
     def api_urls(self) -> list[str]:
         """Return the URLs of the module's API that need no argument."""
         names = {blueprint.name for blueprint in self.blueprints}
-        names &= current_app.extensions["api_blueprints"]
+        names &= current_app.extensions["api_blueprints"].keys()
         rules = current_app.url_map.iter_rules()
         owned = (r for r in rules if r.endpoint.partition(".")[0] in names and not r.arguments)
         return [rule.rule for rule in owned]
@@ -59,18 +61,23 @@ class Module:
 
 def init_modules(app: Flask, entries: Sequence[str]) -> None:
     """Import each entry and register its blueprints. Raises ModuleError."""
+    if isinstance(entries, str):
+        raise ModuleError(
+            f"INSTALLED_APPS is the text {entries!r}, not a list: write it as [{entries!r}]."
+        )
     modules: list[Module] = []
     tables: dict[str, Table] = {}
     app.extensions["modules"] = modules
     for entry in entries:
         if entry in [module.entry for module in modules]:
             raise _refusal(entry, " twice", "remove one of the two")
-        module = _load(entry)
+        module = _load(entry, modules)
         _check_tables(module, tables)
         modules.append(module)
         _register(app, module)
     _check_foreign_keys(modules, tables)
     _check_mappers(modules)
+    _check_listings(modules)
     _check_urls(app)
 
 
@@ -86,7 +93,7 @@ def installed_metadata() -> list[MetaData]:
     return list(dict.fromkeys([db.metadata, *own]))
 
 
-def _load(entry: str) -> Module:
+def _load(entry: str, earlier: Iterable[Module]) -> Module:
     folder = entry.replace(".", "/")
     if not _is_package(entry):
         cause = f", but there is no {folder}/__init__.py"
@@ -95,7 +102,8 @@ def _load(entry: str) -> Module:
         package = import_module(entry)
         files = [_import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]
     except (Exception, SystemExit) as error:
-        raise _import_failure(entry, folder, error) from error
+        entries = [*(module.entry for module in earlier), entry]
+        raise _mapping_failure(entries, error) or _import_failure(entry, folder, error) from error
     blueprints = _blueprints(package)
     if not blueprints:
         bp = f"bp = Blueprint({folder.rpartition('/')[2]!r}, __name__)"
@@ -164,7 +172,8 @@ def _register(app: Flask, module: Module) -> None:
     for endpoint, text in module.menu:
         if endpoint not in app.view_functions:
             cause = (
-                f", whose MENU leads {text!r} to the endpoint {endpoint!r}, which does not exist"
+                f", whose MENU leads {str(text)!r} to the endpoint {endpoint!r}, "
+                "which does not exist"
             )
             own = f"{module.blueprints[0].name}.index"
             raise _refusal(module.entry, cause, f"name one of its own, such as {own!r}")
@@ -186,18 +195,43 @@ def _check_mappers(modules: Iterable[Module]) -> None:
     try:
         configure_mappers()
     except Exception as error:  # A relationship may be anybody's code.
-        for module in modules:
-            if broken := _broken_model(f"{module.entry}.models"):
-                cause = f", whose model {broken} cannot be used ({error})"
-                raise _refusal(module.entry, cause, "mend its relationships") from error
+        if failure := _mapping_failure([module.entry for module in modules], error):
+            raise failure from error
+
+
+def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleError | None:
+    """Blame the module whose model is broken: it shows where models are first used, anywhere."""
+    for entry in entries:
+        if broken := _broken_model(f"{entry}.models"):
+            cause = f", whose model {broken} cannot be used ({error})"
+            return _refusal(entry, cause, "mend its relationships and their foreign keys")
+    return None
 
 
 def _broken_model(name: str) -> str:
-    for value in getattr(sys.modules.get(name), "__dict__", {}).values():
-        mapper = getattr(value, "__mapper__", None) if isinstance(value, type) else None
-        if mapper and mapper._configure_failed and value.__module__ == name:  # noqa: SLF001 - no public way
-            return str(value.__name__)
+    for model in _models(name):
+        if model.__mapper__._configure_failed:  # noqa: SLF001 - no public way
+            return str(model.__name__)
     return ""
+
+
+def _models(name: str) -> Iterator[Any]:
+    """Yield the models that a file of this name declares, if it is imported."""
+    for value in getattr(sys.modules.get(name), "__dict__", {}).values():
+        if isinstance(value, type) and hasattr(value, "__mapper__") and value.__module__ == name:
+            yield value
+
+
+def _check_listings(modules: Iterable[Module]) -> None:
+    """Refuse a listing with a name that is no column: a later request would fail."""
+    for module in modules:
+        for model in _models(f"{module.entry}.models"):
+            listing = vars(model).get("listing")
+            for part, name in listing.unknown() if isinstance(listing, Listing) else ():
+                cause = (
+                    f", whose model {model.__name__} names {name!r} in the {part} of its listing"
+                )
+                raise _refusal(module.entry, cause, "name a column of the model")
 
 
 def _check_urls(app: Flask) -> None:

@@ -79,15 +79,19 @@ class Plan(Rows):
         self.write: Callable[[Sequence[Any]], list[dict[str, Any]]] = eval(  # nosec B307
             f"lambda rows: [{answer} for {row} in rows]", self._names
         )
-        self._by_key = self.select(sa.select(self.model).where(*_is_key(self.model)))
+        self._by_key = self._with_key(sa.select(self.model))
 
-    def find(self, key: tuple[Any, ...]) -> Sequence[Any]:
-        """Return the row with a primary key, or nothing."""
-        return self.fetch(self._by_key, {f"key_{number}": part for number, part in enumerate(key)})
+    def find(self, key: tuple[Any, ...], statement: Any = None) -> Sequence[Any]:
+        """Return the row with a primary key, or nothing if there is none that `statement` finds."""
+        by_key = self._by_key if statement is None else self._with_key(statement)
+        return self.fetch(by_key, _key_values(key))
 
     def values(self, row: Any, names: Iterable[str]) -> tuple[Any, ...]:
         """Return the values of these attributes in a row."""
         return tuple(row[self.place(self.model, name)] for name in names)
+
+    def _with_key(self, statement: sa.Select[Any]) -> sa.Select[Any]:
+        return self.select(statement.where(*_is_key(self.model)))
 
     def _object(
         self, schema: Any, entity: Any, is_outer: bool, shown: tuple[str, ...] | None = None
@@ -140,9 +144,12 @@ class Dump(Records):
     def __init__(self, schema: schemas.Schema, shown: tuple[str, ...] | None) -> None:
         self.schema, self.shown = schema, shown
 
-    def find(self, key: tuple[Any, ...]) -> Sequence[Any]:
-        """Return the record with a primary key, or nothing."""
+    def find(self, key: tuple[Any, ...], statement: Any = None) -> Sequence[Any]:
+        """Return the record with a primary key, or nothing, as Plan.find()."""
         model: Any = self.schema.opts.model
+        if statement is not None:
+            by_key = statement.where(*_is_key(model))
+            return db.session.scalars(by_key, _key_values(key)).unique().all()
         record = db.session.get(model, key)
         return [] if record is None else [record]
 
@@ -180,6 +187,10 @@ def _key_names(entity: Any) -> list[str]:
 def _is_key(model: Any) -> list[Any]:
     keys = enumerate(sa.inspect(model).primary_key)
     return [key == sa.bindparam(f"key_{number}") for number, key in keys]
+
+
+def _key_values(key: tuple[Any, ...]) -> dict[str, Any]:
+    return {f"key_{number}": part for number, part in enumerate(key)}
 
 
 def key_of(name: str, field: Any) -> str:

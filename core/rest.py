@@ -45,7 +45,7 @@ MAX_HEADER = 2500
 def init_rest(app: Flask) -> None:
     """Bind the serialiser and the JSON provider."""
     app.json = JSONProvider(app)
-    app.extensions |= {"api_blueprints": set(), "api_prefixes": set()}
+    app.extensions |= {"api_blueprints": {}, "api_prefixes": set()}
     ma.init_app(app)
 
 
@@ -53,16 +53,20 @@ class Api(flask_restful.Api):  # type: ignore[misc]
     """Flask-RESTful's Api for one blueprint: its errors are problems, its routes free of CSRF.
 
     API clients send no session cookie. Where a resource accepts it, protect that resource again.
+    `security` is OpenAPI's security scheme, which tells clients how to pass the blueprint's guard.
     """
 
-    def __init__(self, blueprint: Blueprint, **kwargs: Any) -> None:
+    def __init__(
+        self, blueprint: Blueprint, security: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(blueprint, **kwargs)
+        self.security = security
         csrf.exempt(blueprint)
         blueprint.record(self._note)
         self.representation("application/json")(_represent)
 
     def _note(self, state: BlueprintSetupState) -> None:
-        state.app.extensions["api_blueprints"].add(state.blueprint.name)
+        state.app.extensions["api_blueprints"][state.blueprint.name] = self.security
         state.app.extensions["api_prefixes"].add(state.url_prefix)
 
     def error_router(self, original_handler: Any, e: Exception) -> Any:
@@ -128,12 +132,12 @@ def body() -> Any:
         raise error.__cause__ or error from None
 
 
-def item(schema: Schema, record: Any, status: int = 200) -> Response:
+def item(schema: Schema, record: Any, status: int = 200, statement: Any = None) -> Response:
     """Answer {"data": ...} with its ETag; 304 if the client has it already, 404 if there is none.
 
-    `record` is a record or its primary key.
+    `record` is a record or its primary key; a `statement`, as for page_of(), says which there are.
     """
-    response = _item(schema, record, status)
+    response = _item(schema, record, status, statement=statement)
     return conditional(response) if request.method in READ_METHODS else response
 
 
@@ -240,11 +244,15 @@ def _fields(schema: Schema) -> tuple[str, ...] | None:
 
 
 def _item(
-    schema: Schema, record: Any, status: int = 200, plan: Plan | Dump | None = None
+    schema: Schema,
+    record: Any,
+    status: int = 200,
+    plan: Plan | Dump | None = None,
+    statement: Any = None,
 ) -> Response:
     """Answer the record, or what the URL asks of it; the tag guards all that the schema shows."""
     plan = plan or plan_of(schema)
-    rows = plan.find(_key(record))
+    rows = plan.find(_key(record), statement)
     if not rows:
         abort(404)
     whole = plan.write(rows)[0]

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -14,9 +15,15 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from sqlalchemy.orm import configure_mappers
+from werkzeug.wsgi import ClosingIterator
 
 from core.logs import JSONFormatter
 from services import db, log
+
+# gunicorn reads so much of a body that the app did not read, and closes where there is more of it.
+SHORT = 65_536
+LONG = 16 * 2**20
+SECONDS = 5
 
 
 class Log(Logger):  # type: ignore[misc]
@@ -84,9 +91,27 @@ def _whole_bodies(wsgi_app: Callable[..., Iterable[bytes]]) -> Callable[..., Ite
         else:
             body = environ["wsgi.input"]
             body.reader = _Chunks(body.reader)
-        return wsgi_app(environ, start_response)
+        answer = wsgi_app(environ, start_response)
+        if int(environ.get("CONTENT_LENGTH") or 0) < SHORT:
+            return answer
+        return ClosingIterator(answer, partial(_read_rest, environ))
 
     return call
+
+
+def _read_rest(environ: dict[str, Any]) -> None:
+    """Read what the app left of a body, so that who still sends it sees the answer (RFC 9112 9.6).
+
+    The answer is on its way by then. After LONG bytes or SECONDS gunicorn closes the connection.
+    """
+    body, connection = environ["wsgi.input"], environ["gunicorn.socket"]
+    before, left, end = connection.gettimeout(), LONG, time.monotonic() + SECONDS
+    with suppress(OSError):
+        while left > 0 and (remaining := end - time.monotonic()) > 0:
+            connection.settimeout(remaining)
+            part = len(body.read(SHORT))
+            left = left - part if part else 0
+        connection.settimeout(before)
 
 
 class _Chunks:

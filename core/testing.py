@@ -21,12 +21,13 @@ from urllib.request import urlopen
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from limits.storage import MemoryStorage
 from sqlalchemy import URL, create_engine, text
 
 from config import BASE_DIR, parse_url
 from core.factory import create_app
 from core.modules import installed_metadata
-from services import db
+from services import db, limiter
 
 # Commands that tests start are under test too, and read no .env.
 os.environ["APP_ENV"] = "testing"
@@ -80,7 +81,10 @@ def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) 
 
 @pytest.fixture
 def isolated(app: Flask) -> Iterator[None]:
-    """Run the test inside one transaction that is rolled back at its end."""
+    """Run the test inside one transaction that is rolled back at its end, with no limit used up."""
+    # Only what this process counts itself: a Redis may be shared with others.
+    if limiter.initialized and isinstance(limiter.storage, MemoryStorage):
+        limiter.storage.reset()
     # Private, but the only hook: a session bound to the connection would ask for the engine again.
     engines = db._app_engines[app]
     engine = engines[None]

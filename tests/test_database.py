@@ -7,9 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select, text
 from sqlalchemy.exc import SQLAlchemyError, StatementError
-from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
 
 from config import parse_url
@@ -26,11 +25,11 @@ MOMENT = datetime(2026, 3, 29, 1, 30, 59, 123456, tzinfo=timezone(timedelta(hour
 
 
 class Elsewhere(Base):
-    """What a product keeps in a second database."""
+    """What a product keeps in a second database; no other test gets to know of it."""
 
-    __bind_key__ = "second"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
+    __table__ = Table(
+        "elsewhere", MetaData(info={"bind_key": "second"}), Column("id", Integer, primary_key=True)
+    )
 
 
 @pytest.fixture
@@ -216,12 +215,16 @@ def two_databases(request, tmp_path):
         yield first, parse_url("DATABASE_URL", second)
 
 
-def test_a_list_is_read_and_counted_in_the_database_of_its_model(two_databases, make_app):
+def test_a_list_is_read_and_counted_in_the_database_of_its_model(
+    two_databases, make_app, monkeypatch
+):
     first, second = two_databases
+    # Else db.create_all() of later tests would want that database, too.
+    monkeypatch.setattr(db, "metadatas", dict(db.metadatas))
     application = make_app(DATABASE_URL=first, SQLALCHEMY_BINDS={"second": second})
     listing, way = listing_of(Elsewhere), rows_of(Elsewhere, ("id",))
     with application.test_request_context():
-        db.create_all("second")
+        Elsewhere.__table__.create(db.engines["second"])
         db.session.add_all([Elsewhere(id=7), Elsewhere(id=8), Elsewhere(id=9)])
         db.session.commit()
 

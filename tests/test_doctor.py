@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 from collections import namedtuple
@@ -12,7 +13,14 @@ import pytest
 
 import config
 from core.doctor import DEPLOYED, machine
-from tests.project import ENGINES, connected, empty_database
+from tests.project import (
+    ENGINES,
+    Project,
+    connected,
+    copy_project,
+    empty_database,
+    without_product,
+)
 
 MODELS = """
 from sqlalchemy.orm import Mapped, mapped_column
@@ -56,14 +64,22 @@ def failures(result):
     return {name for name, status in result.findings if status == "fail"}
 
 
-@pytest.fixture
-def shop(scaffold, sqlite_url):
-    """A clone with one module, migrated."""
-    project = scaffold.on(sqlite_url)
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    """A folder with a clone that has one module, and its database."""
+    folder = tmp_path_factory.mktemp("shop")
+    project = without_product(copy_project(folder / "project"))
     project.add_module("shop", MODELS)
-    project.revision()
-    project.alembic("upgrade", "head")
-    return project
+    project = project.on(f"sqlite:///{folder.as_posix()}/own.db")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+    return folder
+
+
+@pytest.fixture
+def shop(migrated, tmp_path, sqlite_url):
+    """A clone with one module, migrated."""
+    shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path / "project").on(sqlite_url)
 
 
 def test_a_clone_that_is_well_passes(shop):
@@ -138,6 +154,18 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
 
 
 @pytest.mark.structure
+def test_a_text_in_place_of_the_list_of_modules_is_one_finding(scaffold):
+    scaffold.write("settings.py", "INSTALLED_APPS = 'app.shop'\n")
+
+    result = doctor(scaffold)
+
+    assert result.findings["modules", "fail"] == (
+        "INSTALLED_APPS is the text 'app.shop', not a list",
+        "write it as ['app.shop'].",
+    )
+
+
+@pytest.mark.structure
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "import sys; sys.exit('no licence')"])
 def test_a_module_that_ends_the_program_is_a_finding(shop, code):
     shop.write("app/quits/__init__.py", f"{code}\n")
@@ -161,7 +189,7 @@ def test_a_broken_relationship_is_a_finding_of_its_module(shop):
 
     text, remedy = result.findings["modules", "fail"]
     assert text.startswith("INSTALLED_APPS lists 'app.torn', whose model Leaf cannot be used (")
-    assert remedy == "mend its relationships."
+    assert remedy == "mend its relationships and their foreign keys."
     assert result.findings["modules", "ok"][0] == "app.shop"
 
 
@@ -526,6 +554,26 @@ def test_a_demo_must_not_be_deployed(site, monkeypatch):
         "tests.sample is the demo: open to everyone, without login",
         "remove 'tests.sample' from INSTALLED_APPS; or put a login before it, and delete DEMO",
     )
+
+
+@pytest.mark.parametrize(
+    ("module", "changes"),
+    [("tests.limited", {}), ("tests.sample", {"RATE_LIMIT": "9/minute"})],
+    ids=["of-a-route", "of-the-configuration"],
+)
+def test_limits_that_each_process_counts_are_named(site, monkeypatch, module, changes):
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    alone = deployment(site(module, **changes))
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    several = deployment(site(module, **changes))
+    without = deployment(site("tests.sample"))
+
+    assert several["limits", "warn"] == (
+        "4 processes count each for itself: all allow more",
+        "set REDIS_URL, so that all processes count together",
+    )
+    assert ("limits", "warn") not in alone
+    assert ("limits", "warn") not in without
 
 
 @pytest.mark.postgresql

@@ -141,10 +141,13 @@ def test_the_link_header_says_what_the_links_say(client, save, box):
     assert set(links) == {"self", "first", "prev", "next", "last"}
 
 
-def test_links_that_a_proxy_would_refuse_as_a_header_stand_in_the_body_alone(client, url):
+def test_links_that_a_proxy_would_refuse_as_a_header_stand_in_the_body(client, url):
     answer = client.get(f"{LIST}?per_page=1&filter[price][in]={'1.50,' * 200}1.50")
 
-    assert (answer.status_code, answer.headers.get("Link")) == (200, None)
+    header = answer.headers["Link"]
+    assert 'rel="last"' in header
+    assert 'rel="self"' not in header
+    assert len(header) < 2500
     assert client.get(answer.json["links"]["self"]).json["data"] == answer.json["data"]
 
 

@@ -91,7 +91,9 @@ def test_a_file_in_a_field_for_text_is_left_out(client, app, thing, edit, name):
 
 @pytest.mark.parametrize("sent", [{"name": 5, "code": ["x"]}, [1], 5])
 def test_json_is_no_form(client, app, sent):
-    answer = client.post("/sample/things", json=sent)
+    token = form_on(client.get(NEW)).values["csrf_token"]
+
+    answer = client.post("/sample/things", json=sent, headers={"X-CSRFToken": token})
 
     assert answer.status_code == 422
     assert things(app) == []

@@ -122,6 +122,27 @@ class TestRates:
         with pytest.raises(ConfigError, match=f"RATE_LIMIT is '{limit}': write it as 100/minute"):
             make_app(MODULES, RATE_LIMIT=limit)
 
+    def test_a_limit_of_a_module_that_is_not_listed_turns_nothing_on(self, client, make_app):
+        client()
+        application = make_app(["tests.sample"])
+
+        hooks = [hook.__module__ for hook in application.after_request_funcs[None]]
+
+        assert limiter._marked_for_limiting
+        assert "core.limits" not in hooks
+        assert not [name for name in hooks if name.startswith("flask_limiter")]
+
+    def test_no_test_uses_up_the_limit_of_another(self, client, request, monkeypatch):
+        browser = client()
+        # The limiter may remember the Redis of an earlier test.
+        monkeypatch.setattr(limiter, "_storage_dead", False)
+        before = [browser.get(f"{API}/tight").status_code for _ in range(3)]
+
+        request.getfixturevalue("isolated")
+
+        assert before == [200, 200, 429]
+        assert browser.get(f"{API}/tight").status_code == 200
+
 
 class TestOtherSites:
     @pytest.mark.parametrize("url", [f"{API}/free", f"{setting('API_PREFIX')}/nowhere"])

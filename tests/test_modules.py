@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from core.factory import create_app
 from core.modules import ModuleError
 
 BLUEPRINT = (
@@ -162,8 +163,19 @@ def test_a_blueprint_with_a_name_of_the_scaffold_is_refused(make_app, package, n
     )
 
 
-def test_a_menu_that_leads_nowhere_is_refused(make_app, package):
-    package("lost", BLUEPRINT.format(name="lost") + '\nMENU = [("lost.nowhere", "Lost")]\n')
+def test_a_text_in_place_of_the_list_is_refused(clean_environment):
+    with pytest.raises(ModuleError) as caught:
+        create_app({"APP_ENV": "testing"}, "app.nowhere")
+
+    assert str(caught.value) == (
+        "INSTALLED_APPS is the text 'app.nowhere', not a list: write it as ['app.nowhere']."
+    )
+
+
+@pytest.mark.parametrize("text", ['"Lost"', 'lazy_gettext("Lost")'], ids=["text", "lazy"])
+def test_a_menu_that_leads_nowhere_is_refused(make_app, package, text):
+    menu = f'\nfrom flask_babel import lazy_gettext\nMENU = [("lost.nowhere", {text})]\n'
+    package("lost", BLUEPRINT.format(name="lost") + menu)
 
     error = refusal(make_app, "lab.lost")
 
@@ -308,6 +320,55 @@ def test_a_table_that_two_modules_declare_is_refused(scaffold):
         "INSTALLED_APPS lists 'app.two', whose table 'record' exists in another module: give it "
         "another __tablename__, for example 'two_record'."
     )
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("search", ("id", "nam")),
+        ("filters", ("nam",)),
+        ("sort", ("nam",)),
+        ("default", "id,-nam"),
+        ("label", "nam"),
+    ],
+)
+def test_a_listing_that_names_no_column_is_refused(scaffold, part, value):
+    head = "from core.listing import Listing\n"
+    listing = f"    listing = Listing(**{ {'default': 'id', part: value}!r})\n"
+    add(scaffold, "one", head + MODELS.format(table="one_record") + listing)
+
+    assert app_of(scaffold, "one") == (
+        f"INSTALLED_APPS lists 'app.one', whose model Record names 'nam' in the {part} of its "
+        "listing: name a column of the model."
+    )
+
+
+def test_a_listing_without_an_order_is_refused_for_a_model_without_an_id(scaffold):
+    head = "from core.listing import Listing\n"
+    models = MODELS.format(table="one_record").replace("    id:", "    key:")
+    add(scaffold, "one", f"{head}{models}    listing = Listing(sort=('key',))\n")
+
+    assert "names 'id' in the default of its listing" in app_of(scaffold, "one")
+
+
+def test_a_broken_relationship_is_blamed_on_its_module_and_not_on_the_next(scaffold):
+    broken = (
+        "from sqlalchemy import ForeignKey\n"
+        "from sqlalchemy.orm import relationship\n"
+        f"{MODELS.format(table='one_record')}"
+        "    other_id: Mapped[int] = mapped_column(ForeignKey('one_recrod.id'))\n"
+        "    other: Mapped['Record'] = relationship()\n"
+    )
+    add(scaffold, "one", broken)
+    add(scaffold, "two", MODELS.format(table="two_record").replace("Record", "Note"))
+    # As a resource does whose schema looks at a model.
+    use = "from sqlalchemy.orm import configure_mappers\nconfigure_mappers()\n"
+    scaffold.write("app/two/__init__.py", f"{BLUEPRINT.format(name='two')}{use}")
+
+    said = app_of(scaffold, "one", "two")
+
+    assert said.startswith("INSTALLED_APPS lists 'app.one', whose model Record cannot be used (")
+    assert said.endswith("): mend its relationships and their foreign keys.")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 import json
 import re
+from importlib import import_module
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask, abort
 
+from core.limits import count
 from core.openapi import api_document
 from core.openapi.document import METHODS, api_routes
 from core.openapi.parameters import path_of
+from core.rest import Api, Resource
 from core.setting import setting
 
 API = setting("API_PREFIX")
@@ -252,6 +255,67 @@ class TestOperations:
 
         assert free["deprecated"] is True
         assert {"Deprecation", "Sunset", "Link"} <= free["responses"]["200"]["headers"].keys()
+
+
+class Secret(Resource):
+    def get(self):
+        return {}
+
+
+KEY = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+
+
+class TestGuards:
+    @pytest.fixture
+    def guarded(self, make_app):
+        """Return a function that makes an application whose API has, or has no, guard."""
+
+        def make(guard=None, **options):
+            application = make_app([], RATE_LIMIT="100/minute")
+            blueprint = Blueprint("guarded", __name__, url_prefix="/guarded")
+            Api(blueprint, **options).add_resource(Secret, "/secrets", endpoint="secrets")
+            if guard:
+                blueprint.before_request(guard)
+            application.register_blueprint(blueprint)
+            application.before_request_funcs.setdefault("guarded", []).append(count)
+            return application
+
+        return make
+
+    def _document(self, application):
+        with application.app_context():
+            made = api_document()
+        return made, made["paths"]["/guarded/secrets"]["get"]
+
+    def test_without_a_guard_nothing_is_said_of_one(self, guarded):
+        document, operation = self._document(guarded())
+
+        assert not {"401", "403"} & operation["responses"].keys()
+        assert "Unauthorized" not in document["components"]["responses"]
+        assert "security" not in operation
+
+    def test_a_guard_may_answer_401_and_403(self, guarded):
+        document, operation = self._document(guarded(lambda: abort(401)))
+
+        names = {"401": "Unauthorized", "403": "Forbidden"}
+        for status, name in names.items():
+            assert operation["responses"][status] == {"$ref": f"#/components/responses/{name}"}
+            assert name in document["components"]["responses"]
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_the_answer_of_a_guard_is_as_documented(self, guarded, status):
+        pytest.importorskip("jsonschema")
+        application = guarded(lambda: abort(status))
+        application.test_client_class = import_module("core.conformance").ConformingClient
+
+        assert application.test_client().get("/guarded/secrets").status_code == status
+
+    def test_an_api_says_how_to_pass_its_guard(self, guarded):
+        document, operation = self._document(guarded(security=KEY))
+
+        assert document["components"]["securitySchemes"] == {"guarded": KEY}
+        assert operation["security"] == [{"guarded": []}]
+        assert "401" in operation["responses"]
 
 
 class TestConformance:

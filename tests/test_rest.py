@@ -5,10 +5,15 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
+from marshmallow import post_dump
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound
 
 from core.listing import MAX_OFFSET
+from core.rest import item
 from core.setting import DEFAULTS
 from tests.sample.models import Box, Thing
+from tests.sample.schemas import ThingSchema
 
 PROBLEM = "application/problem+json"
 PER_PAGE, MOST = DEFAULTS["PER_PAGE"], DEFAULTS["MAX_PER_PAGE"]
@@ -433,3 +438,24 @@ def test_an_unknown_item_is_not_found(client, things, method):
     answer = client.open(f"{things}/999999", method=method, json={})
 
     assert (answer.status_code, answer.mimetype) == (404, PROBLEM)
+
+
+class Hooked(ThingSchema):
+    @post_dump
+    def _name(self, data, **options):
+        return data
+
+
+@pytest.mark.parametrize("schema", [ThingSchema(), Hooked()], ids=["plan", "dump"])
+def test_a_statement_says_which_items_there_are(app, thing, schema):
+    _, record = thing
+
+    def asked(condition):
+        return item(schema, record.id, statement=select(Thing).where(condition))
+
+    with app.test_request_context():
+        found = asked(Thing.box_id == record.box_id)
+        with pytest.raises(NotFound):
+            asked(Thing.box_id != record.box_id)
+
+    assert found.json["data"]["id"] == record.id

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -19,7 +20,7 @@ from sqlalchemy import make_url
 from config import BASE_DIR
 from core.testing import scratch_database
 from tests.load import Load
-from tests.project import Project, tables
+from tests.project import Project, copy_project, tables, without_product
 from tests.serving import GRANIAN, GUNICORN, THING, live_site, program, serving
 from tests.test_readme import block_with
 
@@ -27,8 +28,17 @@ pytestmark = pytest.mark.structure
 THINGS = "/outside/things"
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site that no test changes."""
+    folder = tmp_path_factory.mktemp("site")
+    project = without_product(copy_project(folder / "project"))
+    return live_site(project, f"sqlite:///{folder.as_posix()}/own.db")
+
+
 @pytest.fixture
-def site(scaffold, sqlite_url):
+def own_site(scaffold, sqlite_url):
+    """A site that its test may change."""
     return live_site(scaffold, sqlite_url)
 
 
@@ -117,11 +127,11 @@ def _take_and_close(listener):
     connection.close()
 
 
-def test_workers_that_retire_under_load_lose_no_request(site):
-    site.replace("gunicorn.conf.py", "max_requests = 10_000", "max_requests = 40")
-    site.replace("gunicorn.conf.py", "jitter = 1_000", "jitter = 20")
+def test_workers_that_retire_under_load_lose_no_request(own_site):
+    own_site.replace("gunicorn.conf.py", "max_requests = 10_000", "max_requests = 40")
+    own_site.replace("gunicorn.conf.py", "jitter = 1_000", "jitter = 20")
 
-    with serving(site) as server, Load(server.address, THINGS) as load:
+    with serving(own_site) as server, Load(server.address, THINGS) as load:
         first = server.workers
         load.wait_for(500)
         last = server.workers
@@ -152,11 +162,11 @@ def upgrade():
 """
 
 
-def test_an_update_as_documented_refuses_and_loses_nothing(site, tmp_path):
+def test_an_update_as_documented_refuses_and_loses_nothing(own_site, tmp_path):
     commands = block_with("docs/deployment.md", "sh", "systemctl restart").text.splitlines()
-    origin = published(site, tmp_path / "origin.git")
+    origin = published(own_site, tmp_path / "origin.git")
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, ExitStack() as stack:
-        old = stack.enter_context(serving(site, listener=listener))
+        old = stack.enter_context(serving(own_site, listener=listener))
         load = stack.enter_context(Load(old.address, THINGS))
         load.wait_for(50)
 
@@ -164,10 +174,10 @@ def test_an_update_as_documented_refuses_and_loses_nothing(site, tmp_path):
         for command in commands[:-1]:
             # What is installed already is taken without a network.
             words = command.replace("git", program("git"), 1).split()
-            result = site.having(PIP_NO_INDEX="1").run(*words)
+            result = own_site.having(PIP_NO_INDEX="1").run(*words)
             assert result.returncode == 0, (command, result.stderr)
         old.stop()
-        new = stack.enter_context(serving(site, listener=listener))
+        new = stack.enter_context(serving(own_site, listener=listener))
         load.wait_for(50)
         load.stop()
         answer = new.get("/probe/")
@@ -180,7 +190,7 @@ def test_an_update_as_documented_refuses_and_loses_nothing(site, tmp_path):
         "sudo",
     ]
     assert answer["version"] == "two"
-    assert "probe_mark" in tables(site.variables["DATABASE_URL"])
+    assert "probe_mark" in tables(own_site.variables["DATABASE_URL"])
     assert (load.lost, load.refused, set(load.answers)) == ([], 0, {200})
 
 
@@ -215,10 +225,10 @@ def git(command, folder):
     subprocess.run(["git", *person, *command.split()], cwd=folder, check=True)
 
 
-def test_sighup_says_that_it_brings_no_new_code(site):
-    with serving(site) as server:
+def test_sighup_says_that_it_brings_no_new_code(own_site):
+    with serving(own_site) as server:
         before = server.workers
-        site.replace("app/probe/__init__.py", '"one"', '"two"')
+        own_site.replace("app/probe/__init__.py", '"one"', '"two"')
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: server.workers and not set(before) & set(server.workers))
 
@@ -268,12 +278,12 @@ def connections(pid, port):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_workers_share_most_of_their_memory(site):
+def test_workers_share_most_of_their_memory(own_site):
     totals = []
     without = CONFIGURATION.partition("def when_ready")[0].replace("app = True", "app = False")
     for configuration in (CONFIGURATION, without):
-        site.write("gunicorn.conf.py", configuration)
-        with serving(site.having(WEB_CONCURRENCY="4")) as server:
+        own_site.write("gunicorn.conf.py", configuration)
+        with serving(own_site.having(WEB_CONCURRENCY="4")) as server:
             with Load(server.address, THINGS) as load:
                 load.wait_for(200)
             totals.append(sum(map(private_memory, server.workers)))
@@ -295,3 +305,25 @@ def wait_until(happened, seconds=20):
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "megabytes", "status"),
+    [
+        ("POST", THINGS, 3, 413),
+        ("POST", THINGS, 10, 413),
+        ("POST", "/nowhere", 1, 404),
+        ("DELETE", THINGS, 1, 405),
+    ],
+)
+def test_a_refused_body_is_read_so_that_its_sender_sees_the_answer(
+    site, method, path, megabytes, status
+):
+    with serving(site, GUNICORN) as server, closing(HTTPConnection(*server.address)) as connection:
+        body = b"x" * megabytes * 2**20
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        refused = connection.getresponse()
+        refused.read()
+        connection.request("GET", THINGS)
+
+        assert (refused.status, connection.getresponse().status) == (status, 200)

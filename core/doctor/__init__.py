@@ -40,6 +40,7 @@ DEPLOYED: list[Check] = [
     deployment.https,
     deployment.form_key,
     deployment.connections,
+    deployment.limits,
     deployment.demo,
 ]
 
@@ -72,7 +73,7 @@ def is_called() -> bool:
 
 def stand_in(create_app: Callable[..., Flask]) -> Flask:
     """Return what can be built of an application that fails to start, with its `doctor`."""
-    entries, troubles = list(setting("INSTALLED_APPS")), []
+    entries, troubles = setting("INSTALLED_APPS"), []
     while True:
         try:
             app = create_app(installed_apps=entries)
@@ -80,6 +81,7 @@ def stand_in(create_app: Callable[..., Flask]) -> Flask:
             troubles.append(error)
             broken = [entry for entry in entries if repr(entry) in str(error)]
             if broken:
+                entries = list(entries)
                 entries.remove(broken[0])
                 continue
             app = Flask("app")

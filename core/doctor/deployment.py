@@ -97,6 +97,14 @@ def _compared(app: Flask, allowed: int) -> Finding:
     return fail("connections", sentence, remedy)
 
 
+def limits(app: Flask) -> Iterator[Finding]:
+    """Look for limits that each process counts for itself."""
+    workers = config.server()["workers"]
+    if "limiter" in app.extensions and workers != 1 and not app.config["REDIS_URL"]:
+        remedy = "set REDIS_URL, so that all processes count together"
+        yield warn("limits", f"{workers} processes count each for itself: all allow more", remedy)
+
+
 def demo(app: Flask) -> Iterator[Finding]:
     """Look for the demo, whose package says DEMO = True: anybody may write into it."""
     entries = [m.entry for m in installed_modules() if getattr(m.package, "DEMO", False)]

@@ -27,6 +27,8 @@ LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 # Their titles in full: those of Python change with its version, the document must not.
 PROBLEMS = {
     400: ("Bad Request", "What was sent makes no sense; `detail` says what."),
+    401: ("Unauthorized", "Nobody is logged in, or the key is not known."),
+    403: ("Forbidden", "This is not for you."),
     404: ("Not Found", "There is no such record."),
     409: ("Conflict", "What is stored does not allow this: a duplicate, or a related record."),
     412: ("Precondition Failed", "It is no longer in the state that If-Match names."),
@@ -37,6 +39,8 @@ PROBLEMS = {
     429: ("Too Many Requests", "You asked too often."),
     503: ("Service Unavailable", "The database does not answer at the moment."),
 }
+# Only where a blueprint has a guard.
+GUARD_PROBLEMS = (401, 403)
 PROBLEM = {
     "type": "object",
     "description": "An error (RFC 9457).",
@@ -78,7 +82,7 @@ PAGE_LINKS = {
 }
 
 
-def add_shared(spec: APISpec) -> None:
+def add_shared(spec: APISpec, is_guarded: bool) -> None:
     """Put into the document what all operations refer to."""
     spec.components.schema("Problem", PROBLEM)
     spec.components.schema("PageMeta", PAGE_META)
@@ -86,7 +90,8 @@ def add_shared(spec: APISpec) -> None:
     for name, (text, schema) in HEADERS.items():
         spec.components.header(name, {"description": text, "schema": schema, "required": True})
     for status, (title, text) in PROBLEMS.items():
-        spec.components.response(title.replace(" ", ""), _problem(status, title, text))
+        if is_guarded or status not in GUARD_PROBLEMS:
+            spec.components.response(title.replace(" ", ""), _problem(status, title, text))
 
 
 def answer(text: str, schema: Any = None, example: Any = None, *headers: str) -> dict[str, Any]:

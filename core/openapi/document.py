@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 
 from core.openapi.answers import add_shared
 from core.openapi.components import Components
-from core.openapi.operations import Operation
+from core.openapi.operations import Operation, is_guarded
 from core.openapi.parameters import path_of
 from core.setting import setting
 
@@ -22,7 +22,10 @@ def document(app: Flask) -> dict[str, Any]:
     version = setting("API_PREFIX").rpartition("/")[2]
     spec = APISpec(f"{setting('APP_NAME')} API", version, VERSION)
     components = Components(spec)
-    add_shared(spec)
+    add_shared(spec, any(is_guarded(app, name) for name in app.extensions["api_blueprints"]))
+    for name, scheme in app.extensions["api_blueprints"].items():
+        if scheme:
+            spec.components.security_scheme(name, dict(scheme))
     for rule, view in api_routes(app):
         operations = {
             method.lower(): Operation(app, rule, view, method, components).described()

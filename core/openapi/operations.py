@@ -8,9 +8,9 @@ from apispec.utils import deepupdate
 from flask import Flask
 from werkzeug.routing import Rule
 
-from core.limits import is_limited
+from core.limits import count, is_limited
 from core.listing import listing_of
-from core.openapi.answers import LIMIT_HEADERS, answer, problems, references
+from core.openapi.answers import GUARD_PROBLEMS, LIMIT_HEADERS, answer, problems, references
 from core.openapi.components import Components
 from core.openapi.examples import NoExampleError, example
 from core.openapi.parameters import (
@@ -57,6 +57,7 @@ class Operation:
             "parameters": [*path_parameters(self.rule), *parts.get("parameters", [])],
         }
         self._add_limits(said)
+        self._add_guard(said)
         # It changes the second of the two, and returns it.
         described = getattr(self.view, "describe", {}).get(self.method, {})
         made: Parts = deepupdate(said, deepcopy(described))
@@ -88,6 +89,14 @@ class Operation:
             if "headers" in one:
                 one["headers"].update(references(*names))
         said["responses"].update(problems(*((429,) if limited else ()), 503))
+
+    def _add_guard(self, said: Parts) -> None:
+        """Add what a guard of the blueprint answers, and how to pass it."""
+        blueprint = self.rule.endpoint.rpartition(".")[0]
+        if is_guarded(self.app, blueprint):
+            said["responses"].update(problems(*GUARD_PROBLEMS))
+        if self.app.extensions["api_blueprints"][blueprint]:
+            said["security"] = [{blueprint: []}]
 
     def _get_list(self) -> Parts:
         listing = listing_of(self.schema.opts.model)
@@ -182,3 +191,11 @@ class Operation:
             return {"example": example(schema, self.components.known)}
         except NoExampleError:
             return {}
+
+
+def is_guarded(app: Flask, blueprint: str) -> bool:
+    """Tell whether an API asks who is there: in a `before_request`, or as its `security` says."""
+    hooks = app.before_request_funcs.get(blueprint, ())
+    return any(hook is not count for hook in hooks) or bool(
+        app.extensions["api_blueprints"][blueprint]
+    )
