@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import inspect, select
 
 from config import BASE_DIR, INSTANCE_DIR
+from core.database import check_connection
 from core.doctor import doctor
 from core.models import Base
 from core.modules import Module, installed_modules
@@ -40,6 +41,7 @@ def setup() -> None:
             "and run `alembic upgrade head`."
         )
     _write_env()
+    check_connection()
     fresh = not inspect(db.engine).has_table("alembic_version")
     _upgrade()
     _seed_once(fresh)
@@ -53,6 +55,7 @@ def seed(rows: int, force: bool) -> None:
     """Load the modules' demo data; a second time adds nothing."""
     if current_app.config["APP_ENV"] == "production" and not force:
         raise click.ClickException("This is production: add --force to put demo data into it.")
+    check_connection()
     for module in installed_modules():
         if seeds := _seeds_of(module):
             _run(module, seeds, rows)

@@ -1,6 +1,7 @@
 """Prepares each engine for the web: SQLite's pragmas and transactions, PgBouncer's timeouts."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from flask import Flask, current_app, has_request_context, request
 from sqlalchemy import Connection, Dialect, Engine, Numeric, Row, Select, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 
+from config import ConfigError
 from core.text import fold
 from services import db
 
@@ -117,6 +119,28 @@ def reason(error: SQLAlchemyError) -> str:
     """Return the driver's own first line, which holds neither statement nor password."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
+
+
+def check_connection() -> None:
+    """Connect once. Raises ConfigError for a database that is away or does not exist."""
+    try:
+        with db.engine.connect():
+            return
+    except SQLAlchemyError as error:
+        url = db.engine.url.render_as_string(hide_password=True)
+        raise ConfigError(
+            f"DATABASE_URL cannot be used ({url}: {reason(error)}): {remedy(error)}."
+        ) from error
+
+
+def remedy(error: SQLAlchemyError) -> str:
+    """Return what helps against a database that cannot be connected to."""
+    name, text = db.engine.url.database, reason(error)
+    if re.search('database "[^"]*" does not exist', text):
+        return f"create it (createdb {name}) or mend DATABASE_URL"
+    if "Unknown database" in text:
+        return f"create it (CREATE DATABASE {name}) or mend DATABASE_URL"
+    return "start the server or mend DATABASE_URL"
 
 
 def _note_use(connection: Any, record: Any) -> None:

@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from sqlalchemy import Connection, MetaData
 
 from config import ConfigError
+from core.database import check_connection
 from core.factory import create_app
 from core.modules import ModuleError, installed_metadata
 from core.revisions import complete_revision, render_item
@@ -34,6 +35,7 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
             url = db.engine.url.render_as_string(hide_password=False)
             _run(context, metadata, url=url, literal_binds=True)
             return
+        _check_connection()
         with db.engine.connect() as connection:
             _prepare(connection)
             _run(context, metadata, connection=connection)
@@ -46,6 +48,13 @@ def _app() -> Flask:
         return create_app({"DB_STATEMENT_TIMEOUT_MS": 0})
     except (ConfigError, ModuleError) as error:
         # Alembic prints this one as a sentence.
+        raise CommandError(str(error)) from error
+
+
+def _check_connection() -> None:
+    try:
+        check_connection()
+    except ConfigError as error:
         raise CommandError(str(error)) from error
 
 

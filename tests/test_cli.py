@@ -1,12 +1,13 @@
 """`flask setup` and `flask seed`: what they do, do not do twice, and refuse."""
 
+import os
 import stat
 
 import pytest
 from dotenv import dotenv_values
 from sqlalchemy import func, select
 
-from config import VARIABLES
+from config import VARIABLES, parse_url
 from services import db
 from tests.project import connected, count, tables
 from tests.sample.models import Box
@@ -180,3 +181,45 @@ def test_a_clone_without_modules_is_set_up_too(scaffold):
 
     assert "Wrote .env with a secret of its own." in output
     assert set(dotenv_values(scaffold.root / ".env")) <= set(VARIABLES)
+
+
+COMMANDS = [("flask", "setup"), ("flask", "seed"), ("alembic", "upgrade", "head")]
+
+
+def refused(project, command):
+    """Return the sentence with which a command refuses its database."""
+    result = project.run(*command)
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert "hidden-word" not in result.stderr + result.stdout
+    # Alembic writes its sentence on stdout.
+    return (result.stderr or result.stdout).strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_database_that_is_away_is_one_sentence(shop, command):
+    said = refused(shop.on("postgresql://shop:hidden-word@127.0.0.1:1/shop"), command)
+
+    assert "DATABASE_URL cannot be used (postgresql+psycopg2://shop:***@127.0.0.1:1/shop: " in said
+    assert said.endswith("): start the server or mend DATABASE_URL.")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_database_that_does_not_exist_is_one_sentence(shop, command, postgresql_url):
+    url = parse_url("DATABASE_URL", postgresql_url).set(database="nowhere_test")
+
+    said = refused(shop.on(url.render_as_string(hide_password=False)), command)
+
+    assert said.endswith("): create it (createdb nowhere_test) or mend DATABASE_URL.")
+
+
+@pytest.mark.mariadb
+def test_a_database_that_does_not_exist_on_mariadb_is_one_sentence(shop):
+    if not (server := os.environ.get("TEST_MARIADB_URL", "")):
+        pytest.skip("TEST_MARIADB_URL is not set")
+    url = parse_url("TEST_MARIADB_URL", server).set(database="nowhere_test")
+
+    said = refused(shop.on(url.render_as_string(hide_password=False)), COMMANDS[0])
+
+    assert said.endswith("): create it (CREATE DATABASE nowhere_test) or mend DATABASE_URL.")

@@ -323,6 +323,16 @@ def test_an_absent_sqlite_file_fails_and_is_not_made(scaffold, tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.postgresql
+def test_a_database_that_does_not_exist_is_to_be_created(scaffold, postgresql_url):
+    url = config.parse_url("DATABASE_URL", postgresql_url).set(database="nowhere_test")
+
+    result = doctor(scaffold.on(url.render_as_string(hide_password=False)))
+
+    remedy = result.findings["database", "fail"][1]
+    assert remedy == "create it (createdb nowhere_test) or mend DATABASE_URL"
+
+
 def test_a_database_that_does_not_answer_fails_without_its_password(scaffold):
     url = "postgresql://shop:hunter2@127.0.0.1:1/shop"
 

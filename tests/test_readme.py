@@ -441,3 +441,94 @@ def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, dat
 
     assert project.python("-c", SEARCH) == "[True]\n"
     assert "No new upgrade operations" in project.alembic("check")
+
+
+BILLING = """
+from decimal import Decimal
+from sqlalchemy import Column, ForeignKey, Numeric, String, Table
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from core.models import Base
+
+invoice_tag = Table(
+    "billing_invoice_tag",
+    Base.metadata,
+    Column("invoice_id", ForeignKey("billing_invoice.id"), primary_key=True),
+    Column("tag_id", ForeignKey("billing_tag.id"), primary_key=True),
+)
+
+class Line(Base):
+    __tablename__ = "billing_line"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(ForeignKey("billing_invoice.id"))
+    text: Mapped[str] = mapped_column(String(40))
+    price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+
+class Tag(Base):
+    __tablename__ = "billing_tag"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+class Invoice(Base):
+    __tablename__ = "billing_invoice"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(40))
+    lines: Mapped[list[Line]] = relationship(cascade="all, delete-orphan")
+    tags: Mapped[list[Tag]] = relationship(secondary=invoice_tag)
+"""
+SENDING = """
+from core.factory import create_app
+from services import db
+from app.billing.models import Line, Tag
+
+application = create_app()
+with application.app_context():
+    db.create_all()
+    db.session.add_all([Tag(id=1, name="new"), Tag(id=2, name="paid")])
+    db.session.commit()
+client, url = application.test_client(), "/api/v1/invoices"
+sent = {"number": "A1", "lines": [{"text": "Tea", "price": "2.50"}], "tag_ids": [1, 2]}
+made = client.post(url, json=sent)
+assert made.status_code == 201, made.text
+assert [tag["name"] for tag in made.json["data"]["tags"]] == ["new", "paid"]
+assert made.json["data"]["lines"] == [{"id": 1, "text": "Tea", "price": "2.50"}]
+two = [{"text": "Cup", "price": "1"}, {"text": "Pot", "price": "9"}]
+put = client.put(f"{url}/1", json={"number": "A1", "lines": two})
+assert put.status_code == 200, put.text
+assert [line["text"] for line in put.json["data"]["lines"]] == ["Cup", "Pot"]
+assert put.json["data"]["tags"] == []
+patched = client.patch(f"{url}/1", json={"tag_ids": [2]})
+assert len(patched.json["data"]["lines"]) == 2
+assert [tag["id"] for tag in patched.json["data"]["tags"]] == [2]
+wrong = client.patch(f"{url}/1", json={"tag_ids": [2, 3]})
+assert (wrong.status_code, wrong.json["errors"]) == (422, {"tag_ids": ["There is no such tag."]})
+wrong = client.post(url, json={"number": "A2", "lines": [{"text": "Tea"}]})
+assert wrong.status_code == 422, wrong.text
+assert client.get("/api/v1/openapi.json").status_code == 200
+with application.app_context():
+    assert db.session.query(Line).count() == 2
+print("done")
+"""
+
+
+def test_the_records_within_others_of_the_document_are_written(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    resources = (
+        block_with("README.md", "python", "class TaskItem")
+        .text.replace("Task", "Invoice")
+        .replace("task", "invoice")
+    )
+    patch, end = re.search(r"    def patch.*?(?=    def delete)", resources, re.DOTALL).span()
+    put = resources[patch:end].replace("def patch", "def put").replace(", partial=True", "")
+    resources = resources[:patch] + put + resources[patch:]
+    project.write("app/billing/models.py", BILLING)
+    project.write("app/billing/schemas.py", block_with("docs/api.md", "python", "tag_ids").text)
+    project.write("app/billing/resources.py", resources)
+    project.write(
+        "app/billing/__init__.py",
+        "from flask import Blueprint\n"
+        "invoices_bp = Blueprint('billing', __name__, url_prefix='/api/v1')\n"
+        "from . import resources\n",
+    )
+    project.install("app.billing")
+
+    assert project.python("-c", SENDING).strip() == "done"
