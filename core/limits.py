@@ -55,8 +55,9 @@ def init_limits(app: Flask) -> None:
         )
     # A process may have imported modules of other applications.
     own = tuple(f"{module.entry}." for module in app.extensions["modules"])
+    views = set(map(get_qualified_name, app.view_functions.values()))
     limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
-    if app.config["RATE_LIMIT"] or any(name.startswith(own) for name in limited):
+    if app.config["RATE_LIMIT"] or any(name.startswith(own) or name in views for name in limited):
         _init_limiter(app)
 
 
