@@ -103,8 +103,13 @@ class Server:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """The lines of the log, each of which is JSON."""
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        """The lines of the log, each of which is JSON.
+
+        One kind is not ours: libpq writes to stderr what PostgreSQL says when it ends a connection
+        in the moment that it is opened, before psycopg2 can listen.
+        """
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if not line.startswith("FATAL:  ")]
 
     def stop(self) -> int:
         """Ask it to stop; return its exit status."""
