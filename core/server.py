@@ -2,10 +2,10 @@
 
 import gc
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from ctypes import PyDLL
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -69,16 +69,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _take_waiting(self, listener: Any) -> None:
         """Take all before answering any: who has an answer connects anew, and it would not end."""
         address = listener.getsockname()
-        taken: list[tuple[socket.socket, Any]] = []
-        # The last look and the closing belong together: other threads must not come between.
-        sys.setswitchinterval(0.0001)
-        with suppress(OSError):
-            while len(taken) < self.cfg.backlog:
-                taken.append(listener.accept())
-        listener.close()
-        for connection, client in taken:
-            self.nr_conns += 1
-            self.enqueue_req(TConn(self.cfg, connection, client, address))
+        taken: list[int] = []
+        # The last look and the closing belong together: no thread may come between, so these calls
+        # keep the lock of the interpreter, which those of `socket` let go.
+        libc, number = PyDLL(None), listener.detach()
+        while len(taken) < self.cfg.backlog and (found := libc.accept(number, None, None)) >= 0:
+            taken.append(found)
+        libc.close(number)
+        for found in taken:
+            connection = socket.socket(fileno=found)
+            with suppress(OSError):  # who has left already needs no answer
+                client = connection.getpeername()
+                self.nr_conns += 1
+                self.enqueue_req(TConn(self.cfg, connection, client, address))
 
 
 def _whole_bodies(wsgi_app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
