@@ -66,14 +66,20 @@ class Plan(Rows):
     Raises LookupError for a schema with something that only its own dump() knows.
     """
 
-    def __init__(self, schema: Any, shown: tuple[str, ...] | None, hidden: tuple[str, ...]) -> None:
-        super().__init__(schema.opts.model)
+    def __init__(
+        self,
+        schema: Any,
+        shown: tuple[str, ...] | None,
+        hidden: tuple[str, ...],
+        entity: Any = None,
+    ) -> None:
+        super().__init__(schema.opts.model, entity)
         # What the written function calls, by the names it uses.
         self._names: dict[str, Any] = {}
-        answer = self._object(schema, self.model, False, shown)
+        answer = self._object(schema, self.entity, False, shown)
         # A select needs a column, also where a schema shows nothing but constants.
-        for attribute in hidden if self.columns or hidden else _key_names(self.model):
-            self.place(self.model, attribute)
+        for attribute in hidden if self.columns or hidden else key_names(self.model):
+            self.place(self.entity, attribute)
         row = "".join(f"c{place}, " for place in range(len(self.columns)))
         # Of names and literals that repr() wrote: no text of a request gets here.
         self.write: Callable[[Sequence[Any]], list[dict[str, Any]]] = eval(  # nosec B307
@@ -88,7 +94,7 @@ class Plan(Rows):
 
     def values(self, row: Any, names: Iterable[str]) -> tuple[Any, ...]:
         """Return the values of these attributes in a row."""
-        return tuple(row[self.place(self.model, name)] for name in names)
+        return tuple(row[self.place(self.entity, name)] for name in names)
 
     def _with_key(self, statement: sa.Select[Any]) -> sa.Select[Any]:
         return self.select(statement.where(*_is_key(self.model)))
@@ -122,7 +128,7 @@ class Plan(Rows):
         answer = self._object(field.schema, related, is_outer)
         if not is_outer:
             return answer
-        key = self.place(related, _key_names(related)[0])
+        key = self.place(related, key_names(related)[0])
         return f"(None if c{key} is None else {answer})"
 
     def _written(self, field: Any, column_type: Any, variable: str, name: str) -> str:
@@ -179,7 +185,8 @@ def plan_of(
         return Dump(schema, shown)
 
 
-def _key_names(entity: Any) -> list[str]:
+def key_names(entity: Any) -> list[str]:
+    """Return the attributes of the primary key."""
     mapper = sa.inspect(entity).mapper
     return [mapper.get_property_by_column(column).key for column in mapper.primary_key]
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import flask_restful
@@ -29,9 +29,10 @@ from werkzeug.exceptions import (
 from core.database import READ_METHODS
 from core.deprecation import Deprecation
 from core.encoding import JSONProvider
+from core.inserts import insert_of
 from core.listing import MAX_OFFSET, listing_of
 from core.paging import ListPage
-from core.plan import Dump, Plan, key_of, part_of, plan_of
+from core.plan import Dump, Plan, key_names, key_of, part_of, plan_of
 from core.schemas import Schema
 from services import csrf, db, ma
 
@@ -154,12 +155,29 @@ def conditional(response: Response) -> Response:
     return response
 
 
+def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
+    """Store a new record of the schema's model with these values; answer as created()."""
+    insert = insert_of(schema, data)
+    if insert is None:
+        model: Any = schema.opts.model
+        record = model(**data)
+        db.session.add(record)
+        db.session.commit()
+        return created(schema, record, endpoint)
+    rows = insert.store(data)
+    response = _answer(schema, insert.write(rows)[0], 201)
+    return _located(response, endpoint, insert.key_names, insert.values(rows[0], insert.key_names))
+
+
 def created(schema: Schema, record: Any, endpoint: str) -> Response:
     """Answer 201 with the new record; Location is the URL of the endpoint with its key."""
-    response = _item(schema, record, 201)
-    names = [column.key for column in sa.inspect(type(record)).primary_key]
-    key = dict(zip(names, _key(record), strict=True))
-    response.headers["Location"] = url_for(endpoint, **key)
+    return _located(_item(schema, record, 201), endpoint, key_names(type(record)), _key(record))
+
+
+def _located(
+    response: Response, endpoint: str, names: Sequence[str], key: tuple[Any, ...]
+) -> Response:
+    response.headers["Location"] = url_for(endpoint, **dict(zip(names, key, strict=True)))
     return response
 
 
@@ -250,12 +268,15 @@ def _item(
     plan: Plan | Dump | None = None,
     statement: Any = None,
 ) -> Response:
-    """Answer the record, or what the URL asks of it; the tag guards all that the schema shows."""
     plan = plan or plan_of(schema)
     rows = plan.find(_key(record), statement)
     if not rows:
         abort(404)
-    whole = plan.write(rows)[0]
+    return _answer(schema, plan.write(rows)[0], status)
+
+
+def _answer(schema: Schema, whole: dict[str, Any], status: int) -> Response:
+    """Answer a record, or what the URL asks of it; the tag guards all that the schema shows."""
     response = _json({"data": whole}, status)
     tag = tag_of(response.get_data())
     if (shown := _fields(schema)) is not None:

@@ -13,8 +13,9 @@ from core.database import read
 class Rows:
     """A way to a model's rows (core/paging.py): columns of its own and of records it belongs to."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, entity: Any = None) -> None:
         self.model = model
+        self.entity = model if entity is None else entity
         self.columns: list[Any] = []
         self.joins: list[tuple[Any, bool]] = []
         self._places: dict[tuple[Any, str], int] = {}

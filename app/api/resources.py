@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from core.rest import Api, Resource, body, check_match, created, item, page_of
+from core.rest import Api, Resource, body, check_match, create, item, page_of
 from services import db
 
 from . import api_bp
@@ -23,10 +23,7 @@ class AuthorList(Resource):
 
     def post(self) -> Response:
         """Create an author."""
-        author = Author(**author_schema.load(body()))
-        db.session.add(author)
-        db.session.commit()
-        return created(author_schema, author, ".author_item")
+        return create(author_schema, author_schema.load(body()), ".author_item")
 
 
 class AuthorItem(Resource):
@@ -70,10 +67,7 @@ class BookList(Resource):
 
     def post(self) -> Response:
         """Create a book."""
-        book = Book(**book_schema.load(body()))
-        db.session.add(book)
-        db.session.commit()
-        return created(book_schema, book, ".book_item")
+        return create(book_schema, book_schema.load(body()), ".book_item")
 
 
 class BookItem(Resource):

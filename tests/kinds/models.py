@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Enum, Float, ForeignKey, Numeric, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from core.listing import Listing
 from core.models import Base
@@ -106,6 +106,45 @@ class Plain(Base):
     __tablename__ = "kinds_plain"
 
     code: Mapped[str] = mapped_column(String(20), primary_key=True)
+
+
+class Careful(Base):
+    """A record whose making is more than a row."""
+
+    __tablename__ = "kinds_careful"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+    @validates("name")
+    def _shout(self, key: str, name: str) -> str:
+        return name.upper()
+
+
+def _slug(context: Any) -> str:
+    return str(context.get_current_parameters()["name"]).lower()
+
+
+class Derived(Base):
+    """A record with a default that looks at its other values."""
+
+    __tablename__ = "kinds_derived"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    slug: Mapped[str] = mapped_column(String(40), default=_slug)
+
+
+class Made(Base):
+    """A record with a constructor."""
+
+    __tablename__ = "kinds_made"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=f"{name}!")
 
 
 class Vehicle(Base):

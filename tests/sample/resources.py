@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from core.rest import Api, Resource, body, check_match, created, item, page_of
+from core.rest import Api, Resource, body, check_match, create, item, page_of
 from services import db
 
 from . import faults, inside_bp, outside_bp
@@ -19,10 +19,7 @@ class ThingList(Resource):
         return page_of(thing_schema)
 
     def post(self) -> Response:
-        thing = Thing(**thing_schema.load(body()))
-        db.session.add(thing)
-        db.session.commit()
-        return created(thing_schema, thing, ".thing_item")
+        return create(thing_schema, thing_schema.load(body()), ".thing_item")
 
 
 class ThingItem(Resource):
