@@ -1,13 +1,17 @@
 """A copy of the project that a test may change, and the commands that run in it."""
 
+import atexit
+import compileall
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -206,6 +210,15 @@ def sqlite_url(tmp_path: Path) -> str:
 
 def copy_project(folder: Path) -> Project:
     """Copy what git tracks or would track; neither secrets nor databases."""
+    shutil.copytree(_original(), folder)
+    return Project(folder)
+
+
+@cache
+def _original() -> Path:
+    """Make the copy that others are copied from, whose code is compiled already."""
+    folder = Path(tempfile.mkdtemp(prefix="original-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True)
     names = listing.stdout.split("\0") if listing.returncode == 0 else _names_without_git()
@@ -213,7 +226,10 @@ def copy_project(folder: Path) -> Project:
         if name and (BASE_DIR / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(BASE_DIR / name, folder / name)
-    return Project(folder)
+    for name in ("core", "app", "tests/sample"):
+        compileall.compile_dir(folder / name, quiet=2)
+    compileall.compile_dir(folder, maxlevels=0, quiet=2)
+    return folder
 
 
 def _names_without_git() -> list[str]:
