@@ -62,11 +62,26 @@ class Front:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return urlopen(Request(f"{self.url}{path}", data, named, method=method), timeout=30)
 
+    def forget(self) -> None:
+        """Remove the lines of what was asked before, of which some may not be written yet."""
+        with self.open("/health/live", X_Request_ID="forgotten") as answer:
+            answer.read()
+        wanted = time.monotonic() + 10
+        while '"forgotten"' not in self._log.read_text():
+            assert time.monotonic() < wanted
+            time.sleep(0.02)
+        # nginx goes on at the end of the file.
+        self._log.write_text("")
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "access.log"
+
     def lines(self, count: int) -> list[dict[str, Any]]:
         """Return that many lines; nginx writes a line after the answer has gone."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            lines = (self.folder / "access.log").read_text().splitlines()
+            lines = self._log.read_text().splitlines()
             if len(lines) >= count:
                 return [json.loads(line) for line in lines]
             time.sleep(0.02)
