@@ -189,7 +189,7 @@ def test_a_record_that_refers_to_nothing_is_refused(app, posting):
         (db.session, "after_commit"),
         (db.session, "after_begin"),
     ],
-    ids=str,
+    ids=["insert", "inserted", "set", "flush", "commit", "begin"],
 )
 def test_who_listens_is_told(posting, target, name):
     create(RecordSchema(), LEAST, ENDPOINT)
