@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -81,13 +82,20 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
     """Return the rows of a select from the database of this model.
 
     On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
-    a transaction it sees what that has changed.
+    a transaction it sees what that has changed. Who listens to selects (soft deletion) or to the
+    begin of transactions (a tenant's rows) has the session and its transaction.
     """
-    engine = engine_of(model)
+    engine, events = engine_of(model), session_events()
     in_transaction = db.session.registry.has() and db.session().in_transaction()
-    # A test binds the session to a connection of its own; PgBouncer's time-outs need a transaction.
+    # A test binds the session to a connection of its own.
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
-    if in_transaction or not is_plain or current_app.config["DB_PGBOUNCER"]:
+    if (
+        in_transaction
+        or not is_plain
+        or engine.dispatch.begin
+        or events.after_begin
+        or events.do_orm_execute
+    ):
         return db.session.execute(statement, values).all()
     with engine.connect() as connection:
         # SQLAlchemy's isolation_level="AUTOCOMMIT" has the driver ask the server each time.
@@ -98,6 +106,12 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
         finally:
             if not driver.closed:
                 driver.autocommit = False
+
+
+@cache
+def session_events() -> Any:
+    """Return what has a true attribute for each event of db.session that is listened to."""
+    return db.session.session_factory().dispatch
 
 
 def cut_waiting() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from core.database import engine_of
+from core.database import engine_of, session_events
 from core.plan import Plan, key_names
 from core.schemas import Schema
 from services import db
@@ -59,7 +59,7 @@ class Insert(Plan):
     def store(self, data: Mapping[str, Any]) -> Sequence[Any]:
         """Store the record, commit, and return its row."""
         rows = self.fetch(self._statement, {f"new_{name}": data[name] for name in data})
-        if db.session().in_transaction():
+        if db.session.registry.has():
             db.session.commit()
         return rows
 
@@ -67,18 +67,21 @@ class Insert(Plan):
 def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
     """Return how to store a record with these values, None if it takes the unit of work."""
     model: Any = schema.opts.model
-    session, events = db.session(), sa.inspect(model).dispatch
+    events, own_events = session_events(), sa.inspect(model).dispatch
     if (
         engine_of(model).dialect.name != "postgresql"
-        or session.new
-        or session.dirty
-        or session.deleted
-        or any(getattr(events, name) for name in MODEL_EVENTS)
-        or any(getattr(session.dispatch, name) for name in SESSION_EVENTS)
+        or _has_unsaved()
+        or any(getattr(events, name) for name in SESSION_EVENTS)
+        or any(getattr(own_events, name) for name in MODEL_EVENTS)
         or any(isinstance(value, sa.ClauseElement) for value in data.values())
     ):
         return None
     return _insert(schema, tuple(data))
+
+
+def _has_unsaved() -> bool:
+    session = db.session
+    return session.registry.has() and bool(session.new or session.dirty or session.deleted)
 
 
 @lru_cache(maxsize=512)

@@ -3,8 +3,10 @@
 import pytest
 from marshmallow import fields
 from sqlalchemy import event, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import selectinload, with_loader_criteria
 
+from core.listing import Query, listing_of
+from core.paging import ListPage
 from core.plan import Dump, Plan, plan_of
 from core.schemas import Schema, String
 from services import db
@@ -229,3 +231,43 @@ def test_a_schema_of_known_fields_always_has_a_plan(app, schema):
         made = [plan_of(one), *(plan_of(one, (name,)) for name in one.dump_fields)]
 
     assert {type(plan) for plan in made} == {Plan}
+
+
+@pytest.fixture
+def only_high(app):
+    """Places without a height are hidden from every select of the session, as if deleted."""
+
+    def hide(state):
+        state.statement = state.statement.options(
+            with_loader_criteria(Place, Place.height.is_not(None), include_aliases=True)
+        )
+
+    event.listen(db.session, "do_orm_execute", hide)
+    yield
+    event.remove(db.session, "do_orm_execute", hide)
+
+
+def test_what_a_listener_hides_is_not_read_past_the_session(app, only_high):
+    plan, listing = plan_of(PlaceSchema()), listing_of(Place)
+
+    with app.test_request_context():
+        found = [[len(plan.find((id,))) for id in (1, 2)]]
+    with app.test_request_context():
+        page = ListPage(None, listing, Query(count="exact"), plan)
+        found.append([len(page.items), page.total])
+
+    assert found == [[0, 1], [1, 1]]
+
+
+def test_who_prepares_transactions_prepares_those_of_reads(app):
+    begun = []
+
+    def note(session, transaction, connection):
+        begun.append(connection)
+
+    event.listen(db.session, "after_begin", note)
+    with app.test_request_context():
+        plan_of(PlaceSchema()).find((1,))
+    event.remove(db.session, "after_begin", note)
+
+    assert len(begun) == 1
