@@ -9,6 +9,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from config import BASE_DIR, INSTANCE_DIR
 from core.database import check_connection
@@ -16,6 +17,7 @@ from core.doctor import doctor
 from core.models import Base
 from core.modules import Module, installed_modules
 from core.openapi.command import openapi
+from core.schema_state import REMEDY, lacks_migration
 from core.static_files import collect_static
 from services import db
 
@@ -56,9 +58,14 @@ def seed(rows: int, force: bool) -> None:
     if current_app.config["APP_ENV"] == "production" and not force:
         raise click.ClickException("This is production: add --force to put demo data into it.")
     check_connection()
-    for module in installed_modules():
-        if seeds := _seeds_of(module):
-            _run(module, seeds, rows)
+    try:
+        for module in installed_modules():
+            if seeds := _seeds_of(module):
+                _run(module, seeds, rows)
+    except SQLAlchemyError as error:
+        if lacks_migration(error):
+            raise click.ClickException(str(REMEDY)) from error
+        raise
 
 
 def _write_env() -> None:

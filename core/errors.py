@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
@@ -153,7 +153,7 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
     if isinstance(error, DataError) or _is_refused(error):
         # That of a read stands in its URL.
         return answer(400 if request.method in READ_METHODS else 422, OUT_OF_RANGE)
-    if lacks_migration(error):
+    if current_app.config["APP_ENV"] == "development" and lacks_migration(error):
         # Answered, not raised: in debug mode the debugger's page would hide the sentence.
         log.error("migrations are missing: %s", type(error).__name__, exc_info=error)
         return answer(500, REMEDY)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Connection, inspect
@@ -33,8 +32,8 @@ class SchemaState:
 
 
 def lacks_migration(error: SQLAlchemyError) -> bool:
-    """Tell, in development only, whether the migrations are what is missing."""
-    if current_app.config["APP_ENV"] != "development" or not isinstance(error, DBAPIError):
+    """Tell whether the migrations are what is missing."""
+    if not isinstance(error, DBAPIError):
         return False
     if db.engine.dialect.name == "sqlite":
         return bool(SQLITE_MISSING.search(str(error.orig)))

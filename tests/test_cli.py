@@ -157,6 +157,14 @@ def test_seed_refuses_what_is_no_number_of_rows(sample, rows):
     assert "Invalid value for '--rows'" in result.output
 
 
+def test_seed_without_tables_says_what_makes_them(make_app):
+    result = make_app(["tests.sample"]).test_cli_runner().invoke(args=["seed"])
+
+    assert result.exit_code == 1
+    assert "run `alembic upgrade head`" in result.output.splitlines()[-1]
+    assert isinstance(result.exception, SystemExit)
+
+
 def test_seed_refuses_production(make_app, production):
     result = make_app(**production).test_cli_runner().invoke(args=["seed"])
 
