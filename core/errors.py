@@ -27,6 +27,7 @@ from core.database import READ_METHODS, reason
 from core.expired import shown_again
 from core.problem import problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
+from core.tags import tags
 from services import db, log
 
 RETRY_AFTER = 5
@@ -144,8 +145,7 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
     """Answer a refusal of the database in words; raise what is a fault of the program."""
     db.session.rollback()
     if isinstance(error, StaleDataError):
-        is_named = request.headers.get("If-Match", "*").strip() != "*"
-        return answer(412 if is_named else 409, STALE)
+        return answer(409 if "*" in tags("If-Match") else 412, STALE)
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
     if isinstance(error, DBAPIError) and (violation := violation_of(error)):

@@ -1,7 +1,5 @@
-"""The API side: Flask-RESTful tamed, the shapes of items and lists, ETags and preconditions."""
+"""The API side: Flask-RESTful tamed, the shapes of items and lists."""
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -34,10 +32,9 @@ from core.listing import MAX_OFFSET, listing_of
 from core.paging import ListPage
 from core.plan import Dump, Plan, key_names, key_of, part_of, plan_of
 from core.schemas import Schema
+from core.tags import conditional, is_named, require_match, tag_of, tags
 from services import csrf, db, ma
 
-# Compression on the way marks a tag as weak or with its own name; it is still our version.
-ETAG = re.compile(r'(?:W/)?"([^"]*?)(?:[:-](?:gzip|br|zstd|deflate))?"')
 WRITES = ("PUT", "PATCH", "DELETE")
 # nginx has 4096 bytes for all headers unless it is told otherwise.
 MAX_HEADER = 2500
@@ -142,19 +139,6 @@ def item(schema: Schema, record: Any, status: int = 200, statement: Any = None) 
     return conditional(response) if request.method in READ_METHODS else response
 
 
-def conditional(response: Response) -> Response:
-    """Answer 304 if the client has this already, 412 if it wants another state (RFC 9110 13.2)."""
-    if "If-Match" in request.headers:
-        _require(response)
-        # Werkzeug would look again, with other eyes, and answer 412 with the data.
-        del request.environ["HTTP_IF_MATCH"]
-    if "If-None-Match" in request.headers:
-        quoted = (tag if tag == "*" else f'"{tag}"' for tag in _tags("If-None-Match"))
-        request.environ["HTTP_IF_NONE_MATCH"] = ", ".join(quoted)
-        response.make_conditional(request)
-    return response
-
-
 def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
     """Store a new record of the schema's model with these values; answer as created()."""
     insert = insert_of(schema, data)
@@ -188,7 +172,7 @@ def check_match(schema: Schema, record: Any) -> None:
     The version column then guards the moment between this check and the commit; the record of a
     model without one is read anew and locked, so call this before you change it.
     """
-    if "*" in _tags("If-Match") and "If-None-Match" not in request.headers:
+    if "*" in tags("If-Match") and "If-None-Match" not in request.headers:
         return
     plan, model = plan_of(schema), type(record)
     if sa.inspect(model).version_id_col is None:
@@ -198,29 +182,9 @@ def check_match(schema: Schema, record: Any) -> None:
         # MariaDB's other reads go on showing what was there before the lock.
         plan = Dump(schema, None)
     response = _item(schema, record, plan=plan)
-    _require(response)
-    if "If-None-Match" in request.headers and _is_named(response, "If-None-Match"):
+    require_match(response)
+    if "If-None-Match" in request.headers and is_named(response, "If-None-Match"):
         raise PreconditionFailed("If-None-Match names the state that it has.")
-
-
-def _require(response: Response) -> None:
-    """Answer 412 unless If-Match names the state that this shows, or shows a part of."""
-    if not _is_named(response, "If-Match"):
-        raise PreconditionFailed("It has changed since you read it: read it again.")
-
-
-def _is_named(response: Response, header: str) -> bool:
-    # What stands behind a dot is which fields were shown: it is the same state of the record.
-    state = str(response.get_etag()[0]).partition(".")[0]
-    return not {"*", state}.isdisjoint(tag.partition(".")[0] for tag in _tags(header))
-
-
-def _tags(header: str) -> list[str]:
-    """Return the tags that a header names, as we gave them out; ["*"] for any, as without it."""
-    text = request.headers.get(header, "*").strip()
-    if text == "*":
-        return ["*"]
-    return [match[1] for part in text.split(",") if (match := ETAG.fullmatch(part.strip()))]
 
 
 def page_of(schema: Schema, statement: Any = None) -> Response:
@@ -336,8 +300,3 @@ def _json(payload: Any, status: int = 200) -> Response:
     response: Any = current_app.json.response(payload)
     response.status_code = status
     return response  # type: ignore[no-any-return]
-
-
-def tag_of(data: bytes, size: int = 12) -> str:
-    """Return the ETag of an answer."""
-    return hashlib.blake2b(data, digest_size=size).hexdigest()

@@ -7,8 +7,8 @@ from flask import Flask, Response, current_app, json, render_template, request
 from core.openapi.document import document
 from core.openapi.page import groups
 from core.problem import DOCS
-from core.rest import conditional, tag_of
 from core.setting import setting
+from core.tags import conditional, tag_of
 
 MEDIA_TYPE = "application/json"
 

@@ -1,0 +1,49 @@
+"""ETags and preconditions: which state of a record an answer shows, and which a client means."""
+
+import hashlib
+import re
+
+from flask import Response, request
+from werkzeug.exceptions import PreconditionFailed
+
+# Compression on the way marks a tag as weak or with its own name; it is still our version.
+ETAG = re.compile(r'(?:W/)?"([^"]*?)(?:[:-](?:gzip|br|zstd|deflate))?"')
+
+
+def tag_of(data: bytes, size: int = 12) -> str:
+    """Return the ETag of an answer."""
+    return hashlib.blake2b(data, digest_size=size).hexdigest()
+
+
+def conditional(response: Response) -> Response:
+    """Answer 304 if the client has this already, 412 if it wants another state (RFC 9110 13.2)."""
+    if "If-Match" in request.headers:
+        require_match(response)
+        # Werkzeug would look again, with other eyes, and answer 412 with the data.
+        del request.environ["HTTP_IF_MATCH"]
+    if "If-None-Match" in request.headers:
+        quoted = (tag if tag == "*" else f'"{tag}"' for tag in tags("If-None-Match"))
+        request.environ["HTTP_IF_NONE_MATCH"] = ", ".join(quoted)
+        response.make_conditional(request)
+    return response
+
+
+def require_match(response: Response) -> None:
+    """Answer 412 unless If-Match names the state that this shows, or shows a part of."""
+    if not is_named(response, "If-Match"):
+        raise PreconditionFailed("It has changed since you read it: read it again.")
+
+
+def is_named(response: Response, header: str) -> bool:
+    """Tell whether one of the header's tags is that of this answer, or of a part of it."""
+    # What stands behind a dot is which fields were shown: it is the same state of the record.
+    state = str(response.get_etag()[0]).partition(".")[0]
+    return not {"*", state}.isdisjoint(tag.partition(".")[0] for tag in tags(header))
+
+
+def tags(header: str) -> list[str]:
+    """Return the tags that a header names, as we gave them out; ["*"] for any, as without it."""
+    text = request.headers.get(header, "*").strip()
+    if text == "*":
+        return ["*"]
+    return [match[1] for part in text.split(",") if (match := ETAG.fullmatch(part.strip()))]
