@@ -430,8 +430,7 @@ def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, dat
 
     for code in (index, accents):
         revise(project, blocks(document)[blocks(document).index(code) - 1], code)
-    for step in ("upgrade head", "check", "downgrade -2", "upgrade head"):
-        project.alembic(*step.split())
+    project.alembic_each("upgrade head", "check", "downgrade -2", "upgrade head")
     project.replace("app/notes/models.py", "from flask_babel", f"{comparator.text}from flask_babel")
     project.replace(
         "app/notes/models.py",
