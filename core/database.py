@@ -83,7 +83,8 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
 
     On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
     a transaction it sees what that has changed. Who listens to selects (soft deletion) or to the
-    begin of transactions (a tenant's rows) has the session and its transaction.
+    begin of transactions (a tenant's rows) has the session and its transaction. What a statement
+    changes is committed at once, unless a transaction is open.
     """
     engine, events = engine_of(model), session_events()
     in_transaction = db.session.registry.has() and db.session().in_transaction()
@@ -108,10 +109,15 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
                 driver.autocommit = False
 
 
-@cache
 def session_events() -> Any:
-    """Return what has a true attribute for each event of db.session that is listened to."""
-    return db.session.session_factory().dispatch
+    """Return SQLAlchemy's dispatch of db.session: by the name of each event, who listens."""
+    return db.session().dispatch if db.session.registry.has() else _unused_session().dispatch
+
+
+@cache
+def _unused_session() -> Any:
+    # To make one for each question costs more than to ask.
+    return db.session.session_factory()
 
 
 def cut_waiting() -> None:

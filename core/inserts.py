@@ -1,24 +1,26 @@
 """A record stored and read again by one statement, where nobody would miss the unit of work.
 
 The session sends four, and computes as long as the rest of the request. It is asked all the same
-where storing is more than a row: if a model or the session has listeners, validators, a
-constructor or ancestors, and on engines that cannot select from an INSERT.
+where storing is more than a row: if something listens, if a model has validators, a constructor or
+ancestors, for what is no column, and on engines that cannot select from an INSERT.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from core.database import engine_of, session_events
+from core.database import engine_of, read, session_events
 from core.plan import Plan, key_names
 from core.schemas import Schema
 from services import db
 
 MODEL_EVENTS = ("before_insert", "after_insert")
 SESSION_EVENTS = (
+    "after_transaction_create",
+    "after_transaction_end",
     "after_begin",
     "before_attach",
     "after_attach",
@@ -34,7 +36,7 @@ SESSION_EVENTS = (
 
 
 class Insert(Plan):
-    """A plan whose rows are those of a new record.
+    """A plan whose rows are those of a new record with values for these attributes.
 
     Raises LookupError for a model or a schema that needs the unit of work, or dump().
     """
@@ -42,23 +44,47 @@ class Insert(Plan):
     def __init__(self, schema: Schema, names: tuple[str, ...]) -> None:
         model: Any = schema.opts.model
         mapper = sa.inspect(model)
-        columns = {name: mapper.columns[name] for name in names}
-        if _has_own_ways(model, columns):
+        if _takes_more_than_a_row(mapper):
             raise LookupError
+        self._table = table = mapper.local_table
+        columns = {name: mapper.columns[name] for name in names}
+        if any(column.table is not table for column in columns.values()):
+            raise LookupError
+        self._version = mapper.version_id_generator if mapper.version_id_col is not None else None
+        if self._version:
+            columns[""] = mapper.version_id_col
+        # A parameter with the name of a column would be taken for its value.
+        prefix = "new_"
+        while any(key.startswith(prefix) for key in table.c.keys()):  # noqa: SIM118 - no dictionary
+            prefix += "_"
+        self._binds = {name: f"{prefix}{name}" for name in columns}
         values: dict[Any, Any] = {
-            column: sa.bindparam(f"new_{name}", type_=column.type)
+            column: sa.bindparam(self._binds[name], type_=column.type)
             for name, column in columns.items()
         }
-        if mapper.version_id_col is not None:
-            values[mapper.version_id_col] = mapper.version_id_generator(None)
-        stored = sa.insert(mapper.local_table).values(values).returning(*mapper.local_table.c)
+        values |= {
+            column: sa.bindparam(None, None, type_=column.type)
+            for column in table.c
+            if column not in values and _is_bound_as_none(column)
+        }
+        stored = sa.insert(table).values(values).returning(*table.c).cte("stored")
         self.key_names = tuple(key_names(model))
-        super().__init__(schema, None, self.key_names, aliased(model, stored.cte("stored")))
+        super().__init__(schema, None, self.key_names, aliased(model, stored))
         self._statement = self.select(sa.select(self.entity))
+
+    def join(self, entity: Any, attribute: str, is_outer: bool = False) -> tuple[Any, bool]:
+        # The statement does not see what was committed since it began, nor its own row.
+        related, is_outer = super().join(entity, attribute, is_outer=True)
+        if any(table is self._table for table in sa.inspect(related).mapper.tables):
+            raise LookupError
+        return related, is_outer
 
     def store(self, data: Mapping[str, Any]) -> Sequence[Any]:
         """Store the record, commit, and return its row."""
-        rows = self.fetch(self._statement, {f"new_{name}": data[name] for name in data})
+        given = {**data, "": self._version(None)} if self._version else data
+        values = {bind: given[name] for name, bind in self._binds.items()}
+        # Outside of a transaction this commits by itself.
+        rows = read(self.model, self._statement, values)
         if db.session.registry.has():
             db.session.commit()
         return rows
@@ -67,21 +93,15 @@ class Insert(Plan):
 def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
     """Return how to store a record with these values, None if it takes the unit of work."""
     model: Any = schema.opts.model
-    events, own_events = session_events(), sa.inspect(model).dispatch
     if (
         engine_of(model).dialect.name != "postgresql"
         or _has_unsaved()
-        or any(getattr(events, name) for name in SESSION_EVENTS)
-        or any(getattr(own_events, name) for name in MODEL_EVENTS)
+        or _is_watched(model, data)
         or any(isinstance(value, sa.ClauseElement) for value in data.values())
     ):
         return None
-    return _insert(schema, tuple(data))
-
-
-def _has_unsaved() -> bool:
-    session = db.session
-    return session.registry.has() and bool(session.new or session.dirty or session.deleted)
+    unset = _left_out_as_none(model)
+    return _insert(schema, tuple(n for n in data if data[n] is not None or n not in unset))
 
 
 @lru_cache(maxsize=512)
@@ -92,17 +112,59 @@ def _insert(schema: Schema, names: tuple[str, ...]) -> Insert | None:
         return None
 
 
-def _has_own_ways(model: Any, columns: Mapping[str, Any]) -> bool:
-    """Tell whether a model does more than store a row when a record is made."""
-    mapper = sa.inspect(model)
-    defaults = (column.default for column in mapper.local_table.c if column.default is not None)
+def _has_unsaved() -> bool:
+    session = db.session
+    return session.registry.has() and bool(session.new or session.dirty or session.deleted)
+
+
+def _is_watched(model: Any, names: Collection[str]) -> bool:
+    """Tell whether something listens to what the unit of work does with such a record."""
+    mapper, session, engine = sa.inspect(model), session_events(), engine_of(model).dispatch
+    attributes = (getattr(model, name) for name in names if name in mapper.columns)
+    return bool(
+        any(getattr(session, name) for name in SESSION_EVENTS)
+        or any(getattr(mapper.dispatch, name) for name in MODEL_EVENTS)
+        or any(attribute.dispatch.set for attribute in attributes)
+        # The mapper itself listens once.
+        or len(mapper.class_manager.dispatch.init) > 1
+        or engine.commit
+        or engine.rollback
+    )
+
+
+def _takes_more_than_a_row(mapper: Any) -> bool:
     return (
-        mapper.inherits is not None
+        not isinstance(mapper.local_table, sa.Table)
+        or mapper.inherits is not None
         or mapper.polymorphic_on is not None
         or mapper.class_manager.original_init is not db.Model.__init__
         or bool(mapper.validators)
-        or not mapper.version_id_generator
-        or any(getattr(model, name).dispatch.set for name in columns)
-        # One that looks at the other values finds none in an INSERT that is part of a SELECT.
-        or any(one.is_callable and not hasattr(one.arg, "__wrapped__") for one in defaults)
+        or (mapper.version_id_col is not None and not mapper.version_id_generator)
+        or any(_looks_at_others(column.default) for column in mapper.local_table.c)
+    )
+
+
+def _looks_at_others(default: Any) -> bool:
+    """Tell whether a default reads the other values, which it cannot in a part of a SELECT."""
+    # SQLAlchemy wraps a function that takes no context.
+    return default is not None and default.is_callable and default.arg is default._given_arg  # noqa: SLF001
+
+
+def _has_a_value(column: Any) -> bool:
+    return column.primary_key or column.default is not None or column.server_default is not None
+
+
+def _is_bound_as_none(column: Any) -> bool:
+    """Tell whether the unit of work sends a None for a column that nothing was said of."""
+    return not _has_a_value(column) and not column.type.should_evaluate_none
+
+
+@lru_cache(maxsize=512)
+def _left_out_as_none(model: Any) -> frozenset[str]:
+    """Return the attributes whose None is no value: the unit of work leaves it to a default."""
+    columns = ((n, c) for n, c in sa.inspect(model).columns.items() if isinstance(c, sa.Column))
+    return frozenset(
+        name
+        for name, column in columns
+        if _has_a_value(column) and not column.type.should_evaluate_none
     )

@@ -61,23 +61,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().handle_error(req, client, addr, exc)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
-                self._take_waiting(listener)
+        # It may be asked to stop before it has begun.
+        super().set_accept_enabled(enabled and self.alive)
+        while self.sockets and not self.alive:
+            self._take_waiting(self.sockets.pop())
 
     def _take_waiting(self, listener: Any) -> None:
         """Take all before answering any: who has an answer connects anew, and it would not end."""
-        address = listener.getsockname()
+        address, kind = listener.getsockname(), (listener.family, listener.type)
         taken: list[int] = []
-        # The last look and the closing belong together: no thread may come between, so these calls
-        # keep the lock of the interpreter, which those of `socket` let go.
+        # The last look and the closing belong together: these calls keep the interpreter's lock,
+        # which those of `socket` let go, for as long as another thread wants it.
         libc, number = PyDLL(None), listener.detach()
         while len(taken) < self.cfg.backlog and (found := libc.accept(number, None, None)) >= 0:
             taken.append(found)
         libc.close(number)
         for found in taken:
-            connection = socket.socket(fileno=found)
+            connection = socket.socket(*kind, fileno=found)
+            connection.set_inheritable(False)
             with suppress(OSError):  # who has left already needs no answer
                 client = connection.getpeername()
                 self.nr_conns += 1

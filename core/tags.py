@@ -46,4 +46,6 @@ def tags(header: str) -> list[str]:
     text = request.headers.get(header, "*").strip()
     if text == "*":
         return ["*"]
-    return [match[1] for part in text.split(",") if (match := ETAG.fullmatch(part.strip()))]
+    matches = (ETAG.fullmatch(part.strip()) for part in text.split(","))
+    # In quotes a star is a tag like others, which we never give out.
+    return [match[1] for match in matches if match and match[1] != "*"]

@@ -88,6 +88,13 @@ def test_a_change_by_the_tag_of_an_older_nested_record_is_refused(app, client, b
     assert answer.status_code == 412
 
 
+@pytest.mark.parametrize("quoted", ['"*"', 'W/"*"'])
+def test_a_star_in_quotes_is_a_tag_and_not_any(client, url, quoted):
+    answer = client.patch(url, json={"name": "X"}, headers={"If-Match": quoted})
+
+    assert answer.status_code == 412
+
+
 def test_an_answer_to_a_change_has_the_tag_of_what_is_read_next(client, url):
     answers = [
         client.patch(url, json={"name": "Patched"}),

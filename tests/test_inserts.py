@@ -15,7 +15,7 @@ from core.inserts import insert_of
 from core.rest import create, item
 from core.schemas import Schema
 from services import db
-from tests.kinds.models import Careful, Derived, Level, Made, Phase, Place, Record, Truck
+from tests.kinds.models import Careful, Derived, Filled, Level, Made, Phase, Place, Record, Truck
 from tests.kinds.schemas import HookedPlaceSchema, PlaceSchema, RecordSchema, TruckSchema
 from tests.kinds.storing import app_with_places, clear
 from tests.project import ENGINES
@@ -46,6 +46,7 @@ FULL = {
 LEAST = {"name": "x", "home_id": 2}
 EMPTY = dict.fromkeys(FULL) | LEAST
 ENDPOINT = "kinds.recorditem"
+NULLS = {"id": None, "name": "x", "status": None, "code": None, "rank": None, "word": None}
 
 
 class WholeSchema(Schema):
@@ -56,7 +57,21 @@ class WholeSchema(Schema):
 
     home = Nested(PlaceSchema, dump_only=True)
     spot = Nested(PlaceSchema, dump_only=True)
+
+
+class FamilySchema(Schema):
+    """What a record shows of another in its own table."""
+
+    class Meta(Schema.Meta):
+        model = Record
+
     parent = Nested(RecordSchema, dump_only=True)
+
+
+class FilledSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Filled
+        exclude = ("shout",)
 
 
 class CarefulSchema(Schema):
@@ -185,19 +200,67 @@ def test_a_record_that_refers_to_nothing_is_refused(app, posting):
         (Record, "before_insert"),
         (Record, "after_insert"),
         (Record.name, "set"),
+        (Record, "init"),
         (Session, "before_flush"),
+        (Session, "after_transaction_create"),
         (db.session, "after_commit"),
         (db.session, "after_begin"),
     ],
-    ids=["insert", "inserted", "set", "flush", "commit", "begin"],
+    ids=["insert", "inserted", "set", "init", "flush", "transaction", "commit", "begin"],
 )
 def test_who_listens_is_told(posting, target, name):
-    create(RecordSchema(), LEAST, ENDPOINT)
+    schema = RecordSchema()
+    create(schema, LEAST, ENDPOINT)
 
     with listening(target, name) as told:
+        create(schema, LEAST, ENDPOINT)
+
+    assert told
+
+
+def test_who_listens_to_one_session_is_told(posting):
+    with listening(db.session(), "before_flush") as told:
         create(RecordSchema(), LEAST, ENDPOINT)
 
     assert told
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"name": "x"}, NULLS, {"name": "x", "new_name": "y", "status": "old", "rank": 1}],
+    ids=["absent", "null", "given"],
+)
+def test_what_nobody_gives_is_what_the_session_would_give(posting, values):
+    schema = FilledSchema()
+    is_postgresql = db.engine.dialect.name == "postgresql"
+
+    made = create(schema, values, ENDPOINT).get_json()["data"]
+    record = Filled(**values)
+    db.session.add(record)
+    db.session.commit()
+    stored = schema.dump(record)
+    db.session.rollback()
+
+    assert (insert_of(schema, values) is not None) is is_postgresql
+    assert made.keys() == stored.keys()
+    assert {name for name in made if made[name] != stored[name]} == {"id", "mark"}
+
+
+def test_each_record_has_a_version_of_its_own(posting):
+    schema = FilledSchema()
+
+    marks = {create(schema, {"name": "x"}, ENDPOINT).get_json()["data"]["mark"] for _ in range(3)}
+
+    assert len(marks) == 3
+
+
+def test_a_record_that_belongs_to_itself_is_shown_as_such(posting):
+    data = create(FamilySchema(), LEAST | {"id": 50, "parent_id": 50}, ENDPOINT).get_json()["data"]
+
+    assert data["parent"]["id"] == 50
+    db.session.rollback()
+    db.session.get(Record, 50).parent_id = None
+    db.session.commit()
 
 
 def test_a_validator_and_a_constructor_are_called(posting):
@@ -232,8 +295,9 @@ def test_related_records_can_be_given(posting):
     [
         (TruckSchema(), {"name": "x", "load": 3}),
         (HookedPlaceSchema(), {"id": 9, "name": "x"}),
+        (FilledSchema(), {"name": "x", "shout": "Y"}),
     ],
-    ids=["inherits", "hooks"],
+    ids=["inherits", "hooks", "expression"],
 )
 def test_what_needs_more_than_a_row_is_left_to_the_session(posting, schema, data):
     assert insert_of(schema, data) is None

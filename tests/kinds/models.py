@@ -6,8 +6,20 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Enum, Float, ForeignKey, Numeric, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    Enum,
+    Float,
+    ForeignKey,
+    Numeric,
+    String,
+    Text,
+    TypeDecorator,
+    func,
+)
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship, validates
 
 from core.listing import Listing
 from core.models import Base
@@ -145,6 +157,34 @@ class Made(Base):
 
     def __init__(self, name: str) -> None:
         super().__init__(name=f"{name}!")
+
+
+class Never(TypeDecorator[str]):
+    """A text that is empty rather than missing."""
+
+    impl = String(10)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str:
+        return value or ""
+
+
+class Filled(Base):
+    """A record with values that nobody gives, and a version that is no number."""
+
+    __tablename__ = "kinds_filled"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    new_name: Mapped[str | None] = mapped_column(String(40))
+    status: Mapped[str | None] = mapped_column(String(10), default="new")
+    code: Mapped[str | None] = mapped_column(String(40), default=lambda: "made")
+    rank: Mapped[int | None] = mapped_column(server_default="7")
+    word: Mapped[str] = mapped_column(Never)
+    mark: Mapped[str] = mapped_column(String(32))
+    shout: Mapped[str] = column_property(func.upper(name))
+
+    __mapper_args__ = {"version_id_col": mark, "version_id_generator": lambda _: uuid.uuid4().hex}
 
 
 class Vehicle(Base):
