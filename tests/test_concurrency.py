@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, select, text
 from config import parse_url
 from core.rest import item, page_of
 from services import db
+from tests.load import RECOVERY
 from tests.project import empty_database
 from tests.sample.models import Box, Thing
 from tests.sample.schemas import BoxSchema, ThingSchema
@@ -285,6 +286,14 @@ def closed(database, database_url):
     engine.dispose()
 
 
+def soon(*request):
+    """Send it until the site is well again: each worker finds its own dead connections."""
+    deadline = time.monotonic() + RECOVERY
+    while (answer := send(*request)).status == 503 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return answer
+
+
 def test_a_database_that_goes_away_is_503_until_it_is_back(server, thing, database, database_url):
     body = {"name": "New", "code": "K2", "price": "1.50", "box_id": send(thing).data["box_id"]}
 
@@ -302,5 +311,5 @@ def test_a_database_that_goes_away_is_503_until_it_is_back(server, thing, databa
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert b"psycopg" not in answer.body
         assert b"connection" not in answer.body
-    assert send(thing).data["amount"] == 0
-    assert send(f"{server}{THINGS}", "POST", body).status == 201
+    assert soon(thing).data["amount"] == 0
+    assert soon(f"{server}{THINGS}", "POST", body).status == 201
