@@ -20,13 +20,14 @@ BASELINE = Path(__file__).parent / "cost.json"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOLERANCE = 0.03
 BODY = {"name": "Key", "price": "1.50", "box_id": 1}
-# By name: the request, and how many SQL statements it takes.
+# By name: the request, and how many SQL statements it takes at most.
 SCENARIOS = {
     "health": (("GET", "/health/live", None), 0),
     "list of 20": (("GET", "/outside/things?count=none", None), 1),
     "list of 20 with its total": (("GET", "/outside/things", None), 2),
     "list of 100": (("GET", "/outside/things?per_page=100&count=none", None), 1),
     "item": (("GET", "/outside/things/1", None), 1),
+    "create": (("POST", "/outside/things", BODY), 2),
     "rejected body": (("POST", "/outside/things", {"name": ""}), 0),
     "page of 20": (("GET", "/sample/things", None), 3),
     "form": (("GET", "/sample/things/new", None), 1),
@@ -47,12 +48,18 @@ def test_a_request_costs_no_more_than_it_did(app, isolated, name):
     (method, url, body), statements = SCENARIOS[name]
     # Without the checks of the tests' own client.
     client = FlaskClient(app, app.response_class)
-    for _ in range(3):
-        client.open(url, method=method, json=body)
 
-    calls, queries = _count(app, lambda: client.open(url, method=method, json=body))
+    def send(number):
+        fresh = body | {"code": f"N{number}"} if body is BODY else body
+        return client.open(url, method=method, json=fresh)
 
-    assert len(queries) == statements, queries
+    for number in range(3):
+        send(number)
+
+    calls, queries = _count(app, lambda: send(3))
+
+    # PostgreSQL stores and reads a record at once.
+    assert len(queries) <= statements, queries
     expected = _expected(name, calls)
     assert calls <= expected * (1 + TOLERANCE), f"{calls} calls, not {expected}: what added them?"
 
