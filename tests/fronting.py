@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,24 +66,25 @@ class Front:
         """Remove the lines of what was asked before, of which some may not be written yet."""
         with self.open("/health/live", X_Request_ID="forgotten") as answer:
             answer.read()
-        wanted = time.monotonic() + 10
-        while '"forgotten"' not in self._log.read_text():
-            assert time.monotonic() < wanted
-            time.sleep(0.02)
+        self._written(lambda lines: any('"forgotten"' in line for line in lines))
         # nginx goes on at the end of the file.
         self._log.write_text("")
+
+    def lines(self, count: int) -> list[dict[str, Any]]:
+        """Return that many lines."""
+        return [json.loads(line) for line in self._written(lambda lines: len(lines) >= count)]
 
     @property
     def _log(self) -> Path:
         return self.folder / "access.log"
 
-    def lines(self, count: int) -> list[dict[str, Any]]:
-        """Return that many lines; nginx writes a line after the answer has gone."""
+    def _written(self, is_enough: Callable[[list[str]], bool]) -> list[str]:
+        """Return the lines when they are enough; nginx writes one after the answer has gone."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             lines = self._log.read_text().splitlines()
-            if len(lines) >= count:
-                return [json.loads(line) for line in lines]
+            if is_enough(lines):
+                return lines
             time.sleep(0.02)
         raise AssertionError(lines)
 

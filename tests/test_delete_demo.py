@@ -143,10 +143,10 @@ def test_all_modules_leave_without_a_trace(project, tmp_path, sqlite_url):
 
     # Some tests copy the project again, by what git would track.
     git(project.root, "init", "--quiet")
+    # What mypy found out about the libraries is still true.
+    known = {"MYPY_CACHE_DIR": str(BASE_DIR / ".mypy_cache")}
     for tool, commands in CHECKS.items():
         for arguments in commands if find_spec(tool) else []:
-            # What mypy found out about the libraries is still true.
-            known = {"MYPY_CACHE_DIR": str(BASE_DIR / ".mypy_cache")}
             project.having(PYTHONWARNINGS="", **known).python("-m", tool, *arguments)
     if find_spec("importlinter"):
         result = project.run("lint-imports", "--no-logo")
