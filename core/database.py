@@ -86,15 +86,16 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
     begin of transactions (a tenant's rows) has the session and its transaction. What a statement
     changes is committed at once, unless a transaction is open.
     """
-    engine, session = engine_of(model), current_session()
+    engine, events = engine_of(model), session_events()
+    in_transaction = db.session.registry.has() and db.session().in_transaction()
     # A test binds the session to a connection of its own.
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
     if (
-        session.in_transaction()
+        in_transaction
         or not is_plain
         or engine.dispatch.begin
-        or session.dispatch.after_begin
-        or session.dispatch.do_orm_execute
+        or events.after_begin
+        or events.do_orm_execute
     ):
         return db.session.execute(statement, values).all()
     with engine.connect() as connection:
@@ -108,16 +109,14 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
                 driver.autocommit = False
 
 
-def current_session() -> Any:
-    """Return the session to ask what it holds and who listens: one that is unused if there is none.
-
-    To make one for each question costs more than to ask. Only db.session may be worked with.
-    """
-    return db.session() if db.session.registry.has() else _unused_session()
+def session_events() -> Any:
+    """Return SQLAlchemy's dispatch of db.session: by the name of each event, who listens."""
+    return db.session().dispatch if db.session.registry.has() else _unused_session().dispatch
 
 
 @cache
 def _unused_session() -> Any:
+    # To make one for each question costs more than to ask.
     return db.session.session_factory()
 
 

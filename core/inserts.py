@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from core.database import current_session, engine_of, read
+from core.database import engine_of, read, session_events
 from core.plan import Plan, key_names
 from core.schemas import Schema
 from services import db
@@ -47,14 +47,12 @@ class Insert(Plan):
         if _takes_more_than_a_row(mapper):
             raise LookupError
         self._table = table = mapper.local_table
-        # By name, what makes a version: the first one is made of None.
-        self._versions: dict[str, Any] = {}
-        if (version := mapper.version_id_col) is not None:
-            name = mapper.get_property_by_column(version).key
-            self._versions[name] = mapper.version_id_generator
-        columns = {name: mapper.columns[name] for name in (*names, *self._versions)}
+        columns = {name: mapper.columns[name] for name in names}
         if any(column.table is not table for column in columns.values()):
             raise LookupError
+        self._version = mapper.version_id_generator if mapper.version_id_col is not None else None
+        if self._version:
+            columns[""] = mapper.version_id_col
         # A parameter with the name of a column would be taken for its value.
         prefix = "new_"
         while any(key.startswith(prefix) for key in table.c.keys()):  # noqa: SIM118 - no dictionary
@@ -83,7 +81,7 @@ class Insert(Plan):
 
     def store(self, data: Mapping[str, Any]) -> Sequence[Any]:
         """Store the record, commit, and return its row."""
-        given = {**data, **{name: make(None) for name, make in self._versions.items()}}
+        given = {**data, "": self._version(None)} if self._version else data
         values = {bind: given[name] for name, bind in self._binds.items()}
         # Outside of a transaction this commits by itself.
         rows = read(self.model, self._statement, values)
@@ -95,12 +93,9 @@ class Insert(Plan):
 def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
     """Return how to store a record with these values, None if it takes the unit of work."""
     model: Any = schema.opts.model
-    session = current_session()
     if (
         engine_of(model).dialect.name != "postgresql"
-        or session.new
-        or session.dirty
-        or session.deleted
+        or _has_unsaved()
         or _is_watched(model, data)
         or any(isinstance(value, sa.ClauseElement) for value in data.values())
     ):
@@ -117,12 +112,17 @@ def _insert(schema: Schema, names: tuple[str, ...]) -> Insert | None:
         return None
 
 
+def _has_unsaved() -> bool:
+    session = db.session
+    return session.registry.has() and bool(session.new or session.dirty or session.deleted)
+
+
 def _is_watched(model: Any, names: Collection[str]) -> bool:
     """Tell whether something listens to what the unit of work does with such a record."""
-    mapper, session, engine = sa.inspect(model), current_session(), engine_of(model).dispatch
+    mapper, session, engine = sa.inspect(model), session_events(), engine_of(model).dispatch
     attributes = (getattr(model, name) for name in names if name in mapper.columns)
     return bool(
-        any(getattr(session.dispatch, name) for name in SESSION_EVENTS)
+        any(getattr(session, name) for name in SESSION_EVENTS)
         or any(getattr(mapper.dispatch, name) for name in MODEL_EVENTS)
         or any(attribute.dispatch.set for attribute in attributes)
         # The mapper itself listens once.
