@@ -30,6 +30,7 @@ def init_assets(app: Flask) -> None:
             values["v"] = hashes[key]
 
     app.after_request(_prepare)
+    app.after_request(_refuse_encodings)
 
 
 def _static(filename: str) -> Response:
@@ -58,6 +59,15 @@ def _prepare(response: Response) -> Response:
     ):
         response.direct_passthrough = False
         response.make_sequence()
+    return response
+
+
+def _refuse_encodings(response: Response) -> Response:
+    """Keep to what a client does not take (RFC 9110 12.4.2): to Flask-Compress it comes last."""
+    if "q=0" in request.headers.get("Accept-Encoding", "").replace(" ", ""):
+        offered = [*current_app.config["COMPRESS_ALGORITHM"], "identity"]
+        best = request.accept_encodings.best_match(offered, default="identity")
+        request.environ["HTTP_ACCEPT_ENCODING"] = best
     return response
 
 

@@ -110,7 +110,18 @@ def test_a_page_with_such_an_argument_is_not_kept(client):
 
 @pytest.mark.parametrize(
     ("accepted", "encoding"),
-    [("br, gzip", "br"), ("gzip", "gzip"), ("", None), ("zstd", None)],
+    [
+        ("br, gzip", "br"),
+        ("gzip", "gzip"),
+        ("", None),
+        ("zstd", None),
+        ("br;q=0.5, gzip", "gzip"),
+        ("gzip;q=0", None),
+        ("br; q=0, gzip;q=0.000", None),
+        ("*;q=0", None),
+        ("br;q=0, *", "gzip"),
+        ("br;q=0, gzip", "gzip"),
+    ],
 )
 @pytest.mark.parametrize("path", ["/", "/core/static/app.css"])
 def test_an_answer_is_compressed_for_those_who_take_it(client, path, accepted, encoding):
