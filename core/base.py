@@ -5,8 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, MetaData, String, TypeDecorator
+from sqlalchemy import DateTime, Dialect, Enum, MetaData, String, Time, TypeDecorator
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.sql.functions import current_timestamp, now
 
 # Named constraints can be altered by a migration and recognised in an error.
 NAMING_CONVENTION = {
@@ -16,6 +18,16 @@ NAMING_CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+@compiles(DateTime, "mariadb", "mysql")
+@compiles(Time, "mariadb", "mysql")
+@compiles(current_timestamp, "mariadb", "mysql")
+@compiles(now, "mariadb", "mysql")
+def _with_microseconds(element: Any, compiler: Any, **options: Any) -> str:
+    """Ask MariaDB for what the other engines keep: by itself it cuts off the parts of a second."""
+    name = getattr(element, "name", element.__visit_name__)
+    return f"{name.upper()}(6)"
 
 
 class UTCDateTime(TypeDecorator[datetime]):

@@ -33,6 +33,7 @@ NAME = re.compile(
     r"for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`"
     r"|CHECK constraint failed: (.+)|failed: index '(.+)'"
 )
+WRITTEN = re.compile(r'\s*(?:INSERT INTO|UPDATE) ["`]?(\w+)["`]?(.*)', re.DOTALL)
 COLUMN = re.compile(r"Column '([^']+)'|(?:failed: |, )[^.,']+\.([^,]+)")
 
 
@@ -63,8 +64,13 @@ def violation_of(error: DBAPIError) -> Violation | None:
         return Violation(kind, ("id",), str(MESSAGES[kind]))
     if kind == "":
         return None
-    is_unnamed = kind == "unique" and name is None
-    constraint = _unique(str(error.orig), columns) if is_unnamed else _constraint(name)
+    if name == "PRIMARY":
+        # MariaDB calls that of each table so.
+        constraint: Any = _primary_key(error)
+    elif kind == "unique" and name is None:
+        constraint = _unique(str(error.orig), columns)
+    else:
+        constraint = _constraint(name)
     if constraint is not None:
         columns = _columns_of(constraint)
     elif kind == "missing":
@@ -109,6 +115,12 @@ def _unique(text: str, columns: list[str]) -> Any:
     return None
 
 
+def _primary_key(error: DBAPIError) -> Any:
+    written = WRITTEN.match(str(error.statement))
+    keys = (table.primary_key for table in _tables() if written and table.name == written[1])
+    return next(keys, None)
+
+
 def _columns_of(constraint: Any) -> list[str]:
     columns = [column.name for column in constraint.columns]
     if columns or not isinstance(constraint, Constraint):
@@ -120,7 +132,7 @@ def _columns_of(constraint: Any) -> list[str]:
 
 def _orphaned_columns(error: DBAPIError) -> list[str]:
     """Return the columns of foreign keys without a parent row, which SQLite alone does not name."""
-    written = re.match(r'\s*(?:INSERT INTO|UPDATE) "?(\w+)"?(.*)', str(error.statement), re.DOTALL)
+    written = WRITTEN.match(str(error.statement))
     if written is None or not isinstance(error.params, tuple):
         return []
     names = re.findall(r'"?(\w+)"?\s*(?:[,)]|=\s*\?)', written[2].partition("VALUES")[0])

@@ -11,7 +11,7 @@ from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations import ops
 from sqlalchemy.sql.elements import False_, True_
-from sqlalchemy.sql.functions import now
+from sqlalchemy.sql.functions import current_timestamp, now
 
 from core.base import UTCDateTime
 from services import log
@@ -24,9 +24,10 @@ PORTABLE_DEFAULTS: dict[type, str] = {
     True_: "sa.true()",
     False_: "sa.false()",
     now: "sa.func.now()",
+    current_timestamp: "sa.func.current_timestamp()",
 }
 # How MariaDB and MySQL repeat what they were told.
-MYSQL_SPELLINGS = {"false": "0", "true": "1", "now()": "current_timestamp()"}
+MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW(6)": "current_timestamp(6)"}
 
 
 class _Defaults:

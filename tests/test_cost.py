@@ -46,6 +46,10 @@ def things(save):
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_request_costs_no_more_than_it_did(app, isolated, name):
     (method, url, body), statements = SCENARIOS[name]
+    with app.app_context():
+        engine = db.engine.dialect.name
+    if engine == "mariadb":
+        pytest.skip("The driver for MariaDB is written in Python: its calls would be counted, too.")
     # Without the checks of the tests' own client.
     client = FlaskClient(app, app.response_class)
 
@@ -58,9 +62,8 @@ def test_a_request_costs_no_more_than_it_did(app, isolated, name):
 
     calls, queries = _count(app, lambda: send(3))
 
-    with app.app_context():
-        # PostgreSQL stores a record and reads it at once.
-        at_once = name == "create" and db.engine.dialect.name == "postgresql"
+    # PostgreSQL stores a record and reads it at once.
+    at_once = name == "create" and engine == "postgresql"
     assert len(queries) == statements - at_once, queries
     expected = _expected(name, calls)
     assert calls <= expected * (1 + TOLERANCE), f"{calls} calls, not {expected}: what added them?"

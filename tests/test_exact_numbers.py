@@ -1,5 +1,6 @@
-"""A decimal is stored as it was sent, as a number or a text, or it is refused: on each engine."""
+"""A decimal is stored as it was sent, or it is refused, and so is a moment: on each engine."""
 
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -21,7 +22,7 @@ st = hypothesis.strategies
 class NumbersSchema(Schema):
     class Meta(Schema.Meta):
         model = Record
-        fields = ("exact", "vast", "whole", "ratio", "brief", "data")
+        fields = ("exact", "vast", "whole", "ratio", "brief", "data", "moment", "clock", "span")
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -101,3 +102,19 @@ def test_what_is_computed_is_rounded_to_its_places(app):
         assert db.session.scalar(select(Record.exact)) == Decimal("0.33")
 
         db.session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            "moment",
+            '"2026-01-31T23:59:59.000001Z"',
+            datetime(2026, 1, 31, 23, 59, 59, 1, tzinfo=UTC),
+        ),
+        ("clock", '"09:30:15.999999"', time(9, 30, 15, 999999)),
+        ("span", "-90000.000001", timedelta(seconds=-90000, microseconds=-1)),
+    ],
+)
+def test_a_time_keeps_its_microseconds(app, name, text, expected):
+    assert stored(app, name, text) == expected
