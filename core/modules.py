@@ -204,7 +204,10 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
     for entry in entries:
         if broken := _broken_model(f"{entry}.models"):
             cause = f", whose model {broken} cannot be used ({error})"
-            return _refusal(entry, cause, "mend its relationships and their foreign keys")
+            remedy = "mend its relationships and their foreign keys"
+            if "Multiple classes found" in str(error):
+                remedy = "write relationship(lambda: Name): another module has a model of that name"
+            return _refusal(entry, cause, remedy)
     return None
 
 

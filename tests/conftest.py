@@ -2,11 +2,13 @@
 
 import logging
 import os
+from contextlib import ExitStack
 
 import pytest
 
 import config
 import settings
+from core.application import Application
 from core.factory import create_app
 from core.setting import DEFAULTS, setting
 from core.testing import app_on_test_database
@@ -20,15 +22,24 @@ INSTALLED_APPS = ["tests.sample"]
 @pytest.fixture(scope="session")
 def app(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
-    with app_on_test_database(folder, INSTALLED_APPS) as application:
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            use_defaults(patch)
+            application = stack.enter_context(app_on_test_database(folder, INSTALLED_APPS))
         yield application
+
+
+def use_defaults(patch):
+    for name in ("PER_PAGE", "MAX_PER_PAGE", "CSP", "LANGUAGES", "TIMEZONE", "CURRENCY"):
+        patch.setattr(settings, name, DEFAULTS[name], raising=False)
 
 
 @pytest.fixture(autouse=True)
 def default_settings(monkeypatch):
-    """What a product chose, its languages among it, is not what these tests are about."""
-    for name in ("PER_PAGE", "MAX_PER_PAGE", "CSP", "LANGUAGES", "CURRENCY"):
-        monkeypatch.setattr(settings, name, DEFAULTS[name], raising=False)
+    """What a product chose, languages and templates among it, is not what these tests are about."""
+    use_defaults(monkeypatch)
+    # Those of app/templates.
+    monkeypatch.setattr(Application, "jinja_loader", None)
 
 
 @pytest.fixture

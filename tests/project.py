@@ -174,7 +174,10 @@ class Project:
 
     def get(self, url: str) -> str:
         """Return what the application in the copy answers at this URL."""
-        code = "import sys; from run import app; print(app.test_client().get(sys.argv[1]).text)"
+        code = (
+            "import sys; from run import app; headers = {'Accept-Language': 'en'}\n"
+            "print(app.test_client().get(sys.argv[1], headers=headers).text)"
+        )
         return self.python("-c", code, url)
 
 

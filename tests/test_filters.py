@@ -17,6 +17,7 @@ from tests.listed.models import Entry, Phase, Shelf
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     with app_on_test_database(tmp_path_factory.mktemp("filters"), ["tests.listed"]) as application:
+        application.config["BABEL_DEFAULT_TIMEZONE"] = "America/Bogota"
         yield application
 
 

@@ -3,8 +3,10 @@
 import sys
 
 import pytest
+from flask import Flask
 
 import settings
+from core.application import Application
 from tests.reading import Reader
 
 BASE = """<html><head>
@@ -22,6 +24,7 @@ def write(tmp_path, monkeypatch):
     """Write a file of the product, whose folder app/ is that of the applications made here."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "facade", raising=False)
+    monkeypatch.setattr(Application, "jinja_loader", Flask.jinja_loader)
 
     def write(path, text):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

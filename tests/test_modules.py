@@ -371,6 +371,25 @@ def test_a_broken_relationship_is_blamed_on_its_module_and_not_on_the_next(scaff
     assert said.endswith("): mend its relationships and their foreign keys.")
 
 
+def test_a_relationship_to_one_of_two_models_of_a_name_is_told_how_to_say_which(scaffold):
+    for name in ("one", "two"):
+        models = MODELS.format(table=f"{name}_record")
+        add(
+            scaffold,
+            name,
+            f"from sqlalchemy import ForeignKey\n"
+            f"from sqlalchemy.orm import relationship\n{models}"
+            f"    other_id: Mapped[int | None] = mapped_column(ForeignKey('{name}_record.id'))\n"
+            f"    other: Mapped['Record | None'] = relationship()\n",
+        )
+
+    said = app_of(scaffold, "one", "two")
+
+    assert said.endswith(
+        "write relationship(lambda: Name): another module has a model of that name."
+    )
+
+
 @pytest.mark.parametrize(
     "order", [("one", "two"), ("two", "one")], ids=["own-base-last", "own-base-first"]
 )

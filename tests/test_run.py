@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import sys
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -74,7 +74,8 @@ def test_run_serves_the_site(scaffold):
     ) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}/health/live")
-            with urlopen(f"http://127.0.0.1:{port}/") as answer:
+            url = f"http://127.0.0.1:{port}/"
+            with urlopen(Request(url, headers={"Accept-Language": "en"})) as answer:
                 page = answer.read().decode()
         finally:
             process.terminate()
