@@ -187,6 +187,7 @@ class TestLists:
         assert parameters["per_page"]["schema"]["maximum"] == setting("MAX_PER_PAGE")
         assert parameters["page"]["schema"]["minimum"] == 1
         assert parameters["sort"]["schema"]["items"]["enum"][:2] == ["id", "-id"]
+        assert parameters["sort"]["schema"]["uniqueItems"] is True
         assert "box" in parameters["fields"]["schema"]["items"]["enum"]
         assert parameters["count"]["schema"]["enum"] == ["exact", "estimate", "none"]
         assert parameters["filter[box_id][gte]"]["schema"] == NUMBER
@@ -255,6 +256,43 @@ class TestOperations:
 
         assert free["deprecated"] is True
         assert {"Deprecation", "Sunset", "Link"} <= free["responses"]["200"]["headers"].keys()
+
+
+class TestLinting:
+    """What the linters of Redocly and Stoplight ask of a document."""
+
+    def test_an_operation_without_a_guard_is_declared_open(self, document):
+        assert document["security"] == []
+
+    def test_every_tag_is_declared_once(self, document):
+        used = {
+            name
+            for path in document["paths"].values()
+            for one in path.values()
+            for name in one["tags"]
+        }
+        declared = [one["name"] for one in document["tags"]]
+
+        assert sorted(declared) == sorted(used)
+
+    @pytest.mark.parametrize("fixture", ["document", "limited", "kinds"])
+    def test_every_component_is_used(self, request, fixture):
+        document = request.getfixturevalue(fixture)
+        text = json.dumps(document)
+
+        unused = [
+            name
+            for kind, components in document["components"].items()
+            for name in components
+            if f'"#/components/{kind}/{name}"' not in text
+        ]
+
+        assert unused == []
+
+    def test_a_component_is_there_where_it_is_used(self, document, limited):
+        assert "Deprecation" not in document["components"]["headers"]
+        assert "Deprecation" in limited["components"]["headers"]
+        assert "TooManyRequests" in limited["components"]["responses"]
 
 
 class Secret(Resource):
