@@ -534,6 +534,15 @@ class TestPage:
         assert "Respuestas" in page
         assert "como máximo 40 caracteres" in page
 
+    def test_what_is_english_in_any_language_says_so(self, client):
+        page = client.get(f"{API}/docs", headers={"Accept-Language": "es"}).text
+        english = re.findall(r'<(\w+) lang="en">\s*(.*?)\s*</\1>', page, re.DOTALL)
+        rest = re.sub(r'<(\w+) lang="en">.*?</\1>|<pre.*?</pre>', "", page, flags=re.DOTALL)
+
+        words = {text for _, text in english}
+        assert {"Mark a thing.", "One page of the list.", "Rows on a page."} <= words
+        assert not re.search("Mark a thing|The record|Rows |There is |At most ", rest)
+
     def test_it_has_no_inline_code(self, client):
         page = client.get(f"{API}/docs").text
 
