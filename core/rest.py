@@ -78,7 +78,8 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
     `schema` is what they take and answer, for the API's document and for `?fields=`. With
     `if_match_required` a client must say which state it changes (RFC 6585); `deprecation` announces
     the resource's end.
-    `describe` adds to the document what it cannot know: {"get": {"description": "..."}}.
+    `describe` adds to the document what it cannot know: {"get": {"description": "..."}}; None takes
+    a part of it away.
     """
 
     schema: ClassVar[Schema | None] = None

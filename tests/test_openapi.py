@@ -13,6 +13,7 @@ from core.openapi.document import METHODS, api_routes
 from core.openapi.parameters import path_of
 from core.rest import Api, Resource
 from core.setting import setting
+from tests.sample.models import Box, Thing
 
 API = setting("API_PREFIX")
 PARTS = ("put", "patch")
@@ -187,6 +188,7 @@ class TestLists:
         assert parameters["per_page"]["schema"]["maximum"] == setting("MAX_PER_PAGE")
         assert parameters["page"]["schema"]["minimum"] == 1
         assert parameters["sort"]["schema"]["items"]["enum"][:2] == ["id", "-id"]
+        assert parameters["sort"]["schema"]["uniqueItems"] is True
         assert "box" in parameters["fields"]["schema"]["items"]["enum"]
         assert parameters["count"]["schema"]["enum"] == ["exact", "estimate", "none"]
         assert parameters["filter[box_id][gte]"]["schema"] == NUMBER
@@ -255,6 +257,131 @@ class TestOperations:
 
         assert free["deprecated"] is True
         assert {"Deprecation", "Sunset", "Link"} <= free["responses"]["200"]["headers"].keys()
+
+
+class TestDescriptions:
+    """What a route tells of itself, and what only its resource can say."""
+
+    @pytest.fixture
+    def thing(self, save):
+        box = save(Box(name="Red"))
+        return save(Thing(name="Key", code="K1", price=1, box_id=box.id))
+
+    def test_an_action_on_a_record_is_no_creation(self, client, document, thing):
+        mark = document["paths"]["/outside/things/{id}/mark"]["post"]
+
+        answers = [client.post(f"/outside/things/{id}/mark") for id in (thing.id, thing.id + 1)]
+
+        assert [answer.status_code for answer in answers] == [200, 404]
+        assert {"200", "404", "412"} <= mark["responses"].keys()
+        assert "201" not in mark["responses"]
+        assert _parameters(mark).keys() == {"id", "If-Match", "fields"}
+
+    def test_an_action_may_take_anything_and_needs_nothing(self, client, document, thing):
+        twin = document["paths"]["/outside/things/{id}/twin"]["post"]
+
+        answer = client.post(f"/outside/things/{thing.id}/twin", json=[1])
+
+        assert answer.status_code == 200
+        assert twin["requestBody"] == {"content": {"application/json": {"schema": {}}}}
+        assert _parameters(twin)["If-Match"]["required"] is False
+
+    def test_a_creation_in_a_list_of_a_record_stays_one(self, document):
+        responses = document["paths"]["/outside/boxes/{id}/things"]["post"]["responses"]
+
+        assert "200" not in responses
+        assert {"201", "404"} <= responses.keys()
+
+    def test_none_takes_a_part_away(self, document):
+        mark = document["paths"]["/outside/things/{id}/mark"]["post"]
+
+        assert "requestBody" not in mark
+        assert "415" not in mark["responses"]
+        assert "413" in mark["responses"]
+
+    def test_a_described_schema_takes_the_place_of_the_other(self, client, document, thing):
+        bulk = document["paths"]["/outside/things/bulk"]["post"]
+        new = {"name": "Cup", "price": "1", "box_id": thing.box_id}
+
+        answer = client.post("/outside/things/bulk", json=[{**new, "code": one} for one in "ab"])
+
+        assert [one["code"] for one in answer.json["data"]] == ["a", "b"]
+        assert bulk["requestBody"]["required"] is True
+        items = {"$ref": "#/components/schemas/ThingInput"}
+        content = {"schema": {"type": "array", "items": items}}
+        assert bulk["requestBody"]["content"] == {"application/json": content}
+        assert bulk["responses"]["201"]["headers"].keys() == {"X-Request-ID"}
+
+    def test_what_is_described_changes_nothing_for_others(self, document):
+        post = document["paths"]["/outside/things"]["post"]
+
+        assert "requestBody" in post
+        assert {"ETag", "Location"} < post["responses"]["201"]["headers"].keys()
+
+    def test_the_keys_of_a_url_stay_when_parameters_are_described(self, make_app):
+        paths = _described(make_app, {"parameters": None})
+
+        assert [one["name"] for one in paths["/own/{id}"]["get"]["parameters"]] == ["id"]
+
+    def test_a_key_of_a_url_may_be_described(self, make_app):
+        key = {"name": "id", "in": "path", "description": "Its number.", "schema": {}}
+        [shown] = _described(make_app, {"parameters": [key]})["/own/{id}"]["get"]["parameters"]
+
+        assert shown["description"] == "Its number."
+
+
+def _described(make_app, said):
+    """Return the paths of an API with one route that says this of itself."""
+
+    class Own(Resource):
+        describe = {"get": said}
+
+        def get(self, id):
+            return {}
+
+    application = make_app([])
+    blueprint = Blueprint("own", __name__, url_prefix="/own")
+    Api(blueprint).add_resource(Own, "/<int:id>", endpoint="own")
+    application.register_blueprint(blueprint)
+    with application.app_context():
+        return api_document()["paths"]
+
+
+class TestLinting:
+    """What the linters of Redocly and Stoplight ask of a document."""
+
+    def test_an_operation_without_a_guard_is_declared_open(self, document):
+        assert document["security"] == []
+
+    def test_every_tag_is_declared_once(self, document):
+        used = {
+            name
+            for path in document["paths"].values()
+            for one in path.values()
+            for name in one["tags"]
+        }
+        declared = [one["name"] for one in document["tags"]]
+
+        assert sorted(declared) == sorted(used)
+
+    @pytest.mark.parametrize("fixture", ["document", "limited", "kinds"])
+    def test_every_component_is_used(self, request, fixture):
+        document = request.getfixturevalue(fixture)
+        text = json.dumps(document)
+
+        unused = [
+            name
+            for kind, components in document["components"].items()
+            for name in components
+            if f'"#/components/{kind}/{name}"' not in text
+        ]
+
+        assert unused == []
+
+    def test_a_component_is_there_where_it_is_used(self, document, limited):
+        assert "Deprecation" not in document["components"]["headers"]
+        assert "Deprecation" in limited["components"]["headers"]
+        assert "TooManyRequests" in limited["components"]["responses"]
 
 
 class Secret(Resource):
@@ -344,6 +471,16 @@ class TestConformance:
         with pytest.raises(AssertionError, match="X-Promised"):
             client.get("/outside/things")
 
+    @pytest.mark.parametrize("name", ["lines", "stream"])
+    def test_of_what_is_no_json_the_media_type_is_compared(self, client, name):
+        assert client.get(f"/outside/{name}").text.startswith("a,b\n")
+
+    def test_another_media_type_than_the_documented_fails(self, client):
+        pytest.importorskip("jsonschema")
+
+        with pytest.raises(AssertionError, match="200 is text/csv"):
+            client.get("/outside/undescribed")
+
 
 class TestCommand:
     def test_it_prints_the_document(self, app, document):
@@ -396,6 +533,15 @@ class TestPage:
 
         assert "Respuestas" in page
         assert "como máximo 40 caracteres" in page
+
+    def test_what_is_english_in_any_language_says_so(self, client):
+        page = client.get(f"{API}/docs", headers={"Accept-Language": "es"}).text
+        english = re.findall(r'<(\w+) lang="en">\s*(.*?)\s*</\1>', page, re.DOTALL)
+        rest = re.sub(r'<(\w+) lang="en">.*?</\1>|<pre.*?</pre>', "", page, flags=re.DOTALL)
+
+        words = {text for _, text in english}
+        assert {"Mark a thing.", "One page of the list.", "Rows on a page."} <= words
+        assert not re.search("Mark a thing|The record|Rows |There is |At most ", rest)
 
     def test_it_has_no_inline_code(self, client):
         page = client.get(f"{API}/docs").text

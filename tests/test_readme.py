@@ -531,3 +531,91 @@ def test_the_records_within_others_of_the_document_are_written(scaffold, sqlite_
     project.install("app.billing")
 
     assert project.python("-c", SENDING).strip() == "done"
+
+
+ACTING = """
+import hashlib, hmac
+from importlib.util import find_spec
+from core.factory import create_app
+from services import db
+
+application = create_app()
+if find_spec("jsonschema"):
+    from core.conformance import ConformingClient
+    application.test_client_class = ConformingClient
+with application.app_context():
+    db.create_all()
+client, url = application.test_client(), "/api/v1/tasks"
+
+def post(path, json=None, **headers):
+    return client.post(url + path, json=json, headers={"X-Tenant": "1", **headers})
+
+assert post("/1/done").status_code == 404
+two = post("/bulk", [{"title": "Tea"}, {"title": "Cup"}])
+assert (two.status_code, [task["id"] for task in two.json["data"]]) == (201, [1, 2])
+done = post("/1/done")
+assert (done.status_code, done.json["data"]["done"]) == (200, True)
+assert done.json["data"]["loud"] == "TEA"
+assert post("/1/done", **{"If-Match": two.headers.get("ETag", '"old"')}).status_code == 412
+wrong = post("/bulk", [{"title": "Pot"}, {}])
+assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["1"])
+assert post("/bulk", [{"title": "Pot"}, {"title": "Tea"}]).status_code == 409
+assert len(client.get(url, headers={"X-Tenant": "1"}).json["data"]) == 2
+paths = client.get("/api/v1/openapi.json").json["paths"]
+assert "requestBody" not in paths[url + "/{id}/done"]["post"]
+assert "200" not in paths[url + "/bulk"]["post"]["responses"]
+assert "429" in paths[url]["get"]["responses"]
+
+left = [
+    client.get(url, headers={"X-Tenant": tenant}).headers["RateLimit-Remaining"]
+    for tenant in ("1", "1", "2")
+]
+assert left == ["998", "997", "999"], left
+
+hook, order = "/api/v1/hooks/payments", b'{"order": "A1"}'
+signature = hmac.new(b"shared", order, hashlib.sha256).hexdigest()
+headers = {"Content-Type": "application/json", "X-Signature": signature}
+assert client.post(hook, data=order, headers=headers).status_code == 204
+for other in (signature[::-1], "\xe9"):
+    refused = client.post(hook, data=order, headers={**headers, "X-Signature": other})
+    assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
+print("done")
+"""
+
+
+def test_the_actions_limits_and_webhooks_of_the_document_work(scaffold, sqlite_url):
+    document = "docs/api.md"
+    project = scaffold.on(sqlite_url).having(PAYMENTS_SECRET="shared")
+    write_files(project, "app/tasks/")
+    for name in ("TaskDone", "TaskBulk"):
+        code = block_with(document, "python", f"class {name}").text
+        with (project.root / "app/tasks/resources.py").open("a") as file:
+            file.write(f"\n\n{code}")
+    limit = block_with(document, "python", "def tenant").text
+    limit = f"from services import limiter\n{limit}".partition("class TaskList(Resource):\n")
+    project.replace("app/tasks/resources.py", "class TaskList(Resource):\n", "".join(limit))
+    project.replace(
+        "app/tasks/__init__.py",
+        "from . import resources",
+        "from flask import g, request\n"
+        "@tasks_bp.before_request\n"
+        "def know_tenant():\n"
+        "    g.tenant_id = request.headers['X-Tenant']\n"
+        "from . import resources",
+    )
+    project.replace(
+        "app/tasks/schemas.py",
+        '"version")\n',
+        '"version", "loud")\n'
+        "    loud = fields.String(dump_only=True)\n"
+        "    @post_dump\n"
+        "    def add(self, data, **kwargs):\n"
+        "        return data | {'loud': data['title'].upper()}\n",
+    )
+    project.replace(
+        "app/tasks/schemas.py", "from core", "from marshmallow import fields, post_dump\nfrom core"
+    )
+    project.write("app/hooks/__init__.py", block_with(document, "python", "csrf.exempt").text)
+    project.install("app.tasks", "app.hooks")
+
+    assert project.python("-c", ACTING).startswith("done")

@@ -82,16 +82,15 @@ PAGE_LINKS = {
 }
 
 
-def add_shared(spec: APISpec, is_guarded: bool) -> None:
-    """Put into the document what all operations refer to."""
+def add_shared(spec: APISpec) -> None:
+    """Put into the document what operations may refer to."""
     spec.components.schema("Problem", PROBLEM)
     spec.components.schema("PageMeta", PAGE_META)
     spec.components.schema("PageLinks", PAGE_LINKS)
     for name, (text, schema) in HEADERS.items():
         spec.components.header(name, {"description": text, "schema": schema, "required": True})
     for status, (title, text) in PROBLEMS.items():
-        if is_guarded or status not in GUARD_PROBLEMS:
-            spec.components.response(title.replace(" ", ""), _problem(status, title, text))
+        spec.components.response(title.replace(" ", ""), _problem(status, title, text))
 
 
 def answer(text: str, schema: Any = None, example: Any = None, *headers: str) -> dict[str, Any]:

@@ -1,28 +1,32 @@
 """The document: every route of every API blueprint, and what its operations share."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from apispec import APISpec
-from flask import Flask
+from flask import Flask, json
 from werkzeug.routing import Rule
 
 from core.openapi.answers import add_shared
 from core.openapi.components import Components
-from core.openapi.operations import Operation, is_guarded
+from core.openapi.operations import Operation
 from core.openapi.parameters import path_of
 from core.setting import setting
 
 VERSION = "3.1.1"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+REFERENCE = re.compile(r'"#/components/(\w+)/([^"/]+)"')
 
 
 def document(app: Flask) -> dict[str, Any]:
     """Return the document of the application's API blueprints."""
     version = setting("API_PREFIX").rpartition("/")[2]
-    spec = APISpec(f"{setting('APP_NAME')} API", version, VERSION)
+    info = {"description": "Errors are problems (RFC 9457), lists come in pages."}
+    # Without `security` of its own an operation is open.
+    spec = APISpec(f"{setting('APP_NAME')} API", version, VERSION, info=info, security=[])
     components = Components(spec)
-    add_shared(spec, any(is_guarded(app, name) for name in app.extensions["api_blueprints"]))
+    add_shared(spec)
     for name, scheme in app.extensions["api_blueprints"].items():
         if scheme:
             spec.components.security_scheme(name, dict(scheme))
@@ -34,7 +38,25 @@ def document(app: Flask) -> dict[str, Any]:
         }
         spec.path(path_of(rule), operations=operations)
     made: dict[str, Any] = spec.to_dict()
+    said = [one for operations in made["paths"].values() for one in operations.values()]
+    names = dict.fromkeys(name for one in said for name in one["tags"])
+    made["tags"] = [{"name": name} for name in names]
+    _leave_out_unused(made)
     return made
+
+
+def _leave_out_unused(made: dict[str, Any]) -> None:
+    """Leave out of the components what no operation refers to, be it by another component."""
+    components, left = made["components"], [made["paths"]]
+    used: set[tuple[str, str]] = set()
+    while left:
+        for kind, name in set(REFERENCE.findall(json.dumps(left.pop()))) - used:
+            used.add((kind, name))
+            left.append(components.get(kind, {}).get(name))
+    for kind in components.keys() - {"securitySchemes"}:
+        components[kind] = {
+            name: one for name, one in components[kind].items() if (kind, name) in used
+        }
 
 
 def api_routes(app: Flask) -> Iterator[tuple[Rule, Any]]:

@@ -1,10 +1,9 @@
 """One operation of the document: a method of a route, from its resource, schema and docstring."""
 
 import inspect
-from copy import deepcopy
+from collections.abc import Mapping
 from typing import Any
 
-from apispec.utils import deepupdate
 from flask import Flask
 from werkzeug.routing import Rule
 
@@ -21,19 +20,24 @@ from core.openapi.parameters import (
     list_parameters,
     path_parameters,
 )
+from core.plan import key_names
 from core.setting import setting
 
 Parts = dict[str, Any]
 # The one error that is no problem: the server answers it before the application is asked.
 LONG_URL = "The URL is longer than the web server takes, by default about 4,000 characters."
 BODY_PROBLEMS = (413, 415, 422)
+ANY_BODY: Parts = {"content": {"application/json": {"schema": {}}}}
+# A resource describes these anew; all else it adds to.
+WHOLE = ("schema", "example")
 
 
 class Operation:
     """A method of a route.
 
     With a `schema` the resource's methods mean what REST says, for a list or, if the URL ends with
-    a variable, for one record; `describe` says what else one means: {"get": {"summary": ...}}.
+    a variable, for one record; `describe` says what else one means: {"get": {"summary": ...}}, and
+    takes away what None stands for.
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class Operation:
         self.app, self.rule, self.view, self.components = app, rule, view, components
         self.method = method.lower()
         self.schema: Any = getattr(view, "schema", None)
-        self.is_item = rule.rule.endswith(">")
+        self.is_item = rule.rule.endswith(">") or self._is_action()
         self.deprecation = getattr(view, "deprecation", None)
 
     def described(self) -> Parts:
@@ -54,14 +58,21 @@ class Operation:
             "operationId": f"{self.rule.endpoint.replace('.', '_')}_{self.method}",
             "tags": [self._tag()],
             **parts,
-            "parameters": [*path_parameters(self.rule), *parts.get("parameters", [])],
         }
         self._add_limits(said)
         self._add_guard(said)
-        # It changes the second of the two, and returns it.
-        described = getattr(self.view, "describe", {}).get(self.method, {})
-        made: Parts = deepupdate(said, deepcopy(described))
-        return made
+        made = _merged(said, getattr(self.view, "describe", {}).get(self.method, {}))
+        own = made.get("parameters", [])
+        named = {one["name"] for one in own if one.get("in") == "path"}
+        of_url = [one for one in path_parameters(self.rule) if one["name"] not in named]
+        return {**made, "parameters": [*of_url, *own]}
+
+    def _is_action(self) -> bool:
+        """Tell whether it is a POST on a record, as /orders/<id>/confirm: a list has a GET, too."""
+        model = getattr(getattr(self.schema, "opts", None), "model", None)
+        if model is None or self.method != "post" or "GET" in (self.rule.methods or ()):
+            return False
+        return set(key_names(model)) <= self.rule.arguments
 
     def _words(self) -> dict[str, str]:
         """Return the method's docstring: its first line, and what follows."""
@@ -119,7 +130,7 @@ class Operation:
             "requestBody": self._body(),
             "responses": {
                 **self._answered(201, "The new record.", "ETag", "Location"),
-                **problems(400, 409, *BODY_PROBLEMS),
+                **problems(400, *((404,) if self.rule.arguments else ()), 409, *BODY_PROBLEMS),
             },
         }
 
@@ -146,6 +157,10 @@ class Operation:
 
     _patch_item = _put_item
 
+    def _post_item(self) -> Parts:
+        """Return the parts of an action on a record: only its resource knows what it takes."""
+        return {**self._put_item(), "requestBody": ANY_BODY}
+
     def _delete_item(self) -> Parts:
         deleted = self._matched()
         deleted["responses"] = {"204": answer("It is deleted."), **deleted["responses"]}
@@ -157,13 +172,13 @@ class Operation:
         parts: Parts = self._matched() if guarded else {"responses": problems(400, 404, 409)}
         parts["responses"]["200"] = answer("What the summary says.", {})
         if self.method in ("post", "put", "patch"):
-            parts["requestBody"] = {"content": {"application/json": {"schema": {}}}}
+            parts["requestBody"] = ANY_BODY
             parts["responses"].update(problems(*BODY_PROBLEMS))
         return parts
 
     def _matched(self) -> Parts:
         """Return the parts of an operation that If-Match may guard."""
-        required = getattr(self.view, "if_match_required", False)
+        required = self.method != "post" and getattr(self.view, "if_match_required", False)
         statuses = (400, 404, 409, 412, *((428,) if required else ()))
         return {
             "parameters": [header("If-Match", IF_MATCH, required)],
@@ -191,6 +206,17 @@ class Operation:
             return {"example": example(schema, self.components.known)}
         except NoExampleError:
             return {}
+
+
+def _merged(said: Mapping[str, Any], described: Mapping[Any, Any]) -> Parts:
+    """Return what is said with what a resource describes in it; None removes a key (RFC 7396)."""
+    made = dict(said)
+    if "schema" in described:
+        made.pop("example", None)
+    for key, value in described.items():
+        is_part = isinstance(value, Mapping) and key not in WHOLE
+        made[str(key)] = _merged(made.get(str(key), {}), value) if is_part else value
+    return {key: value for key, value in made.items() if value is not None}
 
 
 def is_guarded(app: Flask, blueprint: str) -> bool:

@@ -81,8 +81,9 @@ def list_parameters(listing: Listing, schema: Any, made: Components) -> Iterator
         yield _query("q", {"type": "string", "pattern": NOT_NUL}, text)
     if listing.sort:
         names = [f"{sign}{name}" for name in listing.sort for sign in ("", "-")]
-        text = f"The order; a - in front turns it. By default {listing.default}."
-        yield _query("sort", _several({"enum": names}), text, explode=False)
+        text = f"The order, no field twice; a - in front turns it. By default {listing.default}."
+        once = {**_several({"enum": names}), "uniqueItems": True}
+        yield _query("sort", once, text, explode=False)
     for name in listing.filters:
         yield from _filters(listing, name, made)
 
