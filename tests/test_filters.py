@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+import settings
 from core import filters
 from core.filters import controls, related_choices, shown
 from core.pages import page_of
@@ -16,9 +17,11 @@ from tests.listed.models import Entry, Phase, Shelf
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    with app_on_test_database(tmp_path_factory.mktemp("filters"), ["tests.listed"]) as application:
-        application.config["BABEL_DEFAULT_TIMEZONE"] = "America/Bogota"
-        yield application
+    folder = tmp_path_factory.mktemp("filters")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "TIMEZONE", "America/Bogota")
+        with app_on_test_database(folder, ["tests.listed"]) as application:
+            yield application
 
 
 @pytest.fixture
