@@ -21,7 +21,8 @@ MESSAGES = {
 }
 # PostgreSQL's SQLSTATE, the number of MariaDB and MySQL, SQLite's name.
 CODES: dict[str, set[Any]] = {
-    "unique": {"23505", 1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"},
+    # 23P01: two rows that an exclusion constraint does not let stand together.
+    "unique": {"23505", "23P01", 1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"},
     "missing": {"23503", 1452, "SQLITE_CONSTRAINT_FOREIGNKEY"},
     "in_use": {"23001", 1451},
     # 4025 (MariaDB) and 3819 (MySQL) come as OperationalError.

@@ -108,6 +108,15 @@ def test_deleting_a_parent_says_that_it_is_in_use(violation, thing):
     )
 
 
+@pytest.mark.postgresql
+@pytest.mark.usefixtures("postgresql_url")
+def test_two_rows_that_exclude_each_other_are_told(violation):
+    table = "CREATE TEMP TABLE booked (during int4range, EXCLUDE USING gist (during WITH &&))"
+    rows = "INSERT INTO booked VALUES ('[1,5)'), ('[4,8)')"
+
+    assert violation(text(f"{table}; {rows}")) == Violation("unique", (), TAKEN)
+
+
 def test_one_of_many_rows_without_a_parent_is_found(app, isolated, thing):
     rows = [
         {"name": "Pen", "code": f"P{n}", "price": 1, "version": 1, "box_id": NOBODY}

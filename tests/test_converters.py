@@ -297,9 +297,14 @@ def test_a_time_is_shown_in_the_zone_and_is_kept_as_it_is(client, save, app, mom
     assert kept == moment
 
 
-def test_a_time_that_lies_past_the_last_in_utc_is_refused(app, client, url, monkeypatch):
-    monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Bogota")
+@pytest.mark.parametrize(
+    ("zone", "typed"),
+    [("America/Bogota", "9999-12-31T23:59"), ("Europe/Madrid", "2027-03-28T02:30")],
+    ids=["past the last year in UTC", "an hour that the clocks skip"],
+)
+def test_a_time_that_there_is_not_is_refused(app, client, url, monkeypatch, zone, typed):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", zone)
 
-    answer = submit(client, url, moment="9999-12-31T23:59")
+    answer = submit(client, url, moment=typed)
 
     assert Reader(answer.text).texts["moment-errors"] == "Not a valid datetime value."
