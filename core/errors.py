@@ -40,6 +40,10 @@ EXPIRED_BUTTON = _l(
 )
 MOST_ERRORS = 100
 OUT_OF_RANGE = _l("A value is too long or out of range.")
+FOREIGN_FORM = _l(
+    "Nothing was changed, because your browser does not say that the form comes from this site: "
+    "let it send the header Origin or Referer, and try again."
+)
 # Of the API alone: a person is told what to do, by the page of the status.
 INVALID = "The body breaks rules of its fields; `errors` names them."
 DATABASE_AWAY = _l("The database does not answer at the moment: try again in a few seconds.")
@@ -76,7 +80,7 @@ READ_ONLY = "25006"
 def init_errors(app: Flask) -> None:
     """Register the handlers; a crash reaches the first one as InternalServerError."""
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(CSRFError, _expired_form)
+    app.register_error_handler(CSRFError, _refused_form)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(SQLAlchemyError, _database_error)
 
@@ -111,9 +115,11 @@ def _page(status: int, detail: str | None) -> str:
     )
 
 
-def _expired_form(error: CSRFError) -> ResponseReturnValue:
+def _refused_form(error: CSRFError) -> ResponseReturnValue:
     if wants_problem():
         return _http_error(error)
+    if "referrer" in str(error.description):
+        return answer(400, FOREIGN_FORM)
     page = shown_again()
     return answer(400, EXPIRED_BUTTON) if page is None else page
 

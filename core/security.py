@@ -35,6 +35,10 @@ class _Headers:
         self.headers = [(name, name.lower(), value) for name, value in headers.items()]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "HTTP_ORIGIN" in environ:
+            # Flask-WTF wants to see on https where a form comes from, and knows the Referer alone.
+            environ.setdefault("HTTP_REFERER", environ["HTTP_ORIGIN"])
+
         method = environ["REQUEST_METHOD"]
 
         def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:

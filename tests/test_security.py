@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from flask import request, session
 
-from core.errors import EXPIRED_BUTTON
+from core.errors import EXPIRED_BUTTON, FOREIGN_FORM
 from core.security import content_security_policy
 from core.setting import setting
 from tests.sample.models import Box, Thing
@@ -154,6 +154,33 @@ def test_a_form_without_a_token_is_refused(make_app, production, environment):
 
     assert answer.status_code == 400
     assert str(EXPIRED_BUTTON) in answer.text
+
+
+SITE = "https://localhost"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"Referer": f"{SITE}/"}, 302, id="referer"),
+        pytest.param({"Origin": SITE}, 302, id="origin"),
+        pytest.param({}, 400, id="neither"),
+        pytest.param({"Origin": "null"}, 400, id="hidden"),
+        pytest.param({"Origin": "http://localhost"}, 400, id="other-scheme"),
+        pytest.param({"Origin": "https://evil.example"}, 400, id="foreign"),
+        pytest.param({"Origin": SITE, "Referer": "https://evil.example/"}, 400, id="both"),
+    ],
+)
+def test_on_https_a_form_is_taken_from_this_site_alone(make_app, headers, status):
+    client = make_app(["tests.sample"]).test_client()
+    page = client.get("/", base_url=SITE).text
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page)[1]
+    data = {"csrf_token": token, "theme": "dark"}
+
+    answer = client.post("/theme", data=data, base_url=SITE, headers=headers)
+
+    assert answer.status_code == status
+    assert (str(FOREIGN_FORM) in answer.text) == (status == 400)
 
 
 def test_a_route_without_a_form_class_is_protected_as_well(make_app):
