@@ -11,6 +11,8 @@ import orjson
 from flask import Response
 from flask.json.provider import DefaultJSONProvider
 
+OUT_OF_RANGE = "A number is out of range."
+
 
 def encode(obj: Any, default: Callable[[Any], Any]) -> bytes:
     """Write JSON in UTF-8, fast; what has no place in UTF-8 or in 64 bits, by json.dumps()."""
@@ -37,6 +39,11 @@ class JSONProvider(DefaultJSONProvider):
             return DECODER.decode(text)
         except RecursionError:
             raise ValueError("The JSON is nested too deeply.") from None
+        except ValueError as error:
+            # Python's words for an integer of thousands of digits are about itself.
+            if "set_int_max_str_digits" in str(error):
+                raise ValueError(OUT_OF_RANGE) from None
+            raise
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Return an answer in JSON, as jsonify() does."""
@@ -73,7 +80,7 @@ class WrittenFloat(float):
     def __new__(cls, text: str) -> "WrittenFloat":
         number = super().__new__(cls, text)
         if isinf(number):
-            raise ValueError("A number is out of range.")
+            raise ValueError(OUT_OF_RANGE)
         number.text = text
         return number
 

@@ -40,7 +40,17 @@ EXPIRED_BUTTON = _l(
 )
 MOST_ERRORS = 100
 OUT_OF_RANGE = _l("A value is too long or out of range.")
+FOREIGN_FORM = _l(
+    "Nothing was changed, because your browser does not say that the form comes from this site: "
+    "let it send the header Origin or Referer, and try again."
+)
 # Of the API alone: a person is told what to do, by the page of the status.
+DETAILS = {
+    401: "Nobody is logged in, or the key is not known.",
+    403: "This is not for you.",
+    404: "There is no such record.",
+}
+NO_URL = "There is no such URL."
 INVALID = "The body breaks rules of its fields; `errors` names them."
 DATABASE_AWAY = _l("The database does not answer at the moment: try again in a few seconds.")
 # What a page says: the title, and what to do. The API says what the exception says, in English.
@@ -76,7 +86,7 @@ READ_ONLY = "25006"
 def init_errors(app: Flask) -> None:
     """Register the handlers; a crash reaches the first one as InternalServerError."""
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(CSRFError, _expired_form)
+    app.register_error_handler(CSRFError, _refused_form)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(SQLAlchemyError, _database_error)
 
@@ -89,7 +99,7 @@ def answer(
 ) -> Response:
     """Return an error in the form that its reader understands."""
     if wants_problem():
-        response = problem(status, detail, errors)
+        response = problem(status, _own_words(status, detail), errors)
     elif isinstance(request.routing_exception, SecurityError):
         # Under a host that we do not trust no URL can be built, so no page either.
         response = Response(f"{detail}\n", status, mimetype="text/plain")
@@ -97,6 +107,13 @@ def answer(
         response = Response(_page(status, detail), status)
     response.headers.extend(headers or {})
     return response
+
+
+def _own_words(status: int, detail: str | None) -> str | None:
+    """Return what a problem says: Werkzeug's default words are about browsers."""
+    if status not in DETAILS or detail != default_exceptions[status].description:
+        return detail
+    return NO_URL if status == 404 and request.routing_exception else DETAILS[status]
 
 
 def _page(status: int, detail: str | None) -> str:
@@ -111,9 +128,11 @@ def _page(status: int, detail: str | None) -> str:
     )
 
 
-def _expired_form(error: CSRFError) -> ResponseReturnValue:
+def _refused_form(error: CSRFError) -> ResponseReturnValue:
     if wants_problem():
         return _http_error(error)
+    if "referrer" in str(error.description):
+        return answer(400, FOREIGN_FORM)
     page = shown_again()
     return answer(400, EXPIRED_BUTTON) if page is None else page
 
@@ -127,7 +146,18 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         for name, value in error.get_headers(request.environ)
         if name not in ("Content-Type", "Content-Length")
     }
-    return answer(status, detail, headers=kept)
+    return answer(status, detail, headers=_challenge() | kept if status == 401 else kept)
+
+
+def _challenge() -> dict[str, str]:
+    """Return how to pass the guard of the API at hand, as its `security` says (RFC 9110 11.6.1)."""
+    security = current_app.extensions["api_blueprints"].get(request.blueprint)
+    if not security:
+        return {}
+    # No scheme is registered for keys.
+    other = "ApiKey" if security["type"] == "apiKey" else "Bearer"
+    scheme = security.get("scheme", "").capitalize() or other
+    return {"WWW-Authenticate": f'{scheme} realm="{request.blueprint}"'}
 
 
 def _invalid(error: ValidationError) -> ResponseReturnValue:

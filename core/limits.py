@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_cors import CORS
 from flask_limiter.errors import RateLimitExceeded
 from flask_limiter.util import get_qualified_name
@@ -46,10 +46,12 @@ def init_limits(app: Flask) -> None:
     if origins := app.config["CORS_ORIGINS"]:
         # Registered first, so that it runs last: what is not the API's stays closed.
         app.after_request(_keep_to_api)
+        # Ahead of all guards, which a browser's question brings no key for.
+        app.before_request_funcs[None].insert(0, _answer_preflight)
         CORS(
             app,
             origins=origins,
-            allow_headers=SENT,
+            allow_headers=[*SENT, *_keys(app)],
             expose_headers=SHOWN,
             max_age=CORS_SECONDS,
         )
@@ -59,6 +61,18 @@ def init_limits(app: Flask) -> None:
     limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
     if app.config["RATE_LIMIT"] or any(name.startswith(own) or name in views for name in limited):
         _init_limiter(app)
+
+
+def _keys(app: Flask) -> list[str]:
+    """Return the headers in which the APIs take their keys."""
+    schemes = filter(None, app.extensions["api_blueprints"].values())
+    return [scheme["name"] for scheme in schemes if scheme.get("in") == "header"]
+
+
+def _answer_preflight() -> Response | None:
+    is_asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    automatic = getattr(request.url_rule, "provide_automatic_options", False)
+    return current_app.make_default_options_response() if is_asked and automatic else None
 
 
 def _keep_to_api(response: Response) -> Response:
@@ -98,7 +112,8 @@ def _init_limiter(app: Flask) -> None:
     app.before_request_funcs[None].remove(limiter._check_request_limit)  # noqa: SLF001 - no public way
     if app.config["RATE_LIMIT"]:
         for name in app.extensions["api_blueprints"]:
-            app.before_request_funcs.setdefault(name, []).append(count)
+            # Before the guard: who tries keys is counted, too.
+            app.before_request_funcs.setdefault(name, []).insert(0, count)
     app.register_error_handler(RateLimitExceeded, _exceeded)
     app.after_request(_add_headers)
 
@@ -112,8 +127,8 @@ def count() -> None:
 
 def _check(limit: str) -> None:
     try:
-        if limit:
-            parse_many(limit)
+        if limit and not all(one.amount for one in parse_many(limit)):
+            raise ValueError("it allows nothing")
     except ValueError as error:
         raise ConfigError(
             f"RATE_LIMIT is {limit!r}: write it as 100/minute, or as 10/second;1000/hour."

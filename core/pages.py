@@ -25,6 +25,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 
 from core.constraints import violation_of
+from core.database import READ_METHODS
 from core.errors import OUT_OF_RANGE, STALE
 from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm
@@ -55,7 +56,7 @@ def init_pages(app: Flask) -> None:
     """Register core's pages last: a module's route or template of the same name wins."""
     bootstrap.init_app(app)
     app.register_blueprint(bp)
-    app.after_request(_keep_private)
+    app.after_request(_vary)
     with app.app_context():
         menu = [entry for module in installed_modules() for entry in module.menu]
     app.jinja_env.globals.update(
@@ -70,18 +71,17 @@ def init_pages(app: Flask) -> None:
     )
 
 
-def _keep_private(response: Response) -> Response:
-    """Keep caches from giving a page, which is in its reader's language, to somebody else."""
+def _vary(response: Response) -> Response:
+    """Keep caches from giving a page to who reads another language."""
     if response.mimetype in PERSONAL and not str(request.endpoint).endswith(".static"):
         headers = response.headers
-        headers.setdefault("Cache-Control", "private, no-cache")
         headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Accept-Language, Cookie")))
     return response
 
 
 def _here() -> str:
     """Return where a switch of the header leads back to."""
-    path = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    path = request.full_path.rstrip("?") if request.method in READ_METHODS else "/"
     return f"{request.root_path}{path}"
 
 

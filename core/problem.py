@@ -13,6 +13,13 @@ from core.setting import setting
 MEDIA_TYPE = "application/problem+json"
 # The one page under the API's prefix, made in core/openapi/.
 DOCS = "core.docs"
+# RFC 9110's, which Python has since 3.13.
+TITLES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 
 
 def wants_problem() -> bool:
@@ -44,7 +51,7 @@ def problem(status: int, detail: str | None, errors: Mapping[str, Any] | None = 
     """Return a problem; `errors` is {"field": ["message"]}."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": TITLES[status],
         "status": status,
         "detail": detail and str(detail),
         "request_id": request_id(),

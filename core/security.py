@@ -35,7 +35,17 @@ class _Headers:
         self.headers = [(name, name.lower(), value) for name, value in headers.items()]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "HTTP_ORIGIN" in environ:
+            # Flask-WTF wants to see on https where a form comes from, and knows the Referer alone.
+            environ.setdefault("HTTP_REFERER", environ["HTTP_ORIGIN"])
+
+        method = environ["REQUEST_METHOD"]
+
         def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            is_empty = method == "OPTIONS" and ("Content-Length", "0") in headers
+            if is_empty or status.startswith("204"):
+                # What is not there has no type.
+                headers = [header for header in headers if header[0] != "Content-Type"]
             sent = {name.lower() for name, _ in headers}
             added = [(name, value) for name, key, value in self.headers if key not in sent]
             return start_response(status, headers + added, *rest)
@@ -52,6 +62,8 @@ def _headers(app: Flask) -> dict[str, str]:
         "Referrer-Policy": "strict-origin-when-cross-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Cross-Origin-Opener-Policy": "same-origin",
+        # What one reader may see is not for others; a view that thinks otherwise says so.
+        "Cache-Control": "private, no-cache",
     }
     if app.config["SESSION_COOKIE_SECURE"] and app.config["APP_ENV"] == "production":
         headers["Strict-Transport-Security"] = "max-age=31536000"

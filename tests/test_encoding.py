@@ -50,8 +50,9 @@ def test_what_has_no_form_in_json_is_refused(app):
         ("[NaN]", "NaN is not JSON."),
         ("-Infinity", "-Infinity is not JSON."),
         ("[" * 100_000, "The JSON is nested too deeply."),
+        ("9" * 5000, "A number is out of range."),
     ],
-    ids=["duplicate-key", "duplicate-key-within", "nan", "infinity", "depth"],
+    ids=["duplicate-key", "duplicate-key-within", "nan", "infinity", "depth", "digits"],
 )
 def test_what_the_standard_library_lets_pass_is_refused(app, text, reason):
     with app.app_context(), pytest.raises(ValueError, match=f"^{reason}$"):

@@ -1,8 +1,12 @@
 """Each failure is answered alike under test and in production, as a page or as a problem."""
 
 import pytest
+from flask import Blueprint, abort
+from werkzeug.datastructures import WWWAuthenticate
 
 from core.errors import STALE
+from core.problem import problem
+from core.rest import Api
 from core.testing import app_on_test_database
 from tests.conftest import INSTALLED_APPS
 
@@ -89,6 +93,60 @@ def test_a_problem_has_the_members_of_its_rfc_and_the_request_id(client):
         "detail": "No such thing.",
         "request_id": "0123abcd",
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/outside/things/1", "There is no such record."),
+        ("/outside/nowhere", "There is no such URL."),
+        ("/outside/things/99999999999999999999", "There is no such URL."),
+    ],
+)
+def test_what_is_not_found_is_told_to_programs_in_words_for_them(client, path, detail):
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.json["detail"]) == (404, detail)
+
+
+UNKNOWN = "Nobody is logged in, or the key is not known."
+BASIC = WWWAuthenticate("basic", {"realm": "own"})
+
+
+@pytest.mark.parametrize(
+    ("security", "guard", "challenges"),
+    [
+        ({"type": "http", "scheme": "bearer"}, [], ['Bearer realm="keys"']),
+        ({"type": "http", "scheme": "basic"}, [], ['Basic realm="keys"']),
+        ({"type": "oauth2", "flows": {}}, [], ['Bearer realm="keys"']),
+        ({"type": "apiKey", "in": "header", "name": "X-API-Key"}, [], ['ApiKey realm="keys"']),
+        ({"type": "http", "scheme": "bearer"}, ["Who?", None, BASIC], ["Basic realm=own"]),
+        (None, [], []),
+    ],
+    ids=["bearer", "basic", "oauth2", "key", "own", "none"],
+)
+def test_who_is_not_known_reads_how_to_log_in(make_app, security, guard, challenges):
+    application = make_app()
+    blueprint = Blueprint("keys", __name__, url_prefix="/keys")
+    blueprint.before_request(lambda: abort(401, *guard))
+    blueprint.add_url_rule("/", "all", lambda: "open")
+    Api(blueprint, security=security)
+    application.register_blueprint(blueprint)
+
+    answer = application.test_client().get("/keys/")
+
+    assert (answer.status_code, answer.headers.getlist("WWW-Authenticate")) == (401, challenges)
+    assert answer.json["detail"] == (guard[0] if guard else UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("status", "title"), [(413, "Content Too Large"), (422, "Unprocessable Content")]
+)
+def test_a_problem_has_the_title_of_the_rfc_on_every_python(app, status, title):
+    with app.test_request_context("/outside/things"):
+        answer = problem(status, None)
+
+    assert answer.json["title"] == title
 
 
 @pytest.mark.parametrize(

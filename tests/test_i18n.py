@@ -171,7 +171,7 @@ def test_the_api_speaks_english(client):
     answer = client.get(f"{setting('API_PREFIX')}/nowhere", headers=SPANISH)
 
     assert answer.json["title"] == "Not Found"
-    assert "not found" in answer.json["detail"]
+    assert answer.json["detail"] == "There is no such URL."
 
 
 def test_errors_of_pages_speak_the_users_language(client):

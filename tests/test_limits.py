@@ -13,6 +13,7 @@ MODULES = ["tests.limited"]
 PROBLEM = "application/problem+json"
 API = f"{setting('API_PREFIX')}/limited"
 ORIGIN = {"Origin": "https://shop.example.com"}
+KEY = {"X-API-Key": "open"}
 
 
 @pytest.fixture
@@ -66,6 +67,14 @@ class TestRates:
         assert api == [200, 200, 200, 429]
         assert rest == {200}
 
+    def test_what_the_guard_refuses_counts_as_well(self, client):
+        browser = client(RATE_LIMIT="5/minute")
+
+        tries = [browser.get(f"{API}/guarded", headers={"X-API-Key": f"{n}"}) for n in range(6)]
+
+        assert [answer.status_code for answer in tries] == [401] * 5 + [429]
+        assert browser.get(f"{API}/guarded", headers=KEY).status_code == 429
+
     def test_each_application_has_its_own_limit(self, client):
         client(RATE_LIMIT="100/minute").get(f"{API}/free")
         browser = client(RATE_LIMIT="1/minute")
@@ -117,7 +126,7 @@ class TestRates:
         assert (answer.status_code, answer.text) == (200, "done")
         assert "RateLimit-Limit" not in answer.headers
 
-    @pytest.mark.parametrize("limit", ["often", "10", "10/blink"])
+    @pytest.mark.parametrize("limit", ["often", "10", "10/blink", "0/minute", "5/second;0/day"])
     def test_a_limit_that_cannot_be_read_stops_the_start(self, make_app, limit):
         with pytest.raises(ConfigError, match=f"RATE_LIMIT is '{limit}': write it as 100/minute"):
             make_app(MODULES, RATE_LIMIT=limit)
@@ -157,11 +166,14 @@ class TestOtherSites:
             (f"{API}/free", 200),
             ("/api/v2/limited/free", 200),
             (f"{setting('API_PREFIX')}/nowhere", 404),
-            (f"{API}/guarded", 405),
+            (f"{API}/guarded", 401),
+            (f"{API}/tight", 405),
         ],
     )
     def test_a_configured_site_reads_answers_and_errors(self, client, url, status):
-        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).get(url, headers=ORIGIN)
+        browser = client(CORS_ORIGINS=[ORIGIN["Origin"]])
+
+        answer = browser.open(url, method="PUT" if status == 405 else "GET", headers=ORIGIN)
 
         assert answer.status_code == status
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
@@ -188,7 +200,7 @@ class TestOtherSites:
         asked = {
             **ORIGIN,
             "Access-Control-Request-Method": "PUT",
-            "Access-Control-Request-Headers": "If-Match, Content-Type",
+            "Access-Control-Request-Headers": "If-Match, Content-Type, X-API-Key",
         }
 
         answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).options(f"{API}/guarded", headers=asked)
@@ -198,6 +210,17 @@ class TestOtherSites:
         allowed = answer.headers["Access-Control-Allow-Headers"].lower()
         assert "if-match" in allowed
         assert "content-type" in allowed
+        assert "x-api-key" in allowed
+
+    def test_a_guard_of_the_whole_application_lets_a_preflight_pass(self, make_app):
+        application = make_app(MODULES, CORS_ORIGINS=[ORIGIN["Origin"]])
+        application.before_request(lambda: ("Sign in.", 401))
+        browser = application.test_client()
+        asked = {**ORIGIN, "Access-Control-Request-Method": "GET"}
+
+        answers = [browser.options(f"{API}/free", headers=headers) for headers in (asked, ORIGIN)]
+
+        assert [answer.status_code for answer in answers] == [200, 401]
 
 
 def test_a_preflight_does_not_count(client):
@@ -228,8 +251,8 @@ def test_a_second_version_lives_beside_the_first(client):
 
 def test_a_resource_may_require_the_state_that_a_client_changes(client):
     browser = client()
-    refused = browser.put(f"{API}/guarded", json={})
-    taken = browser.put(f"{API}/guarded", json={}, headers={"If-Match": '"x"'})
+    refused = browser.put(f"{API}/guarded", json={}, headers=KEY)
+    taken = browser.put(f"{API}/guarded", json={}, headers={**KEY, "If-Match": '"x"'})
 
     assert (refused.status_code, refused.mimetype) == (428, PROBLEM)
     assert "If-Match" in refused.json["detail"]

@@ -21,6 +21,7 @@ from tests.sample.forms import CrateForm
 from tests.sample.models import Box, Crate, Specimen, Thing
 
 INDEX = "/sample/things"
+METHODS = ("GET", "HEAD")
 PER_PAGE, MOST = DEFAULTS["PER_PAGE"], DEFAULTS["MAX_PER_PAGE"]
 
 
@@ -428,6 +429,13 @@ def inline_code(html):
     ]
 
 
+@pytest.mark.parametrize("path", ["/", INDEX, "/nowhere"])
+def test_a_page_asked_for_by_head_is_the_page(client, path):
+    length = {client.open(path, method=method).headers["Content-Length"] for method in METHODS}
+
+    assert len(length) == 1
+
+
 @pytest.mark.parametrize(
     "path", ["/", INDEX, f"{INDEX}/new", "/nowhere", "/sample/faults/throttled"]
 )
@@ -438,7 +446,7 @@ def test_no_cache_gives_a_page_to_somebody_else(client, path):
     assert {"Accept-Language", "Cookie"} <= set(answer.vary)
 
 
-def test_what_is_no_page_is_cached_as_before(client, inside):
+def test_what_is_no_page_is_one_for_all_languages(client, inside):
     style = client.get("/core/static/app.css", buffered=True)
     data = client.get(f"{inside}/things")
 

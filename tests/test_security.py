@@ -1,13 +1,15 @@
 """What protects every answer, whatever made it."""
 
 import re
+from decimal import Decimal
 
 import pytest
 from flask import request, session
 
-from core.errors import EXPIRED_BUTTON
+from core.errors import EXPIRED_BUTTON, FOREIGN_FORM
 from core.security import content_security_policy
 from core.setting import setting
+from tests.sample.models import Box, Thing
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -68,6 +70,52 @@ def test_a_view_may_set_a_header_of_its_own(make_app):
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/outside/things", 200),
+        ("GET", "/outside/nowhere", 404),
+        ("OPTIONS", "/outside/things", 200),
+        ("GET", "/outside/faults/crash", 500),
+        ("GET", "/health/live", 200),
+    ],
+)
+def test_no_cache_gives_an_answer_to_somebody_else(
+    app, isolated, monkeypatch, method, path, status
+):
+    monkeypatch.setattr(app, "testing", False)
+
+    answer = app.test_client().open(path, method=method)
+
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (status, "private, no-cache")
+
+
+def test_what_a_client_has_already_is_not_for_others_either(client):
+    tag = client.get("/outside/things").headers["ETag"]
+
+    answer = client.get("/outside/things", headers={"If-None-Match": tag})
+
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (304, "private, no-cache")
+
+
+def test_a_view_may_let_caches_keep_its_answer(make_app):
+    application = make_app()
+    application.add_url_rule("/all", "all", lambda: ("{}", {"Cache-Control": "max-age=60"}))
+
+    assert application.test_client().get("/all").headers["Cache-Control"] == "max-age=60"
+
+
+def test_an_answer_without_content_has_no_type(client, save):
+    box = save(Box(name="Drawer"))
+    thing = save(Thing(name="Key", code="K1", price=Decimal(1), box_id=box.id))
+
+    asked = client.options("/outside/things")
+    deleted = client.delete(f"/outside/things/{thing.id}")
+
+    assert [answer.status_code for answer in (asked, deleted)] == [200, 204]
+    assert [answer.headers.get("Content-Type") for answer in (asked, deleted)] == [None, None]
+
+
 def test_plain_http_is_not_forbidden_outside_production(client):
     answer = client.get("/")
 
@@ -106,6 +154,33 @@ def test_a_form_without_a_token_is_refused(make_app, production, environment):
 
     assert answer.status_code == 400
     assert str(EXPIRED_BUTTON) in answer.text
+
+
+SITE = "https://localhost"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"Referer": f"{SITE}/"}, 302, id="referer"),
+        pytest.param({"Origin": SITE}, 302, id="origin"),
+        pytest.param({}, 400, id="neither"),
+        pytest.param({"Origin": "null"}, 400, id="hidden"),
+        pytest.param({"Origin": "http://localhost"}, 400, id="other-scheme"),
+        pytest.param({"Origin": "https://evil.example"}, 400, id="foreign"),
+        pytest.param({"Origin": SITE, "Referer": "https://evil.example/"}, 400, id="both"),
+    ],
+)
+def test_on_https_a_form_is_taken_from_this_site_alone(make_app, headers, status):
+    client = make_app(["tests.sample"]).test_client()
+    page = client.get("/", base_url=SITE).text
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page)[1]
+    data = {"csrf_token": token, "theme": "dark"}
+
+    answer = client.post("/theme", data=data, base_url=SITE, headers=headers)
+
+    assert answer.status_code == status
+    assert (str(FOREIGN_FORM) in answer.text) == (status == 400)
 
 
 def test_a_route_without_a_form_class_is_protected_as_well(make_app):

@@ -4,7 +4,7 @@ from typing import Any
 
 from apispec import APISpec
 
-from core.problem import MEDIA_TYPE
+from core.problem import MEDIA_TYPE, TITLES
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "integer", "minimum": 0}
@@ -24,20 +24,19 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Sunset": ("When this will go (RFC 8594).", TEXT),
 }
 LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
-# Their titles in full: those of Python change with its version, the document must not.
 PROBLEMS = {
-    400: ("Bad Request", "What was sent makes no sense; `detail` says what."),
-    401: ("Unauthorized", "Nobody is logged in, or the key is not known."),
-    403: ("Forbidden", "This is not for you."),
-    404: ("Not Found", "There is no such record."),
-    409: ("Conflict", "What is stored does not allow this: a duplicate, or a related record."),
-    412: ("Precondition Failed", "It is no longer in the state that If-Match names."),
-    413: ("Content Too Large", "The body is too large."),
-    415: ("Unsupported Media Type", "The body is not `application/json`."),
-    422: ("Unprocessable Content", "The body breaks rules of its fields; `errors` names them."),
-    428: ("Precondition Required", "If-Match is missing."),
-    429: ("Too Many Requests", "You asked too often."),
-    503: ("Service Unavailable", "The database does not answer at the moment."),
+    400: "What was sent makes no sense; `detail` says what.",
+    401: "Nobody is logged in, or the key is not known.",
+    403: "This is not for you.",
+    404: "There is no such record.",
+    409: "What is stored does not allow this: a duplicate, or a related record.",
+    412: "It is no longer in the state that If-Match names.",
+    413: "The body is too large.",
+    415: "The body is not `application/json`.",
+    422: "The body breaks rules of its fields; `errors` names them.",
+    428: "If-Match is missing.",
+    429: "You asked too often.",
+    503: "The database does not answer at the moment.",
 }
 # Only where a blueprint has a guard.
 GUARD_PROBLEMS = (401, 403)
@@ -89,8 +88,8 @@ def add_shared(spec: APISpec) -> None:
     spec.components.schema("PageLinks", PAGE_LINKS)
     for name, (text, schema) in HEADERS.items():
         spec.components.header(name, {"description": text, "schema": schema, "required": True})
-    for status, (title, text) in PROBLEMS.items():
-        spec.components.response(title.replace(" ", ""), _problem(status, title, text))
+    for status, text in PROBLEMS.items():
+        spec.components.response(_name(status), _problem(status, text))
 
 
 def answer(text: str, schema: Any = None, example: Any = None, *headers: str) -> dict[str, Any]:
@@ -104,8 +103,7 @@ def answer(text: str, schema: Any = None, example: Any = None, *headers: str) ->
 
 def problems(*statuses: int) -> dict[str, Any]:
     """Return the errors with these statuses, which add_shared() described."""
-    names = {status: PROBLEMS[status][0].replace(" ", "") for status in statuses}
-    return {str(one): {"$ref": f"#/components/responses/{name}"} for one, name in names.items()}
+    return {str(one): {"$ref": f"#/components/responses/{_name(one)}"} for one in statuses}
 
 
 def references(*names: str) -> dict[str, Any]:
@@ -113,12 +111,16 @@ def references(*names: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _problem(status: int, title: str, text: str) -> dict[str, Any]:
+def _name(status: int) -> str:
+    return TITLES[status].replace(" ", "")
+
+
+def _problem(status: int, text: str) -> dict[str, Any]:
     waits = ("Retry-After",) if status in (429, 503) else ()
     limits = LIMIT_HEADERS if status == 429 else ()
     example = {
         "type": "about:blank",
-        "title": title,
+        "title": TITLES[status],
         "status": status,
         "detail": text,
         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736",

@@ -1,11 +1,19 @@
-"""A module for the tests of limits: an API in two versions and a page, some with limits."""
+"""A module for the tests of limits: an API in two versions, one with a guard, and a page."""
 
-from flask import Blueprint
+from flask import Blueprint, abort, request
 
 from core.setting import setting
 
 limited_bp = Blueprint("limited", __name__, url_prefix=f"{setting('API_PREFIX')}/limited")
+guarded_bp = Blueprint("limited_guarded", __name__, url_prefix=f"{setting('API_PREFIX')}/limited")
 next_bp = Blueprint("limited_v2", __name__, url_prefix="/api/v2/limited")
 pages_bp = Blueprint("limited_pages", __name__, url_prefix="/limited")
+
+
+@guarded_bp.before_request
+def require_key() -> None:
+    if request.headers.get("X-API-Key") != "open":
+        abort(401)
+
 
 from . import resources  # noqa: E402, F401 - they need the blueprints above

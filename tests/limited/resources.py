@@ -6,7 +6,7 @@ from core.deprecation import Deprecation
 from core.rest import Api, Resource
 from services import limiter
 
-from . import limited_bp, next_bp, pages_bp
+from . import guarded_bp, limited_bp, next_bp, pages_bp
 
 
 class Free(Resource):
@@ -26,6 +26,9 @@ class Tight(Resource):
 class Guarded(Resource):
     if_match_required = True
 
+    def get(self) -> dict[str, str]:
+        return {"answer": "given"}
+
     def put(self) -> dict[str, str]:
         return {"answer": "put"}
 
@@ -44,5 +47,6 @@ def page() -> str:
 api = Api(limited_bp)
 api.add_resource(Free, "/free", endpoint="free")
 api.add_resource(Tight, "/tight", endpoint="tight")
-api.add_resource(Guarded, "/guarded", endpoint="guarded")
+security = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+Api(guarded_bp, security=security).add_resource(Guarded, "/guarded", endpoint="guarded")
 Api(next_bp).add_resource(FreeNext, "/free", endpoint="free")
