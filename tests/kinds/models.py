@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship, validates
 
 from core.listing import Listing
-from core.models import Base
+from core.models import Base, Timestamps, Versioned
 
 COLUMNS = (
     "id",
@@ -145,6 +145,26 @@ class Derived(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40))
     slug: Mapped[str] = mapped_column(String(40), default=_slug)
+
+
+class OrderLine(Base):
+    __tablename__ = "kinds_order_line"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("kinds_order.id"))
+    text: Mapped[str] = mapped_column(String(40))
+    amount: Mapped[int]
+
+
+class Order(Timestamps, Versioned, Base):
+    """A record with others that are its own."""
+
+    __tablename__ = "kinds_order"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(40))
+
+    lines: Mapped[list[OrderLine]] = relationship(cascade="all, delete-orphan")
 
 
 class Made(Base):
