@@ -272,12 +272,18 @@ def _is_text(kind: Any) -> bool:
     return isinstance(kind, sa.String) and not isinstance(kind, sa.Enum)
 
 
+def looks_at_others(default: Any) -> bool:
+    """Tell whether a default reads the other values, which only an INSERT knows."""
+    # SQLAlchemy wraps a function that takes no context.
+    return default is not None and default.is_callable and default.arg is default._given_arg  # noqa: SLF001
+
+
 def _add_default(kwargs: dict[str, Any], column: Any) -> None:
     """Give an absent optional field its column's value, so that PUT replaces all (RFC 9110)."""
     default = getattr(column, "default", None)
     if default is not None and default.is_scalar:
         kwargs["load_default"] = partial(deepcopy, default.arg)
-    elif default is not None and default.is_callable:
+    elif default is not None and default.is_callable and not looks_at_others(default):
         kwargs["load_default"] = partial(default.arg, None)
     elif getattr(column, "nullable", False) and default is None and not column.server_default:
         kwargs["load_default"] = None

@@ -9,7 +9,9 @@ import pytest
 from wtforms import Form
 
 from core.converters import LocalDecimalField
+from core.forms import ModelForm
 from services import db
+from tests.kinds.models import Derived
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import SpecimenForm
 from tests.sample.models import Box, Mood, Size, Specimen
@@ -263,6 +265,22 @@ def test_what_the_database_fills_may_be_left_out(client, url, stored):
 
     assert answer.status_code == 302
     assert stored("grade") == {"grade": 3}
+
+
+def test_what_the_other_values_decide_may_be_left_out(app):
+    class DerivedForm(ModelForm):
+        class Meta:
+            model = Derived
+            fields = ("name", "slug")
+
+    record = Derived(slug="kept")
+    with app.test_request_context(method="POST", data={"name": "Ana", "slug": ""}):
+        form = DerivedForm(meta={"csrf": False})
+        is_valid = form.validate()
+        form.populate_obj(record)
+
+    assert (is_valid, form.errors) == (True, {})
+    assert (record.name, record.slug) == ("Ana", "kept")
 
 
 def test_nothing_is_chosen_for_a_parent_until_somebody_chooses(client, save):

@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from core.schemas import Schema
 from services import db
-from tests.kinds.models import Record
+from tests.kinds.models import Derived, Record
 from tests.kinds.schemas import RecordSchema
 from tests.sample.models import Mood, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
@@ -195,6 +195,14 @@ def test_what_the_database_fills_is_left_to_it():
     values = SpecimenSchema().load(SPECIMEN)
 
     assert "grade" not in values
+
+
+def test_a_default_that_looks_at_the_other_values_is_left_to_the_insert():
+    class DerivedSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Derived
+
+    assert DerivedSchema().load({"name": "Ana"}) == {"name": "Ana"}
 
 
 def test_what_is_required_is_named():
