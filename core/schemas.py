@@ -306,7 +306,8 @@ class Schema(SQLAlchemyAutoSchema):
 
     def fill(self, record: Any, data: Mapping[str, Any], partial: bool = False) -> None:
         """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""
-        values = self.load(data, partial=partial)
+        # Names, not True: records within this one are new, and whole.
+        values = self.load(data, partial=tuple(self.fields) if partial else False)
         for name, value in (values if partial else self._server_defaults() | values).items():
             setattr(record, name, value)
 

@@ -159,6 +159,12 @@ class TestBodies:
         assert "required" not in patch
         assert not [one for one in patch["properties"].values() if "default" in one]
 
+    def test_what_is_within_a_record_is_whole_in_a_patch_too(self, kinds):
+        patch = kinds["components"]["schemas"]["OrderPatch"]
+
+        assert "required" not in patch
+        assert patch["properties"]["lines"]["items"]["required"] == ["text", "amount"]
+
     def test_a_nested_record_is_null_where_there_may_be_none(self, document, kinds):
         place, thing = kinds["components"]["schemas"]["Place"], document["components"]["schemas"]
 

@@ -9,8 +9,8 @@ from marshmallow import ValidationError
 
 from core.schemas import Schema
 from services import db
-from tests.kinds.models import Derived, Record
-from tests.kinds.schemas import RecordSchema
+from tests.kinds.models import Derived, Order, Record
+from tests.kinds.schemas import OrderSchema, RecordSchema
 from tests.sample.models import Mood, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
 
@@ -227,6 +227,17 @@ def test_filling_in_part_changes_the_named_fields_alone():
     ThingSchema().fill(thing, {"amount": 8}, partial=True)
 
     assert (thing.name, thing.code, thing.amount, thing.note) == ("Old", "K1", 8, None)
+
+
+def test_what_is_within_a_record_is_whole_where_the_record_is_filled_in_part():
+    order = Order(number="A1")
+
+    OrderSchema().fill(order, {"lines": [{"text": "Tea", "amount": 1}]}, partial=True)
+    with pytest.raises(ValidationError) as caught:
+        OrderSchema().fill(order, {"lines": [{"text": "Cup"}]}, partial=True)
+
+    assert caught.value.messages == {"lines": {0: {"amount": ["Missing data for required field."]}}}
+    assert (order.number, [line.text for line in order.lines]) == ("A1", ["Tea"])
 
 
 def test_a_record_is_written_exactly():

@@ -57,7 +57,10 @@ class Converter(OpenAPIConverter):
     def nested2properties(self, field: Any, ret: Any) -> dict[str, Any]:
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
             return {}
-        inner = self.describe(field.schema, self.sent, self.partial)
+        partial = self.partial
+        # What is new is whole, in a PATCH too.
+        inner = self.describe(field.schema, self.sent)
+        self.partial = partial
         if not self.sent and _may_lack(field):
             inner["type"] = ["object", "null"]
         return {"type": "array", "items": inner} if field.many or field.schema.many else inner
