@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    REAL,
     BigInteger,
     Dialect,
     Enum,
@@ -33,7 +34,9 @@ COLUMNS = (
     "exact",
     "vast",
     "ratio",
+    "loose",
     "brief",
+    "thin",
     "day",
     "moment",
     "clock",
@@ -91,7 +94,9 @@ class Record(Base):
     vast: Mapped[Decimal | None] = mapped_column(Numeric(20, 4))
     rough: Mapped[float | None] = mapped_column(Numeric(8, 2, asdecimal=False))
     ratio: Mapped[float | None]
+    loose: Mapped[float | None] = mapped_column(Float)
     brief: Mapped[float | None] = mapped_column(Float(24))
+    thin: Mapped[float | None] = mapped_column(REAL)
     day: Mapped[date | None]
     moment: Mapped[datetime | None]
     clock: Mapped[time | None]
