@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
 MOMENT = rf"{DAY}[Tt ]{CLOCK}([Zz]|[-+][0-9]{{2}}:[0-9]{{2}})?"
 TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+BASE64 = "([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?"
 # A + that is not written as %2B comes out of a URL as a space.
 LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
 SMALLEST_REAL, LARGEST_REAL = 1.2e-38, 3.4e38
@@ -67,6 +69,21 @@ class String(fields.String):
             return clean_text(text)
         except ValueError as error:
             raise ValidationError(str(error)) from None
+
+
+class Binary(fields.String):
+    """Bytes, as a text in base64 (RFC 4648)."""
+
+    default_error_messages = {"base64": "Not valid base64."}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            return b64decode(super()._deserialize(value, attr, data, **kwargs), validate=True)
+        except ValueError:
+            raise self.make_error("base64") from None
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else b64encode(value).decode()
 
 
 class JSON(fields.Raw):
@@ -227,6 +244,7 @@ class Converter(ModelConverter):
     SQLA_TYPE_MAPPING = {
         **ModelConverter.SQLA_TYPE_MAPPING,
         **dict.fromkeys(JSON_TYPES, JSON),
+        **dict.fromkeys((sa.LargeBinary, sa.BINARY, sa.VARBINARY), Binary),
         UTCDateTime: ISODateTime,
         sa.Boolean: Boolean,
         sa.Date: Date,

@@ -42,6 +42,7 @@ FULL = {
     "word": "blue",
     "token": uuid.UUID(int=5),
     "data": {"a": [1, None, "ñ"]},
+    "seal": b"\x00\xff",
     "home_id": 3,
     "spot_id": 1,
 }

@@ -282,6 +282,11 @@ def test_a_schema_does_not_take_what_is_unknown_in_a_nested_list():
 @pytest.mark.parametrize(
     ("name", "sent", "message"),
     [
+        pytest.param("seal", 1, "Not a valid string.", id="number-as-bytes"),
+        pytest.param("seal", "AP", "Not valid base64.", id="base64-cut-off"),
+        pytest.param("seal", "A P8=", "Not valid base64.", id="base64-with-a-space"),
+        pytest.param("seal", "Ñ===", "Not valid base64.", id="no-base64"),
+        pytest.param("seal", "AAAA" * 101, "Longer than maximum length 300.", id="long-bytes"),
         pytest.param("word", 1, "Not a valid string.", id="number-as-plain-enum"),
         pytest.param("word", False, "Not a valid string.", id="boolean-as-plain-enum"),
         pytest.param("word", "green", "Must be one of: red, blue.", id="no-word"),
@@ -307,6 +312,15 @@ def test_no_kind_of_column_gets_what_its_database_refuses(name, sent, message):
 )
 def test_json_is_taken_as_it_is(sent):
     assert DataSchema().load({"data": sent}) == {"data": sent}
+
+
+def test_bytes_go_in_and_out_as_base64():
+    schema = RecordSchema(only=("seal",))
+
+    values = schema.load({"seal": "AP8="})
+
+    assert values == {"seal": b"\x00\xff"}
+    assert schema.dump(values) == {"seal": "AP8="}
 
 
 def test_put_gives_what_the_database_alone_has_a_default_for(app, save):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Enum,
     Float,
     ForeignKey,
+    LargeBinary,
     Numeric,
     String,
     Text,
@@ -107,6 +108,7 @@ class Record(Base):
     word: Mapped[str | None] = mapped_column(Enum("red", "blue", native_enum=False, length=32))
     token: Mapped[uuid.UUID | None]
     data: Mapped[Any | None] = mapped_column(JSON)
+    seal: Mapped[bytes | None] = mapped_column(LargeBinary(300))
     home_id: Mapped[int] = mapped_column(ForeignKey("kinds_place.id"))
     spot_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_record.id"))

@@ -33,7 +33,7 @@ class HookedPlaceSchema(PlaceSchema):
 class RecordSchema(Schema):
     class Meta(Schema.Meta):
         model = Record
-        fields = (*COLUMNS, "spelt")
+        fields = (*COLUMNS, "seal", "spelt")
 
     # Its key in the answer is not its name.
     spelt = fields.String(attribute="name", data_key="spelling", dump_only=True)
