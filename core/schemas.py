@@ -326,8 +326,30 @@ class Schema(SQLAlchemyAutoSchema):
         """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""
         # Names, not True: records within this one are new, and whole.
         values = self.load(data, partial=tuple(self.fields) if partial else False)
-        for name, value in (values if partial else self._server_defaults() | values).items():
-            setattr(record, name, value)
+        self._set(record, values if partial else self._server_defaults() | values)
+
+    def new(self, values: Mapping[str, Any]) -> Any:
+        """Return a new record with these values, by the names of attributes."""
+        model: Any = self.opts.model
+        try:
+            return model(**values)
+        except ValueError:
+            # A constructor does not tell which value it was that a validator refused.
+            self._set(sa.inspect(model).class_manager.new_instance(), values)
+            raise
+
+    def _set(self, record: Any, values: Mapping[str, Any]) -> None:
+        """Set values; one that the model refuses (@validates) is told at its field."""
+        for name, value in values.items():
+            try:
+                setattr(record, name, value)
+            except ValueError as error:
+                raise ValidationError(str(error), self._key_of(name)) from error
+
+    def _key_of(self, attribute: str) -> str:
+        pairs = self.load_fields.items()
+        named = {field.attribute or name: field.data_key or name for name, field in pairs}
+        return str(named.get(attribute, attribute))
 
     def _server_defaults(self) -> dict[str, Any]:
         """Return what the database gives to those fields whose default it alone has."""

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
+from marshmallow import ValidationError
 from marshmallow_sqlalchemy.fields import Nested
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
@@ -271,6 +272,18 @@ def test_a_validator_and_a_constructor_are_called(posting):
     made = create(MadeSchema(), {"name": "ana"}, ENDPOINT).get_json()["data"]
 
     assert (careful["name"], made["name"]) == ("ANA", "ana!")
+
+
+def test_what_a_validator_refuses_is_told_at_its_field(posting):
+    with pytest.raises(ValidationError) as caught:
+        create(CarefulSchema(), {"name": "ana!"}, ENDPOINT)
+
+    assert caught.value.normalized_messages() == {"name": ["It shouts already."]}
+
+
+def test_an_error_of_a_constructor_is_none_of_the_body(posting):
+    with pytest.raises(ValueError, match="No fault"):
+        create(MadeSchema(), {"name": "faulty"}, ENDPOINT)
 
 
 def test_a_default_sees_the_other_values(posting):

@@ -445,7 +445,7 @@ def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, dat
 BILLING = """
 from decimal import Decimal
 from sqlalchemy import Column, ForeignKey, Numeric, String, Table
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from core.models import Base
 
 invoice_tag = Table(
@@ -461,6 +461,12 @@ class Line(Base):
     invoice_id: Mapped[int] = mapped_column(ForeignKey("billing_invoice.id"))
     text: Mapped[str] = mapped_column(String(40))
     price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+
+    @validates("text")
+    def _is_known(self, key, text):
+        if "?" in text:
+            raise ValueError("Which?")
+        return text
 
 class Tag(Base):
     __tablename__ = "billing_tag"
@@ -502,6 +508,8 @@ wrong = client.patch(f"{url}/1", json={"tag_ids": [2, 3]})
 assert (wrong.status_code, wrong.json["errors"]) == (422, {"tag_ids": ["There is no such tag."]})
 wrong = client.post(url, json={"number": "A2", "lines": [{"text": "Tea"}]})
 assert wrong.status_code == 422, wrong.text
+wrong = client.patch(f"{url}/1", json={"lines": [{"text": "Tea?", "price": "1"}]})
+assert wrong.json["errors"] == {"lines": {"text": ["Which?"]}}, wrong.text
 assert client.get("/api/v1/openapi.json").status_code == 200
 with application.app_context():
     assert db.session.query(Line).count() == 2

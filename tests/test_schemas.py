@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from marshmallow import ValidationError
 
-from core.schemas import Schema
+from core.schemas import Schema, String
 from services import db
-from tests.kinds.models import Derived, Order, Record
+from tests.kinds.models import Careful, Derived, Order, Record
 from tests.kinds.schemas import OrderSchema, RecordSchema
 from tests.sample.models import Mood, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
@@ -227,6 +227,20 @@ def test_filling_in_part_changes_the_named_fields_alone():
     ThingSchema().fill(thing, {"amount": 8}, partial=True)
 
     assert (thing.name, thing.code, thing.amount, thing.note) == ("Old", "K1", 8, None)
+
+
+def test_what_a_validator_of_the_model_refuses_is_told_by_the_name_that_was_sent():
+    class CarefulSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Careful
+            fields = ("title",)
+
+        title = String(attribute="name")
+
+    with pytest.raises(ValidationError) as caught:
+        CarefulSchema().fill(Careful(), {"title": "Ana!"}, partial=True)
+
+    assert caught.value.normalized_messages() == {"title": ["It shouts already."]}
 
 
 def test_what_is_within_a_record_is_whole_where_the_record_is_filled_in_part():

@@ -137,6 +137,8 @@ class Careful(Base):
 
     @validates("name")
     def _shout(self, key: str, name: str) -> str:
+        if "!" in name:
+            raise ValueError("It shouts already.")
         return name.upper()
 
 
@@ -183,6 +185,8 @@ class Made(Base):
     name: Mapped[str] = mapped_column(String(40))
 
     def __init__(self, name: str) -> None:
+        if name == "faulty":
+            raise ValueError("No fault of the name's.")
         super().__init__(name=f"{name}!")
 
 
