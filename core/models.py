@@ -35,6 +35,18 @@ class Base(_Base):
         return f"<{type(self).__name__} {getattr(self, 'id', None)}>"
 
 
+@event.listens_for(Base, "attribute_instrument", propagate=True)
+def _leave_empty(model: Any, name: str, attribute: Any) -> None:
+    """Let None be NULL in a column of JSON too, not the null of JSON, which no filter finds.
+
+    Who means that one sets JSON.NULL.
+    """
+    for column in getattr(attribute.prop, "columns", ()):
+        for kind in (column.type, *column.type._variant_mapping.values()):  # noqa: SLF001
+            if isinstance(kind, sa.JSON):
+                kind.none_as_null = True
+
+
 def label_of(model: Any, name: str) -> Any:
     """Return the text for a column or relationship: from the model's `labels`, else its name.
 

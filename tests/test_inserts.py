@@ -43,6 +43,7 @@ FULL = {
     "word": "blue",
     "token": uuid.UUID(int=5),
     "data": {"a": [1, None, "ñ"]},
+    "tree": [1],
     "seal": b"\x00\xff",
     "home_id": 3,
     "spot_id": 1,
@@ -155,6 +156,21 @@ def test_what_is_stored_is_what_the_session_stores(posting, values):
     ).all()
 
     assert one == other
+
+
+@pytest.mark.parametrize("values", [LEAST, EMPTY], ids=["least", "empty"])
+def test_no_json_is_null(posting, values):
+    create(WholeSchema(), values, ENDPOINT)
+    db.session.add(Record(**values))
+    # What was there is taken away.
+    changed = Record(**FULL)
+    db.session.add(changed)
+    db.session.flush()
+    WholeSchema().fill(changed, {"name": "x"})
+    db.session.commit()
+
+    is_null = Record.data.is_(None) & Record.tree.is_(None)
+    assert db.session.scalars(select(is_null).order_by(Record.id)).all() == [True] * 3
 
 
 def test_on_postgresql_it_takes_one_statement_and_elsewhere_the_session(app, posting, queries):

@@ -21,6 +21,7 @@ from sqlalchemy import (
     TypeDecorator,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship, validates
 
 from core.listing import Listing
@@ -108,6 +109,7 @@ class Record(Base):
     word: Mapped[str | None] = mapped_column(Enum("red", "blue", native_enum=False, length=32))
     token: Mapped[uuid.UUID | None]
     data: Mapped[Any | None] = mapped_column(JSON)
+    tree: Mapped[Any | None] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
     seal: Mapped[bytes | None] = mapped_column(LargeBinary(300))
     home_id: Mapped[int] = mapped_column(ForeignKey("kinds_place.id"))
     spot_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
