@@ -100,7 +100,7 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
     try:
         return uuid.UUID(str(value)) if value else None
     except ValueError:
-        raise ValueError("This is not a valid UUID.") from None
+        raise ValueError(gettext("This is not a valid UUID.")) from None
 
 
 def finite(form: Form, field: Field) -> None:

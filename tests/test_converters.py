@@ -186,6 +186,22 @@ def test_a_value_is_refused_at_its_field_and_kept(client, url, stored, name, sen
     assert stored(*FULL) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "sent", "message"),
+    [
+        ("line", "a\x00b", "No se permiten caracteres NUL."),
+        ("token", "1234", "Esto no es un UUID válido."),
+    ],
+    ids=["nul", "uuid"],
+)
+def test_what_is_refused_is_told_in_the_users_language(client, url, name, sent, message):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+
+    answer = submit(client, url, **{name: sent})
+
+    assert Reader(answer.text).texts[f"{name}-errors"] == message
+
+
 def test_a_signaling_nan_is_refused(client, url):
     answer = submit(client, url, exact="sNaN")
 
