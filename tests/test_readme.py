@@ -539,3 +539,58 @@ def test_the_records_within_others_of_the_document_are_written(scaffold, sqlite_
     project.install("app.billing")
 
     assert project.python("-c", SENDING).strip() == "done"
+
+
+OWNED = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+from core.models import Base
+
+class Project(Base):
+    __tablename__ = "mine_project"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int]
+
+class Task(Base):
+    __tablename__ = "mine_task"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int]
+    project_id: Mapped[int] = mapped_column(ForeignKey("mine_project.id"))
+"""
+OWNING = """
+from flask import g
+from sqlalchemy import select
+from core.schemas import Schema
+from services import db
+from .models import Project, Task
+"""
+NAMING = """
+from flask import g
+from marshmallow import ValidationError
+from core.factory import create_app
+from services import db
+from app.mine.models import Project
+from app.mine.schemas import TaskSchema
+
+with create_app().test_request_context(method="POST"):
+    db.create_all()
+    db.session.add_all([Project(id=1, owner_id=7), Project(id=2, owner_id=8)])
+    db.session.commit()
+    g.user_id = 7
+    assert TaskSchema().load({"project_id": 1}) == {"project_id": 1}
+    try:
+        TaskSchema().load({"project_id": 2})
+    except ValidationError as error:
+        print(error.messages)
+"""
+
+
+def test_a_key_of_somebody_elses_record_is_refused_as_the_document_says(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    project.add_module("mine", OWNED)
+    schema = block_with("docs/api.md", "python", "find_project").text
+    project.write("app/mine/schemas.py", OWNING + schema)
+
+    told = project.python("-c", NAMING)
+
+    assert told.strip() == "{'project_id': ['There is no such project.']}"
