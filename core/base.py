@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, MetaData, String, Time, TypeDecorator
+from sqlalchemy import DateTime, Dialect, Enum, Float, MetaData, String, Time, TypeDecorator
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.sql.functions import current_timestamp, now
@@ -54,6 +54,12 @@ def _in_utc(value: datetime | None) -> datetime | None:
         return value
     # SQLite and MariaDB return what was stored, in UTC, without saying so.
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@compiles(Float, "mariadb", "mysql")
+def _float(kind: Float[Any], compiler: Any, **kwargs: Any) -> str:
+    """Return a double where no precision is named, as on the other engines, in place of a single."""
+    return "DOUBLE" if kind.precision is None else str(compiler.visit_float(kind, **kwargs))
 
 
 def _values(members: type[enum.Enum]) -> list[str]:

@@ -6,6 +6,7 @@ SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in
 
 import uuid
 from collections.abc import Iterator
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from itertools import starmap
@@ -34,7 +35,7 @@ from wtforms_sqlalchemy.orm import converts
 from core.filters import enum_choices
 from core.i18n import from_local, local, read_decimal, write_decimal
 from core.models import label_of
-from core.schemas import LARGEST_REAL, integer_limit, is_real, numeric_limit
+from core.schemas import LARGEST_REAL, integer_limit, is_real, looks_at_others, numeric_limit
 from core.text import clean_text
 
 BLANK = "—"
@@ -99,7 +100,7 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
     try:
         return uuid.UUID(str(value)) if value else None
     except ValueError:
-        raise ValueError("This is not a valid UUID.") from None
+        raise ValueError(gettext("This is not a valid UUID.")) from None
 
 
 def finite(form: Form, field: Field) -> None:
@@ -179,14 +180,19 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         column = prop.columns[0] if getattr(prop, "columns", None) else None
         if column is not None and (not isinstance(column, sa.Column) or column.computed):
             return None
+        default = getattr(column, "default", None)
+        is_called = default is not None and default.is_callable
+        if is_called:
+            # The stock converter would call it once, when the class is made.
+            prop, bare = copy(prop), copy(column)
+            prop.columns, bare.default = [bare], None
         field = super().convert(model, mapper, prop, field_args, db_session)
         if field is None:
             return None
-        default = getattr(column, "default", None)
-        if default is not None and default.is_callable:
-            # The stock converter calls it once, when the class is made.
+        is_derived = looks_at_others(default)
+        if is_called and not is_derived:
             field.kwargs["default"] = lambda: default.arg(None)
-        if getattr(column, "server_default", None) is not None:
+        if getattr(column, "server_default", None) is not None or is_derived:
             required = (DataRequired, InputRequired)
             others = [one for one in field.kwargs["validators"] if not isinstance(one, required)]
             field.kwargs["validators"] = [Optional(), *others]

@@ -11,7 +11,9 @@ from typing import Any
 from flask import current_app, json
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
-from sqlalchemy import ColumnElement, Double, Float, and_, bindparam, cast, false, or_
+from sqlalchemy import FLOAT, REAL, ColumnElement, Double, and_, bindparam, cast, false, or_
+
+from core.schemas import is_real
 
 
 def write(order: str, place: tuple[Any, ...], table: str) -> str:
@@ -74,10 +76,12 @@ def behind(order: Sequence[tuple[Any, bool]], shape: Sequence[bool]) -> ColumnEl
 
 def rounded(value: Any, column: Any) -> Any:
     """Return a value as its column keeps it: a REAL is equal to no double but a few."""
-    if not isinstance(column.type, Float) or isinstance(column.type, Double):
+    kind = column.type
+    if not is_real(kind) and not isinstance(kind, FLOAT):
         return value
-    # MariaDB's CAST takes no precision.
-    return cast(value, column.type.with_variant(Float(), "mariadb", "mysql"))
+    # MariaDB's CAST takes no precision, and no REAL, which is a double there.
+    cast_there = Double() if isinstance(kind, REAL) else FLOAT()
+    return cast(value, kind.with_variant(cast_there, "mariadb", "mysql"))
 
 
 def _or_nothing(column: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -23,7 +23,7 @@ from core.constraints import Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
 from core.models import Versioned
-from core.schemas import integer_limit
+from core.schemas import integer_limit, looks_at_others
 from services import db
 
 # The button of a field that searches (core/choices.py) instead of saving the form.
@@ -204,4 +204,6 @@ def _choices(field: Field) -> Hashable:
 
 def _filled_by_database(record: Any, name: str) -> bool:
     column = sa.inspect(type(record)).columns.get(name)
-    return column is not None and not column.nullable and column.server_default is not None
+    if column is None or column.nullable:
+        return False
+    return column.server_default is not None or looks_at_others(column.default)

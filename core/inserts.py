@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from core.database import engine_of, read, session_events
 from core.plan import Plan, key_names
-from core.schemas import Schema
+from core.schemas import Schema, looks_at_others
 from services import db
 
 MODEL_EVENTS = ("before_insert", "after_insert")
@@ -140,14 +140,8 @@ def _takes_more_than_a_row(mapper: Any) -> bool:
         or mapper.class_manager.original_init is not db.Model.__init__
         or bool(mapper.validators)
         or (mapper.version_id_col is not None and not mapper.version_id_generator)
-        or any(_looks_at_others(column.default) for column in mapper.local_table.c)
+        or any(looks_at_others(column.default) for column in mapper.local_table.c)
     )
-
-
-def _looks_at_others(default: Any) -> bool:
-    """Tell whether a default reads the other values, which it cannot in a part of a SELECT."""
-    # SQLAlchemy wraps a function that takes no context.
-    return default is not None and default.is_callable and default.arg is default._given_arg  # noqa: SLF001
 
 
 def _has_a_value(column: Any) -> bool:

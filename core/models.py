@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, RelationshipProperty, declared_attr, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from core.base import DeclarativeModel
@@ -35,6 +35,18 @@ class Base(_Base):
         return f"<{type(self).__name__} {getattr(self, 'id', None)}>"
 
 
+@event.listens_for(Base, "attribute_instrument", propagate=True)
+def _leave_empty(model: Any, name: str, attribute: Any) -> None:
+    """Let None be NULL in a column of JSON too, not the null of JSON, which no filter finds.
+
+    Who means that one sets JSON.NULL.
+    """
+    for column in getattr(attribute.prop, "columns", ()):
+        for kind in (column.type, *column.type._variant_mapping.values()):  # noqa: SLF001
+            if isinstance(kind, sa.JSON):
+                kind.none_as_null = True
+
+
 def label_of(model: Any, name: str) -> Any:
     """Return the text for a column or relationship: from the model's `labels`, else its name.
 
@@ -54,8 +66,9 @@ class Timestamps:
 class Versioned:
     """A counter that each change raises and checks, so that no save overwrites an unseen one.
 
-    A change is an UPDATE of the row, or one of its many-to-many collections. What else hangs on it
-    are rows of their own, with a version of their own if they are Versioned.
+    A change is an UPDATE of the row, or one of its collections: of many with many, or of records
+    that live and die with it (delete-orphan). What else hangs on it are rows of their own, with a
+    version of their own if they are Versioned.
     """
 
     version: Mapped[int] = mapped_column(sort_order=902)
@@ -76,7 +89,10 @@ class Versioned:
 
 @event.listens_for(Versioned, "attribute_instrument", propagate=True)
 def _watch(model: Any, name: str, attribute: Any) -> None:
-    if getattr(attribute.prop, "secondary", None) is None or attribute.prop.viewonly:
+    prop = attribute.prop
+    if not isinstance(prop, RelationshipProperty) or prop.viewonly:
+        return
+    if prop.secondary is None and not prop.cascade.delete_orphan:
         return
 
     def raise_version(record: Any, member: Any, initiator: Any) -> None:

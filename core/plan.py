@@ -52,6 +52,7 @@ SIMPLE = {
     fields.DateTime,
     fields.AwareDateTime,
     fields.NaiveDateTime,
+    schemas.Binary,
     schemas.JSON,
     fields.Raw,
 }

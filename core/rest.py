@@ -147,8 +147,7 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
     """
     insert = insert_of(schema, data)
     if insert is None:
-        model: Any = schema.opts.model
-        record = model(**data)
+        record = schema.new(data)
         db.session.add(record)
         db.session.commit()
         return created(schema, record, endpoint)

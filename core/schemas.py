@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
 MOMENT = rf"{DAY}[Tt ]{CLOCK}([Zz]|[-+][0-9]{{2}}:[0-9]{{2}})?"
 TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+BASE64 = "([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?"
 # A + that is not written as %2B comes out of a URL as a space.
 LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
 SMALLEST_REAL, LARGEST_REAL = 1.2e-38, 3.4e38
@@ -67,6 +69,21 @@ class String(fields.String):
             return clean_text(text)
         except ValueError as error:
             raise ValidationError(str(error)) from None
+
+
+class Binary(fields.String):
+    """Bytes, as a text in base64 (RFC 4648)."""
+
+    default_error_messages = {"base64": "Not valid base64."}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            return b64decode(super()._deserialize(value, attr, data, **kwargs), validate=True)
+        except ValueError:
+            raise self.make_error("base64") from None
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else b64encode(value).decode()
 
 
 class JSON(fields.Raw):
@@ -227,6 +244,7 @@ class Converter(ModelConverter):
     SQLA_TYPE_MAPPING = {
         **ModelConverter.SQLA_TYPE_MAPPING,
         **dict.fromkeys(JSON_TYPES, JSON),
+        **dict.fromkeys((sa.LargeBinary, sa.BINARY, sa.VARBINARY), Binary),
         UTCDateTime: ISODateTime,
         sa.Boolean: Boolean,
         sa.Date: Date,
@@ -272,12 +290,18 @@ def _is_text(kind: Any) -> bool:
     return isinstance(kind, sa.String) and not isinstance(kind, sa.Enum)
 
 
+def looks_at_others(default: Any) -> bool:
+    """Tell whether a default reads the other values, which only an INSERT knows."""
+    # SQLAlchemy wraps a function that takes no context.
+    return default is not None and default.is_callable and default.arg is default._given_arg  # noqa: SLF001
+
+
 def _add_default(kwargs: dict[str, Any], column: Any) -> None:
     """Give an absent optional field its column's value, so that PUT replaces all (RFC 9110)."""
     default = getattr(column, "default", None)
     if default is not None and default.is_scalar:
         kwargs["load_default"] = partial(deepcopy, default.arg)
-    elif default is not None and default.is_callable:
+    elif default is not None and default.is_callable and not looks_at_others(default):
         kwargs["load_default"] = partial(default.arg, None)
     elif getattr(column, "nullable", False) and default is None and not column.server_default:
         kwargs["load_default"] = None
@@ -300,9 +324,32 @@ class Schema(SQLAlchemyAutoSchema):
 
     def fill(self, record: Any, data: Mapping[str, Any], partial: bool = False) -> None:
         """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""
-        values = self.load(data, partial=partial)
-        for name, value in (values if partial else self._server_defaults() | values).items():
-            setattr(record, name, value)
+        # Names, not True: records within this one are new, and whole.
+        values = self.load(data, partial=tuple(self.fields) if partial else False)
+        self._set(record, values if partial else self._server_defaults() | values)
+
+    def new(self, values: Mapping[str, Any]) -> Any:
+        """Return a new record with these values, by the names of attributes."""
+        model: Any = self.opts.model
+        try:
+            return model(**values)
+        except ValueError:
+            # A constructor does not tell which value it was that a validator refused.
+            self._set(sa.inspect(model).class_manager.new_instance(), values)
+            raise
+
+    def _set(self, record: Any, values: Mapping[str, Any]) -> None:
+        """Set values; one that the model refuses (@validates) is told at its field."""
+        for name, value in values.items():
+            try:
+                setattr(record, name, value)
+            except ValueError as error:
+                raise ValidationError(str(error), self._key_of(name)) from error
+
+    def _key_of(self, attribute: str) -> str:
+        pairs = self.load_fields.items()
+        named = {field.attribute or name: field.data_key or name for name, field in pairs}
+        return str(named.get(attribute, attribute))
 
     def _server_defaults(self) -> dict[str, Any]:
         """Return what the database gives to those fields whose default it alone has."""

@@ -2,15 +2,17 @@
 
 import unicodedata
 
+from flask_babel import gettext
+
 
 def clean_text(value: str) -> str:
     """Return the text. Raises ValueError for what no database stores: NUL and half characters."""
     if "\x00" in value:
-        raise ValueError("NUL characters are not allowed.")
+        raise ValueError(gettext("NUL characters are not allowed."))
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("This is not valid Unicode text.") from None
+        raise ValueError(gettext("This is not valid Unicode text.")) from None
     return value
 
 

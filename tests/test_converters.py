@@ -9,7 +9,9 @@ import pytest
 from wtforms import Form
 
 from core.converters import LocalDecimalField
+from core.forms import ModelForm
 from services import db
+from tests.kinds.models import Derived
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import SpecimenForm
 from tests.sample.models import Box, Mood, Size, Specimen
@@ -184,6 +186,22 @@ def test_a_value_is_refused_at_its_field_and_kept(client, url, stored, name, sen
     assert stored(*FULL) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "sent", "message"),
+    [
+        ("line", "a\x00b", "No se permiten caracteres NUL."),
+        ("token", "1234", "Esto no es un UUID válido."),
+    ],
+    ids=["nul", "uuid"],
+)
+def test_what_is_refused_is_told_in_the_users_language(client, url, name, sent, message):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+
+    answer = submit(client, url, **{name: sent})
+
+    assert Reader(answer.text).texts[f"{name}-errors"] == message
+
+
 def test_a_signaling_nan_is_refused(client, url):
     answer = submit(client, url, exact="sNaN")
 
@@ -263,6 +281,22 @@ def test_what_the_database_fills_may_be_left_out(client, url, stored):
 
     assert answer.status_code == 302
     assert stored("grade") == {"grade": 3}
+
+
+def test_what_the_other_values_decide_may_be_left_out(app):
+    class DerivedForm(ModelForm):
+        class Meta:
+            model = Derived
+            fields = ("name", "slug")
+
+    record = Derived(slug="kept")
+    with app.test_request_context(method="POST", data={"name": "Ana", "slug": ""}):
+        form = DerivedForm(meta={"csrf": False})
+        is_valid = form.validate()
+        form.populate_obj(record)
+
+    assert (is_valid, form.errors) == (True, {})
+    assert (record.name, record.slug) == ("Ana", "kept")
 
 
 def test_nothing_is_chosen_for_a_parent_until_somebody_chooses(client, save):

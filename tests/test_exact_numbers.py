@@ -22,7 +22,10 @@ st = hypothesis.strategies
 class NumbersSchema(Schema):
     class Meta(Schema.Meta):
         model = Record
-        fields = ("exact", "vast", "whole", "ratio", "brief", "data", "moment", "clock", "span")
+        fields = (
+            *("exact", "vast", "whole", "ratio", "loose", "brief"),
+            *("data", "moment", "clock", "span"),
+        )
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -73,6 +76,7 @@ def test_a_decimal_comes_back_as_it_was_sent_or_is_refused(app, text, quoted):
         pytest.param("exact", "12.500000000000000001", None, id="digits-beyond-a-float"),
         pytest.param("exact", "1e-400", None, id="below-a-float"),
         pytest.param("ratio", "0.1000000000000000055511151231257827", 0.1, id="long-float"),
+        pytest.param("loose", "1234567.891", 1234567.891, id="float-without-a-precision"),
         pytest.param("ratio", "1e400", None, id="endless-float"),
         pytest.param("brief", "-1e-113", 0.0, id="below-a-real"),
         pytest.param("brief", "3.5e38", None, id="beyond-a-real"),

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
+from marshmallow import ValidationError
 from marshmallow_sqlalchemy.fields import Nested
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
@@ -29,7 +30,9 @@ FULL = {
     "vast": Decimal("12.0001"),
     "rough": 2.5,
     "ratio": 0.1,
+    "loose": 0.1,
     "brief": 0.5,
+    "thin": 0.5,
     "day": date(2026, 1, 31),
     "moment": datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
     "clock": time(9, 30),
@@ -40,6 +43,8 @@ FULL = {
     "word": "blue",
     "token": uuid.UUID(int=5),
     "data": {"a": [1, None, "ñ"]},
+    "tree": [1],
+    "seal": b"\x00\xff",
     "home_id": 3,
     "spot_id": 1,
 }
@@ -151,6 +156,21 @@ def test_what_is_stored_is_what_the_session_stores(posting, values):
     ).all()
 
     assert one == other
+
+
+@pytest.mark.parametrize("values", [LEAST, EMPTY], ids=["least", "empty"])
+def test_no_json_is_null(posting, values):
+    create(WholeSchema(), values, ENDPOINT)
+    db.session.add(Record(**values))
+    # What was there is taken away.
+    changed = Record(**FULL)
+    db.session.add(changed)
+    db.session.flush()
+    WholeSchema().fill(changed, {"name": "x"})
+    db.session.commit()
+
+    is_null = Record.data.is_(None) & Record.tree.is_(None)
+    assert db.session.scalars(select(is_null).order_by(Record.id)).all() == [True] * 3
 
 
 def test_on_postgresql_it_takes_one_statement_and_elsewhere_the_session(app, posting, queries):
@@ -268,6 +288,18 @@ def test_a_validator_and_a_constructor_are_called(posting):
     made = create(MadeSchema(), {"name": "ana"}, ENDPOINT).get_json()["data"]
 
     assert (careful["name"], made["name"]) == ("ANA", "ana!")
+
+
+def test_what_a_validator_refuses_is_told_at_its_field(posting):
+    with pytest.raises(ValidationError) as caught:
+        create(CarefulSchema(), {"name": "ana!"}, ENDPOINT)
+
+    assert caught.value.normalized_messages() == {"name": ["It shouts already."]}
+
+
+def test_an_error_of_a_constructor_is_none_of_the_body(posting):
+    with pytest.raises(ValueError, match="No fault"):
+        create(MadeSchema(), {"name": "faulty"}, ENDPOINT)
 
 
 def test_a_default_sees_the_other_values(posting):

@@ -160,6 +160,17 @@ class TestBodies:
         assert "required" not in patch
         assert not [one for one in patch["properties"].values() if "default" in one]
 
+    def test_bytes_are_told_as_base64_with_their_limit(self, kinds):
+        seal = kinds["components"]["schemas"]["Record"]["properties"]["seal"]
+
+        assert (seal["contentEncoding"], seal["maxLength"]) == ("base64", 400)
+
+    def test_what_is_within_a_record_is_whole_in_a_patch_too(self, kinds):
+        patch = kinds["components"]["schemas"]["OrderPatch"]
+
+        assert "required" not in patch
+        assert patch["properties"]["lines"]["items"]["required"] == ["text", "amount"]
+
     def test_a_nested_record_is_null_where_there_may_be_none(self, document, kinds):
         place, thing = kinds["components"]["schemas"]["Place"], document["components"]["schemas"]
 

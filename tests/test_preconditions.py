@@ -47,6 +47,34 @@ def test_of_writers_with_if_match_each_acknowledged_one_counts(app):
     assert set(outcomes) <= {200, 412}
 
 
+def order_of(*texts):
+    return {"number": "A1", "lines": [{"text": text, "amount": 1} for text in texts]}
+
+
+def test_a_change_of_what_is_in_a_record_alone_raises_its_version(app):
+    client = app.test_client()
+    made = client.post("/kinds/orders", json=order_of("Tea"))
+
+    changed = client.patch(made.headers["Location"], json={"lines": order_of("Cup")["lines"]})
+
+    assert (made.json["data"]["version"], changed.json["data"]["version"]) == (1, 2)
+
+
+def test_of_two_who_replace_only_what_is_in_a_record_one_is_refused(app):
+    def put(text):
+        return app.test_client().put(url, json=order_of(text), headers={"If-Match": tag})
+
+    for _ in range(10):
+        made = app.test_client().post("/kinds/orders", json=order_of("Tea"))
+        url, tag = made.headers["Location"], made.headers["ETag"]
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(put, ("Cup", "Pot")))
+
+        done, refused = sorted(answers, key=lambda answer: answer.status_code)
+        assert (done.status_code, refused.status_code) == (200, 412)
+        assert app.test_client().get(url).json == done.json
+
+
 def test_a_record_that_is_deleted_meanwhile_is_not_found(app):
     with app.app_context():
         db.session.add(Place(id=9, name="Gone"))

@@ -445,7 +445,7 @@ def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, dat
 BILLING = """
 from decimal import Decimal
 from sqlalchemy import Column, ForeignKey, Numeric, String, Table
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from core.models import Base
 
 invoice_tag = Table(
@@ -461,6 +461,12 @@ class Line(Base):
     invoice_id: Mapped[int] = mapped_column(ForeignKey("billing_invoice.id"))
     text: Mapped[str] = mapped_column(String(40))
     price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+
+    @validates("text")
+    def _is_known(self, key, text):
+        if "?" in text:
+            raise ValueError("Which?")
+        return text
 
 class Tag(Base):
     __tablename__ = "billing_tag"
@@ -502,6 +508,8 @@ wrong = client.patch(f"{url}/1", json={"tag_ids": [2, 3]})
 assert (wrong.status_code, wrong.json["errors"]) == (422, {"tag_ids": ["There is no such tag."]})
 wrong = client.post(url, json={"number": "A2", "lines": [{"text": "Tea"}]})
 assert wrong.status_code == 422, wrong.text
+wrong = client.patch(f"{url}/1", json={"lines": [{"text": "Tea?", "price": "1"}]})
+assert wrong.json["errors"] == {"lines": {"text": ["Which?"]}}, wrong.text
 assert client.get("/api/v1/openapi.json").status_code == 200
 with application.app_context():
     assert db.session.query(Line).count() == 2
@@ -619,3 +627,58 @@ def test_the_actions_limits_and_webhooks_of_the_document_work(scaffold, sqlite_u
     project.install("app.tasks", "app.hooks")
 
     assert project.python("-c", ACTING).startswith("done")
+
+
+OWNED = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+from core.models import Base
+
+class Project(Base):
+    __tablename__ = "mine_project"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int]
+
+class Task(Base):
+    __tablename__ = "mine_task"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int]
+    project_id: Mapped[int] = mapped_column(ForeignKey("mine_project.id"))
+"""
+OWNING = """
+from flask import g
+from sqlalchemy import select
+from core.schemas import Schema
+from services import db
+from .models import Project, Task
+"""
+NAMING = """
+from flask import g
+from marshmallow import ValidationError
+from core.factory import create_app
+from services import db
+from app.mine.models import Project
+from app.mine.schemas import TaskSchema
+
+with create_app().test_request_context(method="POST"):
+    db.create_all()
+    db.session.add_all([Project(id=1, owner_id=7), Project(id=2, owner_id=8)])
+    db.session.commit()
+    g.user_id = 7
+    assert TaskSchema().load({"project_id": 1}) == {"project_id": 1}
+    try:
+        TaskSchema().load({"project_id": 2})
+    except ValidationError as error:
+        print(error.messages)
+"""
+
+
+def test_a_key_of_somebody_elses_record_is_refused_as_the_document_says(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    project.add_module("mine", OWNED)
+    schema = block_with("docs/api.md", "python", "find_project").text
+    project.write("app/mine/schemas.py", OWNING + schema)
+
+    told = project.python("-c", NAMING)
+
+    assert told.strip() == "{'project_id': ['There is no such project.']}"

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from marshmallow import ValidationError
 
-from core.schemas import Schema
+from core.schemas import Schema, String
 from services import db
-from tests.kinds.models import Record
-from tests.kinds.schemas import RecordSchema
+from tests.kinds.models import Careful, Derived, Order, Record
+from tests.kinds.schemas import OrderSchema, RecordSchema
 from tests.sample.models import Mood, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
 
@@ -197,6 +197,14 @@ def test_what_the_database_fills_is_left_to_it():
     assert "grade" not in values
 
 
+def test_a_default_that_looks_at_the_other_values_is_left_to_the_insert():
+    class DerivedSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Derived
+
+    assert DerivedSchema().load({"name": "Ana"}) == {"name": "Ana"}
+
+
 def test_what_is_required_is_named():
     with pytest.raises(ValidationError) as caught:
         ThingSchema().load({})
@@ -219,6 +227,31 @@ def test_filling_in_part_changes_the_named_fields_alone():
     ThingSchema().fill(thing, {"amount": 8}, partial=True)
 
     assert (thing.name, thing.code, thing.amount, thing.note) == ("Old", "K1", 8, None)
+
+
+def test_what_a_validator_of_the_model_refuses_is_told_by_the_name_that_was_sent():
+    class CarefulSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Careful
+            fields = ("title",)
+
+        title = String(attribute="name")
+
+    with pytest.raises(ValidationError) as caught:
+        CarefulSchema().fill(Careful(), {"title": "Ana!"}, partial=True)
+
+    assert caught.value.normalized_messages() == {"title": ["It shouts already."]}
+
+
+def test_what_is_within_a_record_is_whole_where_the_record_is_filled_in_part():
+    order = Order(number="A1")
+
+    OrderSchema().fill(order, {"lines": [{"text": "Tea", "amount": 1}]}, partial=True)
+    with pytest.raises(ValidationError) as caught:
+        OrderSchema().fill(order, {"lines": [{"text": "Cup"}]}, partial=True)
+
+    assert caught.value.messages == {"lines": {0: {"amount": ["Missing data for required field."]}}}
+    assert (order.number, [line.text for line in order.lines]) == ("A1", ["Tea"])
 
 
 def test_a_record_is_written_exactly():
@@ -263,6 +296,11 @@ def test_a_schema_does_not_take_what_is_unknown_in_a_nested_list():
 @pytest.mark.parametrize(
     ("name", "sent", "message"),
     [
+        pytest.param("seal", 1, "Not a valid string.", id="number-as-bytes"),
+        pytest.param("seal", "AP", "Not valid base64.", id="base64-cut-off"),
+        pytest.param("seal", "A P8=", "Not valid base64.", id="base64-with-a-space"),
+        pytest.param("seal", "Ñ===", "Not valid base64.", id="no-base64"),
+        pytest.param("seal", "AAAA" * 101, "Longer than maximum length 300.", id="long-bytes"),
         pytest.param("word", 1, "Not a valid string.", id="number-as-plain-enum"),
         pytest.param("word", False, "Not a valid string.", id="boolean-as-plain-enum"),
         pytest.param("word", "green", "Must be one of: red, blue.", id="no-word"),
@@ -288,6 +326,15 @@ def test_no_kind_of_column_gets_what_its_database_refuses(name, sent, message):
 )
 def test_json_is_taken_as_it_is(sent):
     assert DataSchema().load({"data": sent}) == {"data": sent}
+
+
+def test_bytes_go_in_and_out_as_base64():
+    schema = RecordSchema(only=("seal",))
+
+    values = schema.load({"seal": "AP8="})
+
+    assert values == {"seal": b"\x00\xff"}
+    assert schema.dump(values) == {"seal": "AP8="}
 
 
 def test_put_gives_what_the_database_alone_has_a_default_for(app, save):

@@ -14,7 +14,17 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, fields, missing, validate
 from sqlalchemy.orm import MANYTOONE
 
-from core.schemas import CLOCK, NOT_BLANK, NOT_NUL, ExactDecimal, Interval, String, Time
+from core.schemas import (
+    BASE64,
+    CLOCK,
+    NOT_BLANK,
+    NOT_NUL,
+    Binary,
+    ExactDecimal,
+    Interval,
+    String,
+    Time,
+)
 
 # A class or a dot that takes any character would take a NUL too, and so would an open end.
 TAKES_ANY = re.compile(r"(?<!\\)\.|\[\^|\\[SDW]|(?<!\$)\Z")
@@ -57,7 +67,10 @@ class Converter(OpenAPIConverter):
     def nested2properties(self, field: Any, ret: Any) -> dict[str, Any]:
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
             return {}
-        inner = self.describe(field.schema, self.sent, self.partial)
+        partial = self.partial
+        # What is new is whole, in a PATCH too.
+        inner = self.describe(field.schema, self.sent)
+        self.partial = partial
         if not self.sent and _may_lack(field):
             inner["type"] = ["object", "null"]
         return {"type": "array", "items": inner} if field.many or field.schema.many else inner
@@ -94,9 +107,18 @@ class Converter(OpenAPIConverter):
         found: dict[str, Any] = super().field2range(field, ret=ret)
         return found
 
+    def field2length(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        found: dict[str, Any] = super().field2length(field, **kwargs)
+        if isinstance(field, Binary):
+            # Three bytes are four characters.
+            return {name: -(-number // 3) * 4 for name, number in found.items()}
+        return found
+
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if isinstance(field, ExactDecimal):
             return _decimal(field)
+        if isinstance(field, Binary):
+            return {"contentEncoding": "base64", "pattern": f"^{BASE64}$"}
         if isinstance(field, Time):
             return {"pattern": f"^{CLOCK}$"}
         patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]

@@ -8,21 +8,24 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    REAL,
     BigInteger,
     Dialect,
     Enum,
     Float,
     ForeignKey,
+    LargeBinary,
     Numeric,
     String,
     Text,
     TypeDecorator,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship, validates
 
 from core.listing import Listing
-from core.models import Base
+from core.models import Base, Timestamps, Versioned
 
 COLUMNS = (
     "id",
@@ -33,7 +36,9 @@ COLUMNS = (
     "exact",
     "vast",
     "ratio",
+    "loose",
     "brief",
+    "thin",
     "day",
     "moment",
     "clock",
@@ -91,7 +96,9 @@ class Record(Base):
     vast: Mapped[Decimal | None] = mapped_column(Numeric(20, 4))
     rough: Mapped[float | None] = mapped_column(Numeric(8, 2, asdecimal=False))
     ratio: Mapped[float | None]
+    loose: Mapped[float | None] = mapped_column(Float)
     brief: Mapped[float | None] = mapped_column(Float(24))
+    thin: Mapped[float | None] = mapped_column(REAL)
     day: Mapped[date | None]
     moment: Mapped[datetime | None]
     clock: Mapped[time | None]
@@ -102,6 +109,8 @@ class Record(Base):
     word: Mapped[str | None] = mapped_column(Enum("red", "blue", native_enum=False, length=32))
     token: Mapped[uuid.UUID | None]
     data: Mapped[Any | None] = mapped_column(JSON)
+    tree: Mapped[Any | None] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
+    seal: Mapped[bytes | None] = mapped_column(LargeBinary(300))
     home_id: Mapped[int] = mapped_column(ForeignKey("kinds_place.id"))
     spot_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_record.id"))
@@ -130,6 +139,8 @@ class Careful(Base):
 
     @validates("name")
     def _shout(self, key: str, name: str) -> str:
+        if "!" in name:
+            raise ValueError("It shouts already.")
         return name.upper()
 
 
@@ -147,6 +158,26 @@ class Derived(Base):
     slug: Mapped[str] = mapped_column(String(40), default=_slug)
 
 
+class OrderLine(Base):
+    __tablename__ = "kinds_order_line"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("kinds_order.id"))
+    text: Mapped[str] = mapped_column(String(40))
+    amount: Mapped[int]
+
+
+class Order(Timestamps, Versioned, Base):
+    """A record with others that are its own."""
+
+    __tablename__ = "kinds_order"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(40))
+
+    lines: Mapped[list[OrderLine]] = relationship(cascade="all, delete-orphan")
+
+
 class Made(Base):
     """A record with a constructor."""
 
@@ -156,6 +187,8 @@ class Made(Base):
     name: Mapped[str] = mapped_column(String(40))
 
     def __init__(self, name: str) -> None:
+        if name == "faulty":
+            raise ValueError("No fault of the name's.")
         super().__init__(name=f"{name}!")
 
 

@@ -2,17 +2,18 @@
 
 from flask import Response
 
-from core.rest import Api, Resource, body, check_match, item, page_of
+from core.rest import Api, Resource, body, check_match, create, item, page_of
 from services import db
 
 from . import kinds_bp
-from .models import Place
-from .schemas import LoudSchema, PlaceSchema, PlainSchema, RecordSchema
+from .models import Order, Place
+from .schemas import LoudSchema, OrderSchema, PlaceSchema, PlainSchema, RecordSchema
 
 record_schema = RecordSchema()
 loud_schema = LoudSchema()
 plain_schema = PlainSchema()
 place_schema = PlaceSchema()
+order_schema = OrderSchema()
 
 
 class RecordList(Resource):
@@ -51,9 +52,38 @@ class PlaceItem(Resource):
         return item(place_schema, place)
 
 
+class OrderList(Resource):
+    schema = order_schema
+
+    def post(self) -> Response:
+        return create(order_schema, order_schema.load(body()), ".orderitem")
+
+
+class OrderItem(Resource):
+    schema = order_schema
+
+    def get(self, id: int) -> Response:
+        return item(order_schema, id)
+
+    def put(self, id: int) -> Response:
+        return self._change(id, partial=False)
+
+    def patch(self, id: int) -> Response:
+        return self._change(id, partial=True)
+
+    def _change(self, id: int, partial: bool) -> Response:
+        order = db.get_or_404(Order, id)
+        check_match(order_schema, order)
+        order_schema.fill(order, body(), partial=partial)
+        db.session.commit()
+        return item(order_schema, order)
+
+
 api = Api(kinds_bp)
 api.add_resource(RecordList, "/records")
 api.add_resource(RecordItem, "/records/<int:id>")
 api.add_resource(LoudList, "/loud")
 api.add_resource(PlainList, "/plain")
 api.add_resource(PlaceItem, "/places/<int:id>")
+api.add_resource(OrderList, "/orders")
+api.add_resource(OrderItem, "/orders/<int:id>")

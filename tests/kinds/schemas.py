@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from marshmallow import fields, post_dump
+from marshmallow import fields, post_dump, post_load
 from marshmallow_sqlalchemy.fields import Nested
 
 from core.schemas import Schema
 
-from .models import COLUMNS, Place, Plain, Record, Scooter, Truck
+from .models import COLUMNS, Order, OrderLine, Place, Plain, Record, Scooter, Truck
 
 
 class Shout(fields.String):
@@ -33,7 +33,7 @@ class HookedPlaceSchema(PlaceSchema):
 class RecordSchema(Schema):
     class Meta(Schema.Meta):
         model = Record
-        fields = (*COLUMNS, "spelt")
+        fields = (*COLUMNS, "seal", "spelt")
 
     # Its key in the answer is not its name.
     spelt = fields.String(attribute="name", data_key="spelling", dump_only=True)
@@ -42,6 +42,22 @@ class RecordSchema(Schema):
 class PlainSchema(Schema):
     class Meta(Schema.Meta):
         model = Plain
+
+
+class OrderLineSchema(Schema):
+    class Meta(Schema.Meta):
+        model = OrderLine
+
+    @post_load
+    def make(self, data: dict[str, Any], **kwargs: Any) -> OrderLine:
+        return OrderLine(**data)
+
+
+class OrderSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Order
+
+    lines = fields.Nested(OrderLineSchema(many=True), required=True)
 
 
 class TruckSchema(Schema):

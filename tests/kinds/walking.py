@@ -31,6 +31,8 @@ POOLS: dict[str, list[Any]] = {
     "level": [None, *Level],
     "word": [None, "red", "blue"],
     "token": [None, uuid.UUID(int=2**120 + 4), uuid.UUID("ffffffff-0000-4000-8000-000000000001")],
+    "loose": [None, 0.1, 1234567.891, 1234567.892],
+    "thin": [None, 0.1, -2.7, 1234567.891],
 }
 
 
