@@ -5,6 +5,7 @@ import threading
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,6 +13,8 @@ import sqlalchemy as sa
 from flask import g, request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from marshmallow import ValidationError
+from sqlalchemy import event
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, FileField, IntegerField
 from wtforms.form import FormMeta
@@ -19,7 +22,7 @@ from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
 from wtforms_sqlalchemy.orm import model_fields
 
-from core.constraints import Violation
+from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
 from core.models import Versioned
@@ -33,6 +36,10 @@ CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
     "your text where the two differ: save again to keep yours."
 )
+
+
+class RefusedError(ValidationError):
+    """The commit of a record whose model refused a value of its form."""
 
 
 class ModelFormMeta(FormMeta):
@@ -137,14 +144,24 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         return type(self), tuple(map(_shows, shown))
 
     def populate_obj(self, obj: Any) -> None:
-        """Set the fields on the record; the next flush fails if its version is not the form's."""
+        """Set the fields on the record; the next flush fails if its version is not the form's.
+
+        What the model refuses (SQLAlchemy's `@validates`) is told at its field; the commit fails.
+        """
+        refused: dict[str, list[str]] = {}
         version = self._fields.get("version")
         if version is not None and version.data is not None and sa.inspect(obj).persistent:
             obj.expect_version(version.data)
         for name in self.Meta.fields:
             field = self._fields[name]
             if field.data is not None or not _filled_by_database(obj, name):
-                field.populate_obj(obj, name)
+                try:
+                    field.populate_obj(obj, name)
+                except (ValueError, ValidationError) as error:
+                    field.errors = refused[name] = _messages(error)
+        if refused:
+            # Views commit where database_rules() brings the form back.
+            event.listen(db.session(), "before_commit", partial(_refuse, refused), once=True)
 
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
@@ -200,6 +217,16 @@ def _choices(field: Field) -> Hashable:
     if not hasattr(field, "iter_choices"):
         return None
     return tuple((choice.value, str(choice.label)) for choice in field.iter_choices())
+
+
+def _messages(error: Exception) -> list[str]:
+    # A ValidationError may have several.
+    found = error.args[0] if error.args else MESSAGES["check"]
+    return [str(message) for message in (found if isinstance(found, list) else [found])]
+
+
+def _refuse(errors: dict[str, list[str]], session: Any) -> None:
+    raise RefusedError(errors)
 
 
 def _filled_by_database(record: Any, name: str) -> bool:

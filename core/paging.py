@@ -32,9 +32,7 @@ from services import db
 # Rows are counted up to here; beyond, "more than" is what a reader needs and all a list can afford.
 MAX_COUNT = 10_000
 # PostgreSQL's own number, as of the last VACUUM or ANALYZE; row level security shows some of them.
-KNOWN_ROWS = (
-    "SELECT reltuples FROM pg_class WHERE oid = to_regclass(:table) AND NOT relrowsecurity"
-)
+KNOWN_ROWS = "SELECT reltuples FROM pg_class WHERE oid = to_regclass(:table) AND NOT relrowsecurity"
 # Sizes of a page between the settings PER_PAGE and MAX_PER_PAGE.
 ROUND = (10, 20, 50, 100, 200, 500)
 

@@ -79,7 +79,7 @@ def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) 
 
 
 class Client(FlaskClient):
-    """Flask's client; it reads answers to their end: an open stream keeps connection and context."""
+    """Flask's client; it reads answers to their end: a stream keeps its connection and context."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         return super().open(*args, **{"buffered": True, **kwargs})

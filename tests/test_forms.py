@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 from flask import render_template_string
 from flask_wtf import FlaskForm
+from marshmallow import ValidationError
 from sqlalchemy import select, text
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
@@ -19,7 +20,7 @@ from core.expired import EXPIRED
 from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
-from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
+from tests.sample.forms import BoxForm, CrateForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
 from tests.sample.models import Box, Crate, Size, Specimen, Tag, Thing
 
 NEW = "/sample/things/new"
@@ -567,6 +568,44 @@ def test_of_two_who_change_many_the_second_sees_what_is_stored(client, app, crat
     saved = client.post(again.action, data=again.values)
 
     assert (saved.status_code, tags_of(app)) == (302, ["Wet"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "messages"),
+    [
+        ({"row": "-1"}, {"row": "No es una opción válida."}),
+        ({"place": "100"}, {"place": "From 0 on. To 99."}),
+        (
+            {"row": "-1", "place": "100"},
+            {"row": "No es una opción válida.", "place": "From 0 on. To 99."},
+        ),
+    ],
+    ids=["ValueError", "ValidationError", "both"],
+)
+def test_what_the_model_refuses_is_told_at_its_field(client, app, crate, typed, messages):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+
+    answer = submit(client, crate, note="Typed", **typed)
+
+    shown = form_on(answer).values.to_dict()
+    assert answer.status_code == 422
+    assert errors_on(answer) == messages
+    assert {name: shown[name] for name in typed} == typed
+    with app.app_context():
+        [stored] = db.session.scalars(select(Crate))
+    assert (shown["note"], stored.note, stored.row, stored.place) == ("Typed", None, 1, 1)
+
+    mended = {**shown, "row": "5", "place": "6"}
+    assert client.post(crate, data=mended).status_code == 302
+
+
+def test_a_refusal_of_the_model_that_no_view_looks_for_saves_nothing(app):
+    with app.test_request_context(method="POST"):
+        form = CrateForm(MultiDict({"row": "-1", "place": "1"}), meta={"csrf": False})
+        form.populate_obj(Crate())
+
+        with pytest.raises(ValidationError, match="Not a valid choice"):
+            db.session.commit()
 
 
 class LoginForm(FlaskForm):

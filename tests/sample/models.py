@@ -5,6 +5,8 @@ import uuid
 from datetime import date, datetime, time
 from decimal import Decimal
 
+from flask_babel import lazy_gettext as _l
+from marshmallow import ValidationError
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -21,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
-from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship, validates
 
 from core.listing import Listing
 from core.models import Base, Timestamps, Versioned
@@ -126,6 +128,14 @@ class Crate(Versioned, Base):
     note: Mapped[str | None] = mapped_column(Text)
 
     tags: Mapped[list[Tag]] = relationship(secondary=crate_tag, back_populates="crates")
+
+    @validates("row", "place")
+    def _check(self, key: str, value: int) -> int:
+        if value < 0:
+            raise ValueError(_l("Not a valid choice."))
+        if value > 99:
+            raise ValidationError(["From 0 on.", "To 99."])
+        return value
 
 
 Tag.crates = relationship(Crate, secondary=crate_tag, back_populates="tags")
