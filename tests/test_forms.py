@@ -1,8 +1,10 @@
 """What happens to a form: its fields, its messages, and two people at once."""
 
+import re
 import threading
 from decimal import Decimal
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 from flask import render_template_string
@@ -11,7 +13,7 @@ from marshmallow import ValidationError
 from sqlalchemy import select, text
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, HiddenField, PasswordField, StringField, SubmitField
+from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired
 
 from core.constraints import Violation
@@ -21,7 +23,7 @@ from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import BoxForm, CrateForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
-from tests.sample.models import Box, Crate, Size, Specimen, Tag, Thing
+from tests.sample.models import Box, Crate, Scan, Size, Specimen, Tag, Thing
 
 NEW = "/sample/things/new"
 REQUIRED = "This field is required."
@@ -262,6 +264,61 @@ def test_a_field_by_hand_wins_over_the_derived_one(app):
     assert not form.code.flags.required
 
 
+class ScanForm(ModelForm):
+    class Meta:
+        model = Scan
+        fields = ("photo",)
+
+
+class MisspeltForm(ModelForm):
+    class Meta:
+        model = Scan
+        fields = ("foto",)
+
+
+class ExtraForm(ModelForm):
+    class Meta:
+        model = Specimen
+        fields = ("extra",)
+
+
+class ComputedForm(ModelForm):
+    class Meta:
+        model = Specimen
+        fields = ("doubled",)
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        (ScanForm, "ScanForm has no field for 'photo' of Scan: declare one in the class."),
+        (MisspeltForm, "MisspeltForm names 'foto', which Scan lacks; it has id, photo."),
+        (ComputedForm, "ComputedForm has no field for 'doubled' of Specimen"),
+    ],
+)
+def test_a_name_without_a_field_is_told(app, form, sentence):
+    with app.test_request_context(), pytest.raises(LookupError, match=re.escape(sentence)):
+        form()
+
+
+def test_a_field_by_hand_needs_no_conversion(app):
+    class UploadForm(ModelForm):
+        photo = FileField("By hand")
+
+        class Meta:
+            model = Scan
+            fields = ("photo",)
+
+    macro = '{% from "macros/form.html" import render_form %}{{ render_form(form, "/", "Send") }}'
+    with app.test_request_context():
+        form = UploadForm(meta={"csrf": False})
+        page = Reader(render_template_string(macro, form=form))
+
+    assert list(form._fields) == ["photo"]
+    # Else a browser sends the name of the file alone.
+    assert page.tag("form")["enctype"] == "multipart/form-data"
+
+
 def test_a_subclass_names_its_own_fields(app):
     class ShortForm(ThingForm):
         class Meta(ThingForm.Meta):
@@ -478,6 +535,25 @@ def test_nobody_else_gets_to_see_what_an_expired_form_held(client, app):
 
     assert form_on(mine).values["name"] == "Mine"
     assert form_on(other).values["name"] == ""
+
+
+@pytest.mark.parametrize(
+    ("stored", "typed", "told"),
+    [
+        ({"a": [1]}, "[1]", '{"a": [1]}'),
+        ([{"a": 1}], '[{"a": 2}]', '{"a": 1}'),
+        (None, "[]", "—"),
+    ],
+    ids=str,
+)
+def test_a_conflict_shows_json(app, stored, typed, told):
+    with app.test_request_context(method="POST"):
+        specimen = Specimen(extra=stored)
+        form = ExtraForm(MultiDict({"extra": typed}), obj=specimen, meta={"csrf": False})
+        specimen.version, form.version = 1, SimpleNamespace()
+        form.show_conflict()
+
+    assert form.stored == {"extra": told}
 
 
 def test_a_conflict_has_the_focus(client, edit):

@@ -2,12 +2,14 @@
 
 import enum
 import uuid
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     Enum,
     ForeignKey,
+    LargeBinary,
     Numeric,
     SmallInteger,
     String,
@@ -100,6 +103,15 @@ class Tag(Base):
         return self.name
 
 
+class Scan(Base):
+    """A file in the database, for which a form has no field."""
+
+    __tablename__ = "sample_scan"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    photo: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 specimen_box = Table(
     "sample_specimen_box",
     Base.metadata,
@@ -156,6 +168,8 @@ class Specimen(Base):
     moment: Mapped[datetime | None]
     wall: Mapped[datetime | None] = mapped_column(DateTime)
     clock: Mapped[time | None]
+    span: Mapped[timedelta | None]
+    extra: Mapped[Any | None] = mapped_column(JSON)
     flag: Mapped[bool] = mapped_column(default=True)
     size: Mapped[Size] = mapped_column(default=Size.EXTRA_LARGE)
     mood: Mapped[Mood | None]
