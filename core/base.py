@@ -30,6 +30,12 @@ def _with_microseconds(element: Any, compiler: Any, **options: Any) -> str:
     return f"{name.upper()}(6)"
 
 
+@compiles(Float, "mariadb", "mysql")
+def _float(kind: Float[Any], compiler: Any, **kwargs: Any) -> str:
+    """Return a double where no precision is named, as on the other engines."""
+    return "DOUBLE" if kind.precision is None else str(compiler.visit_float(kind, **kwargs))
+
+
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware datetime, in UTC on every engine; a naive one is refused with ValueError."""
 
@@ -54,12 +60,6 @@ def _in_utc(value: datetime | None) -> datetime | None:
         return value
     # SQLite and MariaDB return what was stored, in UTC, without saying so.
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-@compiles(Float, "mariadb", "mysql")
-def _float(kind: Float[Any], compiler: Any, **kwargs: Any) -> str:
-    """Return a double where no precision is named, as on the other engines, in place of a single."""
-    return "DOUBLE" if kind.precision is None else str(compiler.visit_float(kind, **kwargs))
 
 
 def _values(members: type[enum.Enum]) -> list[str]:

@@ -4,17 +4,17 @@ import re
 from copy import deepcopy
 from typing import Any
 
-from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
 from core.openapi import api_document
+from core.testing import Client
 
 Known = dict[str, Any]
 VARIABLE = re.compile(r"\\\{\w+\\\}")
 
 
-class ConformingClient(FlaskClient):
-    """Flask's client; an answer of the API that its document does not promise fails the test."""
+class ConformingClient(Client):
+    """A client; an answer of the API that its document does not promise fails the test."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         response = super().open(*args, **kwargs)

@@ -4,18 +4,22 @@ The stock converters lose enums, refuse unchecked boxes and know neither floats 
 SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in the alphabet wins.
 """
 
+import json
 import uuid
 from collections.abc import Iterator
 from copy import copy
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import starmap
 from typing import Any
 
+import marshmallow
 import sqlalchemy as sa
+from flask import current_app
 from flask_babel import gettext
-from wtforms import Field, FloatField, Form, IntegerField, StringField, TimeField
-from wtforms.fields import DateTimeLocalField, DecimalField, SelectField
+from flask_babel import lazy_gettext as _l
+from wtforms import DateField, Field, FloatField, Form, IntegerField, StringField, TimeField
+from wtforms.fields import DateTimeLocalField, DecimalField, SelectField, TextAreaField
 
 # The stubs are of WTForms 3.2, which had neither.
 from wtforms.fields import Choice, enum_coerce  # type: ignore[attr-defined] # isort: skip
@@ -35,7 +39,15 @@ from wtforms_sqlalchemy.orm import converts
 from core.filters import enum_choices
 from core.i18n import from_local, local, read_decimal, write_decimal
 from core.models import label_of
-from core.schemas import LARGEST_REAL, integer_limit, is_real, looks_at_others, numeric_limit
+from core.schemas import (
+    JSON,
+    LARGEST_REAL,
+    LONGEST,
+    integer_limit,
+    is_real,
+    looks_at_others,
+    numeric_limit,
+)
 from core.text import clean_text
 
 BLANK = "—"
@@ -144,31 +156,96 @@ class LocalDecimalField(DecimalField):
         return write_decimal(self.data, self.places)
 
 
-class MomentField(DateTimeLocalField):
+class _Written:
+    """A day or a time, written in ISO 8601 to the second; parts of one stay while it does."""
+
+    data: Any
+    object_data: Any
+    raw_data: Any
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        super().process_formdata(valuelist)  # type: ignore[misc]
+        if self.data is not None and self.data == _as_typed(self.object_data):
+            self.data = self.object_data
+
+    def _value(self) -> str:
+        if self.raw_data or self.data is None:
+            return str(super()._value())  # type: ignore[misc]
+        # Not by strftime(): it writes the year 1 as 1.
+        return str(_as_typed(self.data).isoformat())
+
+
+def _as_typed(value: Any) -> Any:
+    if isinstance(value, datetime):
+        value = local(value).replace(tzinfo=None)
+    return value.replace(microsecond=0) if hasattr(value, "microsecond") else value
+
+
+class DayField(_Written, DateField):
+    """A day of any year."""
+
+
+class ClockField(_Written, TimeField):
+    """A time of day."""
+
+
+class WallField(_Written, DateTimeLocalField):
+    """A day and a time of no zone."""
+
+
+class MomentField(WallField):
     """A moment, shown and typed in the reader's zone; the data is aware, in UTC."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         super().process_formdata(valuelist)
-        if not valuelist or self.data is None:
+        # One that was not changed is aware: the field is silent on an hour that comes twice.
+        if not valuelist or self.data.tzinfo:
             return
         typed, self.data = self.data, None
-        if self.object_data is not None and typed == _as_typed(self.object_data):
-            # Not changed: the field is silent on an hour that comes twice, and parts of seconds.
-            self.data = self.object_data
-            return
         try:
             self.data = from_local(typed)
         except ValueError:
             raise ValueError(self.gettext("Not a valid datetime value.")) from None
 
+
+class JSONField(TextAreaField):
+    """Any JSON, as text."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist:
+            return
+        self.data = None
+        try:
+            if valuelist[0].strip():
+                self.data = JSON().deserialize(current_app.json.loads(valuelist[0]))
+        except (ValueError, marshmallow.ValidationError):
+            raise ValueError(gettext("This is not valid JSON.")) from None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else json.dumps(self.data, ensure_ascii=False, indent=2)
+
+
+class SecondsField(LocalDecimalField):
+    """A span of time, in seconds as in the API."""
+
+    data: Any
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        super().process_formdata(valuelist)
+        if not valuelist:
+            return
+        most = int(LONGEST.total_seconds())
+        # Here, as validators see a span, which is no number.
+        NumberRange(-most, most)(Form(), self)
+        self.data = timedelta(microseconds=int(self.data * 10**6))
+
     def _value(self) -> str:
         if self.raw_data or self.data is None:
-            return str(super()._value())  # type: ignore[misc]
-        return str(_as_typed(self.data).strftime(self.format[0]))
-
-
-def _as_typed(moment: datetime) -> datetime:
-    return local(moment).replace(tzinfo=None, microsecond=0)
+            return super()._value()
+        seconds = Decimal(self.data // timedelta(microseconds=1)) / 10**6
+        return write_decimal(seconds.normalize())
 
 
 class ModelConverter(StockConverter):  # type: ignore[misc]
@@ -224,11 +301,24 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @converts("DateTime")
     def conv_DateTime(self, field_args: Any, **extra: Any) -> Any:
-        return DateTimeLocalField(format=DATETIME_FORMATS, **field_args)
+        return WallField(format=DATETIME_FORMATS, **field_args)
+
+    @converts("Date")
+    def conv_Date(self, field_args: Any, **extra: Any) -> Any:
+        return DayField(**field_args)
+
+    @converts("Interval")
+    def conv_Interval(self, field_args: Any, **extra: Any) -> Any:
+        field_args["description"] = field_args["description"] or _l("In seconds.")
+        return SecondsField(places=6, **field_args)
+
+    @converts("JSON")
+    def conv_JSON(self, field_args: Any, **extra: Any) -> Any:
+        return JSONField(**field_args)
 
     @converts("Time")
     def conv_Time(self, field_args: Any, **extra: Any) -> Any:
-        return TimeField(format=["%H:%M:%S", "%H:%M"], **field_args)
+        return ClockField(format=["%H:%M:%S", "%H:%M"], **field_args)
 
     @converts("Uuid", "sql.sqltypes.UUID")
     def conv_PGUuid(self, field_args: Any, **extra: Any) -> Any:
@@ -238,6 +328,9 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     @converts("Enum")
     def conv_Enum(self, column: Any, field_args: Any, **extra: Any) -> Any:
         blank = [("", BLANK)] if column.nullable else []
+        if not blank:
+            # Of a select that offers nothing but values HTML does not let one be required.
+            field_args["render_kw"] = {"required": False, **(field_args.get("render_kw") or {})}
         coerce = enum_coerce(column.type.enum_class) if column.type.enum_class else str
         return EnumField(
             # For each form anew: the labels are in its reader's language.

@@ -86,17 +86,11 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
     begin of transactions (a tenant's rows) has the session and its transaction. What a statement
     changes is committed at once, unless a transaction is open.
     """
-    engine, events = engine_of(model), session_events()
+    engine = engine_of(model)
     in_transaction = db.session.registry.has() and db.session().in_transaction()
     # A test binds the session to a connection of its own.
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
-    if (
-        in_transaction
-        or not is_plain
-        or engine.dispatch.begin
-        or events.after_begin
-        or events.do_orm_execute
-    ):
+    if in_transaction or not is_plain or engine.dispatch.begin or reads_are_prepared():
         return db.session.execute(statement, values).all()
     with engine.connect() as connection:
         # SQLAlchemy's isolation_level="AUTOCOMMIT" has the driver ask the server each time.
@@ -107,6 +101,12 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
         finally:
             if not driver.closed:
                 driver.autocommit = False
+
+
+def reads_are_prepared() -> bool:
+    """Tell whether somebody listens who may hide rows from the session's selects."""
+    events = session_events()
+    return bool(events.after_begin or events.do_orm_execute)
 
 
 def session_events() -> Any:

@@ -26,12 +26,14 @@ FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = None) -> Response:
     """Stream the list as CSV; a column is an attribute of the row, or a path: "category.name".
 
-    Times are those of settings.TIMEZONE, with their offset.
+    Times are those of settings.TIMEZONE, with their offset. Commit first what the request changes.
     """
     records = model.listing.apply(statement, list_query(model))
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
     heads = [label_of(model, column.partition(".")[0]) for column in columns]
     filename = model.__tablename__
+    # Who has read before, as a guard does, gives the connection back: the file takes one.
+    db.session.rollback()
     with ExitStack() as stack:
         # Of its own: that of the request is closed before the lines are sent.
         session = stack.enter_context(db.session.session_factory())

@@ -1,6 +1,7 @@
 """The controls above a list: one for each filter that the model's Listing declares."""
 
 import enum
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -135,6 +136,8 @@ def shown(value: Any) -> str:
         return str(format_date(value))
     if isinstance(value, Decimal):
         return write_decimal(value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, (list, set)):
         value = ", ".join(sorted(map(shown, value))) or None
     return "—" if value is None else str(value)

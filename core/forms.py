@@ -5,6 +5,7 @@ import threading
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,14 +13,17 @@ import sqlalchemy as sa
 from flask import g, request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from marshmallow import ValidationError
+from sqlalchemy import event
+from sqlalchemy.orm.collections import InstrumentedList, InstrumentedSet
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, FileField, IntegerField
 from wtforms.form import FormMeta
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
-from wtforms_sqlalchemy.orm import model_fields
+from wtforms_sqlalchemy.orm import ModelConversionError
 
-from core.constraints import Violation
+from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
 from core.models import Versioned
@@ -33,6 +37,10 @@ CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
     "your text where the two differ: save again to keep yours."
 )
+
+
+class RefusedError(ValidationError):
+    """The commit of a record whose model refused a value of its form."""
 
 
 class ModelFormMeta(FormMeta):
@@ -54,23 +62,37 @@ class ModelFormMeta(FormMeta):
 
 
 def _derive_fields(form_class: Any, meta: Any) -> None:
-    fields = model_fields(
-        meta.model,
-        db_session=db.session,
-        only=meta.fields,
-        field_args=getattr(meta, "field_args", {}),
-        converter=ModelConverter(),
-    )
-    for name in meta.fields:
+    for place, name in enumerate(meta.fields, len(meta.fields)):
         # A field that the class declares by hand wins, in its place of the order.
-        field = form_class.__dict__.get(name) or fields[name]
-        field.creation_counter = len(meta.fields) + meta.fields.index(name)
+        field = form_class.__dict__.get(name) or _derived(form_class.__name__, meta, name)
+        field.creation_counter = place
         setattr(form_class, name, field)
     if issubclass(meta.model, Versioned):
         limits = NumberRange(1, integer_limit(sa.inspect(meta.model).version_id_col.type))
         form_class.version = IntegerField(
             "", widget=HiddenInput(), validators=[Optional(), finite, limits]
         )
+
+
+def _derived(form: str, meta: Any, name: str) -> Any:
+    """Return the field for an attribute of the model. Raises LookupError, with the remedy."""
+    mapper, arguments = sa.inspect(meta.model), getattr(meta, "field_args", {})
+    model = meta.model.__name__
+    if name not in mapper.attrs:
+        there_are = ", ".join(mapper.attrs.keys())
+        raise LookupError(f"{form} names {name!r}, which {model} lacks; it has {there_are}.")
+    field, cause = None, None
+    try:
+        prop = mapper.attrs[name]
+        field = ModelConverter().convert(meta.model, mapper, prop, arguments.get(name), db.session)
+    except ModelConversionError as error:
+        cause = error
+    if field is None:
+        raise LookupError(
+            f"{form} has no field for {name!r} of {model}: declare one in the class. For a file it "
+            "is a FileField that Meta.fields leaves out; the view stores its data.read()."
+        ) from cause
+    return field
 
 
 class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
@@ -137,14 +159,24 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         return type(self), tuple(map(_shows, shown))
 
     def populate_obj(self, obj: Any) -> None:
-        """Set the fields on the record; the next flush fails if its version is not the form's."""
+        """Set the fields on the record; the next flush fails if its version is not the form's.
+
+        What the model refuses (SQLAlchemy's `@validates`) is told at its field; the commit fails.
+        """
+        refused: dict[str, list[str]] = {}
         version = self._fields.get("version")
         if version is not None and version.data is not None and sa.inspect(obj).persistent:
             obj.expect_version(version.data)
         for name in self.Meta.fields:
             field = self._fields[name]
-            if field.data is not None or not _filled_by_database(obj, name):
-                field.populate_obj(obj, name)
+            if not _is_left_alone(field, obj, name):
+                try:
+                    field.populate_obj(obj, name)
+                except (ValueError, ValidationError) as error:
+                    field.errors = refused[name] = _messages(error)
+        if refused:
+            # Views commit where database_rules() brings the form back.
+            event.listen(db.session(), "before_commit", partial(_refuse, refused), once=True)
 
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
@@ -164,8 +196,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         self.form_errors.append(CONFLICT)
         self.version.data, self.version.raw_data = version, [str(version)]
         for name in self.Meta.fields:
-            stored = getattr(self.record, name)
-            if _differ(stored, self._fields[name].data):
+            stored, field = getattr(self.record, name), self._fields[name]
+            if _differ(field, stored):
                 self.stored[name] = shown(stored)
 
     def _name_of(self, column: str) -> str:
@@ -177,9 +209,19 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         return next((key for key in keys if key in self), column)
 
 
-def _differ(stored: Any, typed: Any) -> bool:
-    # Of many records the order says nothing.
-    return bool(set(stored) ^ set(typed) if isinstance(typed, list) else stored != typed)
+def _differ(field: Field, stored: Any) -> bool:
+    """Tell whether what was typed is not what the field showed of what is stored."""
+    if isinstance(stored, (InstrumentedList, InstrumentedSet)):
+        # Of many records the order says nothing.
+        return bool(set(stored) ^ set(field.data))
+    return bool(_as_shown(field, stored) != _as_shown(field, field.data))
+
+
+def _as_shown(field: Field, value: Any) -> Any:
+    for change in field.filters:
+        value = change(value)
+    # Browsers send each line end as two characters.
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 def _is_plain(field: Field) -> bool:
@@ -200,6 +242,24 @@ def _choices(field: Field) -> Hashable:
     if not hasattr(field, "iter_choices"):
         return None
     return tuple((choice.value, str(choice.label)) for choice in field.iter_choices())
+
+
+def _messages(error: Exception) -> list[str]:
+    # A ValidationError may have several.
+    found = error.args[0] if error.args else MESSAGES["check"]
+    return [str(message) for message in (found if isinstance(found, list) else [found])]
+
+
+def _refuse(errors: dict[str, list[str]], session: Any) -> None:
+    raise RefusedError(errors)
+
+
+def _is_left_alone(field: Field, record: Any, name: str) -> bool:
+    """Tell whether the database fills the field, or its text is the stored one as it was shown."""
+    if field.data is None and _filled_by_database(record, name):
+        return True
+    stored = getattr(record, name, None)
+    return isinstance(stored, str) and not _differ(field, stored)
 
 
 def _filled_by_database(record: Any, name: str) -> bool:

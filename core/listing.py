@@ -11,7 +11,19 @@ from typing import Any
 
 from flask import abort
 from marshmallow import ValidationError
-from sqlalchemy import Boolean, ColumnElement, Enum, Select, String, func, inspect, or_, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ColumnElement,
+    Enum,
+    LargeBinary,
+    Select,
+    String,
+    func,
+    inspect,
+    or_,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
@@ -26,6 +38,8 @@ COUNTS = ("exact", "estimate", "none")
 # What the API alone reads: a page of HTML is numbered, counted and whole.
 API_PARAMETERS = ("cursor", "count", "fields")
 NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
+# PostgreSQL has no = for the one, and a URL no text for the other.
+INCOMPARABLE = (JSON, LargeBinary)
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
 # Column, operator and value.
@@ -115,16 +129,18 @@ class Listing:
         """Return the order without a `sort`: pairs of a name and whether it is descending."""
         return self._order(self.default)
 
-    def unknown(self) -> Iterator[tuple[str, str]]:
-        """Yield the names that are no columns of the model, each behind where it stands."""
+    def unusable(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the names that lead to no column, or to none that serves: part, name and remedy."""
         table = self.model.__table__.c
         ordered = tuple(name for name, _ in self.default_order)
         stored = {"filters": self.filters, "sort": self.sort, "default": ordered}
-        for part, names in stored.items():
-            yield from ((part, name) for name in names if name not in table)
         shown = {"search": self.search, "label": (self.label,) if self.label else ()}
         for part, names in (stored | shown).items():
-            yield from ((part, name) for name in names if not hasattr(self.model, name))
+            for name in names:
+                if not hasattr(self.model, name) or (part in stored and name not in table):
+                    yield part, name, "name a column of the model"
+                elif name in table and isinstance(table[name].type, INCOMPARABLE):
+                    yield part, name, "name a column that is neither JSON nor bytes"
 
     def filter_of(self, name: str) -> tuple[str, str] | None:
         """Return column and operator of a URL's argument, None for one that is no filter."""
@@ -156,6 +172,7 @@ class Listing:
         yield from ("q",) if self.search else ()
         yield from ("sort",) if self.sort else ()
         yield from (f"filter[{name}]" for name in self.filters)
+        yield from ("the same with [gte], [lte], [in] or [null] behind",) if self.filters else ()
 
     def _order(
         self, text: str, allowed: tuple[str, ...] | None = None

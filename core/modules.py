@@ -226,15 +226,16 @@ def _models(name: str) -> Iterator[Any]:
 
 
 def _check_listings(modules: Iterable[Module]) -> None:
-    """Refuse a listing with a name that is no column: a later request would fail."""
+    """Refuse a listing with a name that leads to no column, or to JSON: a request would fail."""
     for module in modules:
         for model in _models(f"{module.entry}.models"):
             listing = vars(model).get("listing")
-            for part, name in listing.unknown() if isinstance(listing, Listing) else ():
+            found = listing.unusable() if isinstance(listing, Listing) else ()
+            for part, name, remedy in found:
                 cause = (
                     f", whose model {model.__name__} names {name!r} in the {part} of its listing"
                 )
-                raise _refusal(module.entry, cause, "name a column of the model")
+                raise _refusal(module.entry, cause, remedy)
 
 
 def _check_urls(app: Flask) -> None:

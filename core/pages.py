@@ -28,7 +28,7 @@ from core.constraints import violation_of
 from core.database import READ_METHODS
 from core.errors import OUT_OF_RANGE, STALE
 from core.filters import controls, related_choices, typed_condition
-from core.forms import ModelForm
+from core.forms import ModelForm, RefusedError
 from core.listing import API_PARAMETERS, Listing, Query
 from core.logs import request_id
 from core.models import Versioned, label_of
@@ -152,6 +152,9 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
     """
     try:
         yield
+    except RefusedError:
+        # The form knows already what the model refused.
+        db.session.rollback()
     except StaleDataError:
         db.session.rollback()
         if form is None:
@@ -160,10 +163,7 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
             form.show_conflict()
     except DataError:
         db.session.rollback()
-        if form is None:
-            flash(OUT_OF_RANGE, "danger")
-        else:
-            form.form_errors.append(OUT_OF_RANGE)
+        _tell(OUT_OF_RANGE, form)
     except DBAPIError as error:
         db.session.rollback()
         violation = violation_of(error)
@@ -171,3 +171,10 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
             raise
         if form is None or not form.show_violation(violation):
             flash(violation.message, "danger")
+
+
+def _tell(message: Any, form: ModelForm | None) -> None:
+    if form is None:
+        flash(message, "danger")
+    else:
+        form.form_errors.append(message)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 
 from core import cursor
-from core.database import engine_of, read
+from core.database import engine_of, read, reads_are_prepared
 from core.listing import MAX_OFFSET, Listing, Query
 from core.rows import rows_of
 from core.setting import setting
@@ -31,8 +31,8 @@ from services import db
 
 # Rows are counted up to here; beyond, "more than" is what a reader needs and all a list can afford.
 MAX_COUNT = 10_000
-# PostgreSQL's own number, as of the last VACUUM or ANALYZE.
-KNOWN_ROWS = "SELECT reltuples FROM pg_class WHERE oid = to_regclass(:table)"
+# PostgreSQL's own number, as of the last VACUUM or ANALYZE; row level security shows some of them.
+KNOWN_ROWS = "SELECT reltuples FROM pg_class WHERE oid = to_regclass(:table) AND NOT relrowsecurity"
 # Sizes of a page between the settings PER_PAGE and MAX_PER_PAGE.
 ROUND = (10, 20, 50, 100, 200, 500)
 
@@ -91,14 +91,15 @@ class ListPage(Pagination):
             return None
         if not self._more and self.query.after is None and (self.items or self.page == 1):
             return seen
-        if self.query.count == "estimate" and self._dialect.name == "postgresql":
+        is_asked = self.query.count == "estimate" and self._dialect.name == "postgresql"
+        if is_asked and not reads_are_prepared():
             self.total_is_estimate = True
             return max(self._estimated(), seen + self._more)
         return self._counted()
 
     def _counted(self) -> int:
         most = None if self.query.count == "exact" else MAX_COUNT
-        if self._is_plain:
+        if self._is_plain and not reads_are_prepared():
             statement = _count_all(self.listing, most, self._dialect)
         else:
             statement = _count(self._keys(), most)

@@ -65,9 +65,8 @@ def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) 
     with nullcontext("") if shared else scratch_database(folder, f"main{next(NUMBERS)}") as url:
         application = create_app({"APP_ENV": "testing", "DATABASE_URL": url}, installed_apps)
         # What a newcomer installs has no jsonschema: `make check` then holds the API to its word.
-        if find_spec("jsonschema"):
-            conformance = import_module("core.conformance")
-            application.test_client_class = conformance.ConformingClient
+        conformance = import_module("core.conformance") if find_spec("jsonschema") else None
+        application.test_client_class = conformance.ConformingClient if conformance else Client
         # A view's commit and rollback then end a savepoint inside the test's transaction.
         db.session.session_factory.configure(join_transaction_mode="create_savepoint")
         with application.app_context():
@@ -77,6 +76,13 @@ def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) 
         yield application
         with application.app_context():
             db.engine.dispose()
+
+
+class Client(FlaskClient):
+    """Flask's client; it reads answers to their end: a stream keeps its connection and context."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        return super().open(*args, **{"buffered": True, **kwargs})
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 import re
 import uuid
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
+from werkzeug.datastructures import MultiDict
 from wtforms import Form
 
-from core.converters import LocalDecimalField
+from core.converters import LocalDecimalField, SecondsField
 from core.forms import ModelForm
 from services import db
 from tests.kinds.models import Derived
@@ -30,6 +31,8 @@ FULL = {
     "moment": MOMENT,
     "wall": MOMENT.replace(tzinfo=None),
     "clock": time(3, 4, 5),
+    "span": timedelta(days=-1, hours=2),
+    "extra": {"tags": ["ñ", 1.5, None], "deep": {"a": True}},
     "flag": False,
     "size": Size.SMALL,
     "mood": Mood.BAD,
@@ -99,6 +102,13 @@ def test_a_form_that_is_sent_unchanged_changes_nothing(client, url, stored):
         pytest.param("moment", "", None, id="no-time"),
         pytest.param("wall", "2026-01-02T03:04:05", FULL["wall"], id="time-without-a-zone"),
         pytest.param("clock", "23:59", time(23, 59), id="time-of-day"),
+        pytest.param("span", "90061", timedelta(days=1, seconds=3661), id="span"),
+        pytest.param("span", "-60", timedelta(minutes=-1), id="span-backwards"),
+        pytest.param("span", "", None, id="no-span"),
+        pytest.param("extra", ' ["a", 1] ', ["a", 1], id="json"),
+        pytest.param("extra", "7", 7, id="json-of-a-number"),
+        pytest.param("extra", "", None, id="no-json"),
+        pytest.param("day", "0001-01-01", date(1, 1, 1), id="first-day"),
         pytest.param("flag", "y", True, id="checked-box"),
         pytest.param("flag", None, False, id="unchecked-box"),
         pytest.param("size", "xl", Size.EXTRA_LARGE, id="enum"),
@@ -171,6 +181,19 @@ def test_a_value_is_taken(client, url, stored, name, sent, expected):
         pytest.param("day", "2023-02-29", "Not a valid date value.", id="no-date"),
         pytest.param("moment", "yesterday", "Not a valid datetime value.", id="no-time"),
         pytest.param("clock", "25:00", "Not a valid time value.", id="no-time-of-day"),
+        pytest.param("span", "1:30", "Not a valid decimal value.", id="no-span"),
+        pytest.param("span", "0.0000001", "At most 6 decimal places.", id="places-of-a-span"),
+        pytest.param(
+            "span",
+            "4294967297",
+            "Number must be between -4294967296 and 4294967296.",
+            id="span-out-of-range",
+        ),
+        pytest.param("extra", "{'a': 1}", "This is not valid JSON.", id="no-json"),
+        pytest.param("extra", '{"a": 1, "a": 2}', "This is not valid JSON.", id="key-twice"),
+        pytest.param("extra", "[NaN]", "This is not valid JSON.", id="nan-in-json"),
+        pytest.param("extra", r'["\u0000"]', "This is not valid JSON.", id="nul-in-json"),
+        pytest.param("extra", "[" * 10**5, "This is not valid JSON.", id="endless-json"),
         pytest.param("size", "medium", "Not a valid choice.", id="no-member"),
         pytest.param("mood", "odd", "Not a valid choice.", id="no-member-of-an-optional-enum"),
         pytest.param("token", "1234", "This is not a valid UUID.", id="no-uuid"),
@@ -239,6 +262,18 @@ def test_a_decimal_is_shown_to_its_last_digit(app, places, number, text):
         field = NumberForm(data={"number": number}).number
 
         assert field._value() == text
+
+
+def test_a_span_keeps_its_microseconds(app):
+    class SpanForm(Form):
+        span = SecondsField(places=6)
+
+    span = timedelta(days=-1, microseconds=5)
+    with app.test_request_context():
+        text = SpanForm(data={"span": span}).span._value()
+        typed = SpanForm(MultiDict({"span": text})).span.data
+
+    assert (text, typed) == ("-86399.999995", span)
 
 
 def test_an_enum_shows_its_labels_and_what_is_stored(client, url):
@@ -329,6 +364,44 @@ def test_a_time_is_shown_in_the_zone_and_is_kept_as_it_is(client, save, app, mom
         kept = db.session.get(Specimen, id).moment
     assert (field, answer.status_code) == (shown, 302)
     assert kept == moment
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "shown"),
+    [
+        ("prose", "", ""),
+        ("prose", " One\nTwo ", "One\r\nTwo"),
+        ("line", " x", "x"),
+        ("day", date(1, 1, 1), "0001-01-01"),
+        ("wall", FULL["wall"].replace(year=999), "0999-01-02T03:04:05"),
+        ("clock", time(3, 4, 5, 678), "03:04:05"),
+        ("wall", FULL["wall"].replace(microsecond=678), "2026-01-02T03:04:05"),
+        ("span", timedelta(seconds=3600), "3600"),
+        ("extra", "a", '"a"'),
+        ("extra", [], "[]"),
+    ],
+    ids=str,
+)
+def test_what_is_shown_and_sent_unchanged_is_kept(app, client, save, name, kept, shown):
+    id = save(Specimen(**{"line": "x", name: kept})).id
+    with app.app_context():
+        before = getattr(db.session.get(Specimen, id), name)
+    url = f"/sample/specimens/{id}/edit"
+
+    field = form_on(client.get(url)).values[name].replace("\n", "\r\n")
+    answer = submit(client, url, **{name: field})
+
+    with app.app_context():
+        after = getattr(db.session.get(Specimen, id), name)
+    assert (field, answer.status_code) == (shown, 302)
+    assert after == before
+
+
+def test_a_choice_that_nobody_can_leave_out_is_not_required_in_html(client, url):
+    page = Reader(client.get(url).text)
+
+    assert "required" not in page.tag("select", id="size")
+    assert "required" in page.tag("input", id="line")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The number of rows that a list tells: counted to the end, up to a limit, guessed, or not."""
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.orm import with_loader_criteria
 
 from core import paging
 from services import db
@@ -79,6 +80,52 @@ def test_postgresql_reads_no_rows_of_a_table_that_it_knows_to_be_large(app, know
         db.session.rollback()
 
     assert ("never executed" in "".join(lines)) is not is_read
+
+
+@pytest.fixture
+def tenant():
+    """Four of the rows are left by a listener."""
+
+    def hide(state):
+        own = with_loader_criteria(Record, Record.name < "R04", include_aliases=True)
+        state.statement = state.statement.options(own)
+
+    event.listen(db.session, "do_orm_execute", hide)
+    yield
+    event.remove(db.session, "do_orm_execute", hide)
+
+
+@pytest.mark.parametrize("count", ["", "&count=estimate", "&count=exact"])
+def test_the_total_is_that_of_what_a_listener_leaves(client, tenant, count):
+    total, is_estimate, _ = told(client.get(link(f"per_page=2{count}")))
+
+    assert (total, is_estimate) == (4, False)
+
+
+@pytest.mark.parametrize("app", ENGINES[1:2], indirect=True)
+def test_whose_rows_they_are_is_not_guessed(app, client):
+    def choose(session, transaction, connection):
+        connection.exec_driver_sql("SET LOCAL search_path TO pg_temp, public")
+
+    event.listen(db.session, "after_begin", choose)
+    total, is_estimate, _ = told(client.get(link("per_page=2&count=estimate")))
+    event.remove(db.session, "after_begin", choose)
+
+    assert (total, is_estimate) == (6, True)
+
+
+@pytest.mark.parametrize("app", ENGINES[1:2], indirect=True)
+def test_postgresqls_number_of_a_table_with_row_level_security_is_not_told(app):
+    with app.app_context():
+        statement = paging._count_all(Record.listing, 5, db.engine.dialect)
+        db.session.execute(text("ALTER TABLE kinds_record ENABLE ROW LEVEL SECURITY"))
+        forge = "UPDATE pg_class SET reltuples = 100 WHERE oid = to_regclass('kinds_record')"
+        db.session.execute(text(forge))
+        db.session.execute(text("DELETE FROM kinds_record WHERE name > 'R03'"))
+        total = db.session.scalar(statement)
+        db.session.rollback()
+
+    assert total == 4
 
 
 def test_an_exact_count_goes_to_the_end(client):

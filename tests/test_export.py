@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from flask import has_app_context
+from sqlalchemy import select
 
 from core import export
 from core.testing import app_on_test_database
@@ -23,8 +25,7 @@ def app(tmp_path_factory):
 
 
 def download(client, query=""):
-    """Return the file to its end: a stream that is left open keeps its connection."""
-    return client.get(f"{URL}{query}", buffered=True)
+    return client.get(f"{URL}{query}")
 
 
 def read(answer):
@@ -63,6 +64,24 @@ def test_each_kind_of_value_has_its_text(client, save):
         ['a "b", c', "two\nlines", "-12.50", "2026-01-02", "True", "new", "Upper"],
         ["bare", "", "", "", "", "", ""],
     ]
+
+
+def test_a_guard_that_reads_leaves_one_connection_for_the_file(client, app, save, monkeypatch):
+    def guard():
+        db.session.scalars(select(Entry)).all()
+
+    monkeypatch.setitem(app.before_request_funcs, "listed", [guard])
+    save(Entry(name="one"))
+
+    assert [row[0] for row in read(download(client))] == ["Name", "one"]
+
+
+def test_a_file_that_nobody_reads_leaves_no_context_behind(client, save):
+    save(Entry(name="one"))
+
+    answer = client.get(URL)
+
+    assert (answer.status_code, has_app_context()) == (200, False)
 
 
 def test_an_empty_list_has_its_heads(client):

@@ -1,16 +1,19 @@
 """What happens to a form: its fields, its messages, and two people at once."""
 
+import re
 import threading
 from decimal import Decimal
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 from flask import render_template_string
 from flask_wtf import FlaskForm
+from marshmallow import ValidationError
 from sqlalchemy import select, text
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, HiddenField, PasswordField, StringField, SubmitField
+from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired
 
 from core.constraints import Violation
@@ -19,8 +22,8 @@ from core.expired import EXPIRED
 from core.forms import CONFLICT, ModelForm
 from services import db
 from tests.reading import Reader, form_on, submit
-from tests.sample.forms import BoxForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
-from tests.sample.models import Box, Crate, Size, Specimen, Tag, Thing
+from tests.sample.forms import BoxForm, CrateForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
+from tests.sample.models import Box, Crate, Scan, Size, Specimen, Tag, Thing
 
 NEW = "/sample/things/new"
 REQUIRED = "This field is required."
@@ -261,6 +264,61 @@ def test_a_field_by_hand_wins_over_the_derived_one(app):
     assert not form.code.flags.required
 
 
+class ScanForm(ModelForm):
+    class Meta:
+        model = Scan
+        fields = ("photo",)
+
+
+class MisspeltForm(ModelForm):
+    class Meta:
+        model = Scan
+        fields = ("foto",)
+
+
+class ExtraForm(ModelForm):
+    class Meta:
+        model = Specimen
+        fields = ("extra",)
+
+
+class ComputedForm(ModelForm):
+    class Meta:
+        model = Specimen
+        fields = ("doubled",)
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        (ScanForm, "ScanForm has no field for 'photo' of Scan: declare one in the class."),
+        (MisspeltForm, "MisspeltForm names 'foto', which Scan lacks; it has id, photo."),
+        (ComputedForm, "ComputedForm has no field for 'doubled' of Specimen"),
+    ],
+)
+def test_a_name_without_a_field_is_told(app, form, sentence):
+    with app.test_request_context(), pytest.raises(LookupError, match=re.escape(sentence)):
+        form()
+
+
+def test_a_field_by_hand_needs_no_conversion(app):
+    class UploadForm(ModelForm):
+        photo = FileField("By hand")
+
+        class Meta:
+            model = Scan
+            fields = ("photo",)
+
+    macro = '{% from "macros/form.html" import render_form %}{{ render_form(form, "/", "Send") }}'
+    with app.test_request_context():
+        form = UploadForm(meta={"csrf": False})
+        page = Reader(render_template_string(macro, form=form))
+
+    assert list(form._fields) == ["photo"]
+    # Else a browser sends the name of the file alone.
+    assert page.tag("form")["enctype"] == "multipart/form-data"
+
+
 def test_a_subclass_names_its_own_fields(app):
     class ShortForm(ThingForm):
         class Meta(ThingForm.Meta):
@@ -479,6 +537,25 @@ def test_nobody_else_gets_to_see_what_an_expired_form_held(client, app):
     assert form_on(other).values["name"] == ""
 
 
+@pytest.mark.parametrize(
+    ("stored", "typed", "told"),
+    [
+        ({"a": [1]}, "[1]", '{"a": [1]}'),
+        ([{"a": 1}], '[{"a": 2}]', '{"a": 1}'),
+        (None, "[]", "—"),
+    ],
+    ids=str,
+)
+def test_a_conflict_shows_json(app, stored, typed, told):
+    with app.test_request_context(method="POST"):
+        specimen = Specimen(extra=stored)
+        form = ExtraForm(MultiDict({"extra": typed}), obj=specimen, meta={"csrf": False})
+        specimen.version, form.version = 1, SimpleNamespace()
+        form.show_conflict()
+
+    assert form.stored == {"extra": told}
+
+
 def test_a_conflict_has_the_focus(client, edit):
     second = form_on(client.get(edit))
     submit(client, edit, name="First")
@@ -567,6 +644,44 @@ def test_of_two_who_change_many_the_second_sees_what_is_stored(client, app, crat
     saved = client.post(again.action, data=again.values)
 
     assert (saved.status_code, tags_of(app)) == (302, ["Wet"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "messages"),
+    [
+        ({"row": "-1"}, {"row": "No es una opción válida."}),
+        ({"place": "100"}, {"place": "From 0 on. To 99."}),
+        (
+            {"row": "-1", "place": "100"},
+            {"row": "No es una opción válida.", "place": "From 0 on. To 99."},
+        ),
+    ],
+    ids=["ValueError", "ValidationError", "both"],
+)
+def test_what_the_model_refuses_is_told_at_its_field(client, app, crate, typed, messages):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+
+    answer = submit(client, crate, note="Typed", **typed)
+
+    shown = form_on(answer).values.to_dict()
+    assert answer.status_code == 422
+    assert errors_on(answer) == messages
+    assert {name: shown[name] for name in typed} == typed
+    with app.app_context():
+        [stored] = db.session.scalars(select(Crate))
+    assert (shown["note"], stored.note, stored.row, stored.place) == ("Typed", None, 1, 1)
+
+    mended = {**shown, "row": "5", "place": "6"}
+    assert client.post(crate, data=mended).status_code == 302
+
+
+def test_a_refusal_of_the_model_that_no_view_looks_for_saves_nothing(app):
+    with app.test_request_context(method="POST"):
+        form = CrateForm(MultiDict({"row": "-1", "place": "1"}), meta={"csrf": False})
+        form.populate_obj(Crate())
+
+        with pytest.raises(ValidationError, match="Not a valid choice"):
+            db.session.commit()
 
 
 class LoginForm(FlaskForm):

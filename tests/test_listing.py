@@ -131,6 +131,9 @@ class TestReading:
             ),
             pytest.param("filter[note]", "x", "it is unknown", id="not-a-filter"),
             pytest.param("filter[price][drop]", "1", "it is unknown", id="operator"),
+            pytest.param(
+                "filter[price][gt]", "1", "[gte], [lte], [in] or [null]", id="another-operator"
+            ),
             pytest.param("filter[price", "1", "it is unknown", id="half-a-filter"),
             pytest.param("filter[__class__]", "1", "it is unknown", id="attribute"),
             pytest.param("sort", "password", "sort by id, name", id="sort"),

@@ -343,6 +343,25 @@ def test_a_listing_that_names_no_column_is_refused(scaffold, part, value):
     )
 
 
+@pytest.mark.parametrize("part", ["search", "filters", "sort", "default"])
+@pytest.mark.parametrize("kind", ["JSON", "JSONB", "LargeBinary"])
+def test_a_listing_that_compares_what_cannot_be_is_refused(scaffold, part, kind):
+    value = "data" if part == "default" else ("data",)
+    head = (
+        "from sqlalchemy import JSON, LargeBinary\n"
+        "from sqlalchemy.dialects.postgresql import JSONB\n"
+        "from core.listing import Listing\n"
+    )
+    listing = f"    listing = Listing(**{ {'default': 'id', part: value}!r})\n"
+    own = f"    data = mapped_column({kind})\n{listing}"
+    add(scaffold, "one", head + MODELS.format(table="one_record") + own)
+
+    assert app_of(scaffold, "one") == (
+        f"INSTALLED_APPS lists 'app.one', whose model Record names 'data' in the {part} of its "
+        "listing: name a column that is neither JSON nor bytes."
+    )
+
+
 def test_a_listing_without_an_order_is_refused_for_a_model_without_an_id(scaffold):
     head = "from core.listing import Listing\n"
     models = MODELS.format(table="one_record").replace("    id:", "    key:")

@@ -47,6 +47,8 @@ class SpecimenForm(ModelForm):
             "moment",
             "wall",
             "clock",
+            "span",
+            "extra",
             "flag",
             "size",
             "mood",

@@ -2,10 +2,14 @@
 
 import enum
 import uuid
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
+from flask_babel import lazy_gettext as _l
+from marshmallow import ValidationError
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -13,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     Enum,
     ForeignKey,
+    LargeBinary,
     Numeric,
     SmallInteger,
     String,
@@ -21,7 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
-from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship, validates
 
 from core.listing import Listing
 from core.models import Base, Timestamps, Versioned
@@ -98,6 +103,15 @@ class Tag(Base):
         return self.name
 
 
+class Scan(Base):
+    """A file in the database, for which a form has no field."""
+
+    __tablename__ = "sample_scan"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    photo: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 specimen_box = Table(
     "sample_specimen_box",
     Base.metadata,
@@ -127,6 +141,14 @@ class Crate(Versioned, Base):
 
     tags: Mapped[list[Tag]] = relationship(secondary=crate_tag, back_populates="crates")
 
+    @validates("row", "place")
+    def _check(self, key: str, value: int) -> int:
+        if value < 0:
+            raise ValueError(_l("Not a valid choice."))
+        if value > 99:
+            raise ValidationError(["From 0 on.", "To 99."])
+        return value
+
 
 Tag.crates = relationship(Crate, secondary=crate_tag, back_populates="tags")
 
@@ -146,6 +168,8 @@ class Specimen(Base):
     moment: Mapped[datetime | None]
     wall: Mapped[datetime | None] = mapped_column(DateTime)
     clock: Mapped[time | None]
+    span: Mapped[timedelta | None]
+    extra: Mapped[Any | None] = mapped_column(JSON)
     flag: Mapped[bool] = mapped_column(default=True)
     size: Mapped[Size] = mapped_column(default=Size.EXTRA_LARGE)
     mood: Mapped[Mood | None]

@@ -19,8 +19,7 @@ HEADS = ["Name", "SKU", "Category", "Price", "Stock", "Status", "Released on"]
 
 
 def _download(client, url=f"{PRODUCTS}.csv"):
-    """Return the file to its end: a stream that is left open keeps its connection."""
-    return client.get(url, buffered=True)
+    return client.get(url)
 
 
 def _read(response):

@@ -115,7 +115,7 @@ def test_the_errors_of_the_site_are_spanish(spanish):
 def test_the_file_has_spanish_heads_and_plain_numbers(spanish, make_product):
     make_product()
 
-    lines = spanish.get(f"{PRODUCTS}.csv", buffered=True).text.splitlines()
+    lines = spanish.get(f"{PRODUCTS}.csv").text.splitlines()
 
     assert lines[0].lstrip("\ufeff").startswith("Nombre,SKU,Categoría,Precio,")
     assert lines[1] == "Sencha,TEA-1,Tea,7.50,12,draft,"
