@@ -47,7 +47,7 @@ def _in_utc(value: datetime | None) -> datetime | None:
 
 @compiles(Float, "mariadb", "mysql")
 def _float(kind: Float[Any], compiler: Any, **kwargs: Any) -> str:
-    """Return a double where no precision is named, as on the other engines, in place of a single."""
+    """Return a double where no precision is named, as on the other engines: it was a single."""
     return "DOUBLE" if kind.precision is None else str(compiler.visit_float(kind, **kwargs))
 
 
