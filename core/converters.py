@@ -257,12 +257,13 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         column = prop.columns[0] if getattr(prop, "columns", None) else None
         if column is not None and (not isinstance(column, sa.Column) or column.computed):
             return None
-        default = getattr(column, "default", None)
+        default: Any = getattr(column, "default", None)
         is_called = default is not None and default.is_callable
         if is_called:
             # The stock converter would call it once, when the class is made.
-            prop, bare = copy(prop), copy(column)
-            prop.columns, bare.default = [bare], None
+            prop = copy(prop)
+            prop.columns = [copy(column)]
+            prop.columns[0].default = None
         field = super().convert(model, mapper, prop, field_args, db_session)
         if field is None:
             return None

@@ -80,7 +80,7 @@ def rounded(value: Any, column: Any) -> Any:
     if not is_real(kind) and not isinstance(kind, FLOAT):
         return value
     # MariaDB's CAST takes no precision, and no REAL, which is a double there.
-    cast_there = Double() if isinstance(kind, REAL) else FLOAT()
+    cast_there: Any = Double() if isinstance(kind, REAL) else FLOAT()
     return cast(value, kind.with_variant(cast_there, "mariadb", "mysql"))
 
 
