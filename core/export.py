@@ -3,17 +3,20 @@
 import csv
 import enum
 import io
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response, abort, request, stream_with_context
 from sqlalchemy import Result, Select
 
 from core.i18n import local
 from core.models import label_of
 from core.pages import list_query
+from core.problem import wants_problem
 from core.rows import rows_of
 from services import db
 
@@ -26,9 +29,14 @@ FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = None) -> Response:
     """Stream the list as CSV; a column is an attribute of the row, or a path: "category.name".
 
-    Times are those of settings.TIMEZONE, with their offset. Commit first what the request changes.
+    Times are those of settings.TIMEZONE, with their offset; spans are in seconds, as in the API.
+    Commit first what the request changes.
     """
-    records = model.listing.apply(statement, list_query(model))
+    # What an API is asked wrongly it refuses (core/rest.py), where a page reads on.
+    refuse = partial(abort, 400)
+    listing = model.listing
+    query = listing.read(request.args, refuse) if wants_problem() else list_query(model)
+    records = listing.apply(statement, query)
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
     heads = [label_of(model, column.partition(".")[0]) for column in columns]
     filename = model.__tablename__
@@ -62,8 +70,12 @@ def _lines(heads: list[str], result: Result[Any]) -> Iterator[str]:
 def _cell(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         value = value.value
-    if isinstance(value, datetime) and value.tzinfo:
-        return local(value).isoformat(timespec="seconds")
+    if isinstance(value, datetime):
+        return local(value).isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
 
 

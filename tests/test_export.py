@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -129,14 +129,41 @@ def test_a_long_list_is_read_in_parts_that_are_forgotten(app, client, save, monk
     assert [row[0] for row in read(download(client))[1:]] == [f"Entry {n}" for n in range(9)]
 
 
-def test_a_time_is_that_of_the_zone_with_its_offset(app, client, save, monkeypatch):
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (MOMENT, "2026-01-01T22:04:05-05:00"),
+        (MOMENT.replace(microsecond=678), "2026-01-01T22:04:05.000678-05:00"),
+        (MOMENT.replace(tzinfo=None, microsecond=678), "2026-01-02T03:04:05.000678"),
+        (timedelta(days=1, seconds=3661, microseconds=123456), 90061.123456),
+        ({"ñ": [True, None]}, '{"ñ": [true, null]}'),
+        (["=1"], '["=1"]'),
+    ],
+    ids=str,
+)
+def test_a_value_is_written_whole_in_a_form_that_others_read(app, monkeypatch, value, cell):
     monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Bogota")
-    save(Entry(name="x", moment=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)))
 
-    with app.test_request_context(URL), export.csv_of(Entry, ["moment"]) as answer:
-        parts = list(answer.response)
+    with app.test_request_context(URL):
+        assert export._cell(value) == cell
 
-    assert "".join(parts).splitlines()[1] == "2026-01-01T22:04:05-05:00"
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [("filter[price]=abc", "Not a valid number"), ("colour=red", "it is unknown; allowed are")],
+)
+def test_what_makes_no_sense_is_refused_in_an_api(app, client, save, monkeypatch, query, reason):
+    monkeypatch.setitem(app.extensions["api_blueprints"], "listed", None)
+    save(Entry(name="x", price=1))
+
+    refused = download(client, f"?{query}")
+
+    assert (refused.status_code, refused.mimetype) == (400, "application/problem+json")
+    assert reason in refused.json["detail"]
+    assert [row[0] for row in read(download(client, "?filter[price]=1"))] == ["Name", "x"]
 
 
 def test_a_query_that_fails_is_no_file(make_app):
