@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from config import BASE_DIR
+from core.setting import setting
 from core.testing import scratch_database
 from tests.fronting import behind_nginx as fronted
 from tests.load import Load
@@ -25,6 +26,16 @@ from tests.serving import THING, live_site
 
 pytestmark = pytest.mark.structure
 THINGS = "/outside/things"
+API = f"{setting('API_PREFIX')}/sample/things"
+# What nginx and the app send alike.
+SECURITY = {
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "Referrer-Policy",
+    "Permissions-Policy",
+    "Cross-Origin-Opener-Policy",
+}
 
 
 @pytest.fixture
@@ -57,7 +68,7 @@ def front(one_site):
 
 def test_a_page_and_its_static_files_come_through(front):
     with front.open("/") as answer:
-        page = answer.read().decode()
+        sent, page = answer.headers, answer.read().decode()
     [path] = re.findall(r'"(/core/static/app\.css\?v=\w+)"', page)
 
     with front.open(path, Accept_Encoding="gzip") as answer:
@@ -65,7 +76,9 @@ def test_a_page_and_its_static_files_come_through(front):
 
     assert css == (BASE_DIR / "core/static/app.css").read_bytes()
     assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert {name: headers[name] for name in SECURITY} == {name: sent[name] for name in SECURITY}
+    assert re.fullmatch("[0-9a-f]{32}", headers["X-Request-ID"])
+    assert [len(sent.get_all(name)) for name in (*SECURITY, "X-Request-ID")] == [1] * 7
     assert headers["Vary"] == "Accept-Encoding"
     assert [line["upstream"] == "" for line in front.lines(2)] == [False, True]
 
@@ -115,10 +128,15 @@ def test_behind_a_load_balancer_the_app_sees_the_client_and_https(scaffold, sqli
         with front.open("/probe/seen", **forwarded) as answer:
             seen = json.load(answer)
         line = front.lines(1)[0]
+        front.servers[0].stop()
+        with pytest.raises(HTTPError) as caught:
+            front.open("/", **forwarded)
+        caught.value.close()
 
     assert count == 2
     assert seen == {"address": "203.0.113.9", "scheme": "https"}
     assert line["client"] == "203.0.113.9"
+    assert caught.value.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_an_unsound_request_id_is_replaced_for_nginx_and_the_app_alike(front):
@@ -146,14 +164,60 @@ def test_the_etag_of_a_compressed_item_can_be_sent_back(front, encoding):
     assert (sent, changed) == (encoding, "Screw")
 
 
-def test_a_body_over_the_limit_is_refused_before_the_app(front):
-    connection = HTTPConnection(*front.address, timeout=10)
-    connection.putrequest("POST", THINGS)
-    connection.putheader("Content-Length", str(100 * 1024 * 1024))
-    connection.endheaders()
+LONG = "x" * 9000
 
-    assert connection.getresponse().status == 413
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status", "title"),
+    [
+        ("", {"Content-Length": str(100 * 1024 * 1024)}, 413, "Content Too Large"),
+        ("", {"X-Long": LONG}, 400, "Bad Request"),
+        (LONG, {}, 414, "URI Too Long"),
+    ],
+    ids=["body", "header", "url"],
+)
+@pytest.mark.parametrize("path", [API, "/sample/things"], ids=["api", "page"])
+def test_what_is_too_long_is_refused_before_the_app(front, path, query, headers, status, title):
+    connection = HTTPConnection(*front.address, timeout=10)
+    connection.request("POST", f"{path}?{query}", headers=headers)
+
+    answer = connection.getresponse()
+    text = answer.read().decode()
     connection.close()
+
+    assert answer.status == status
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert_is_ours(answer, text, title, is_problem=path == API)
+
+
+def assert_is_ours(answer, text, title, is_problem):
+    """Hold an error that nginx makes to the form of the app's."""
+    given = answer.headers["X-Request-ID"]
+    assert re.fullmatch("[0-9a-f]{32}", given)
+    assert set(answer.headers) >= SECURITY
+    if is_problem:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        problem = json.loads(text)
+        assert (problem["title"], problem["status"]) == (title, answer.status)
+        assert problem["request_id"] == given
+    else:
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert f"<h1>{title}</h1>" in text
+        assert given in text
+
+
+def test_without_the_app_its_clients_read_when_to_try_again(behind_nginx, sqlite_url):
+    front = behind_nginx(sqlite_url)
+    front.servers[0].stop()
+
+    for path in (API, "/"):
+        with pytest.raises(HTTPError) as caught:
+            front.open(path)
+        with caught.value as answer:
+            text = answer.read().decode()
+
+        assert (answer.status, answer.headers["Retry-After"]) == (502, "5")
+        assert_is_ours(answer, text, "Bad Gateway", is_problem=path == API)
 
 
 def test_slow_clients_take_no_thread_of_the_app(front):
