@@ -164,7 +164,9 @@ class Listing:
         elif name == "count":
             values["count"] = _one_of(COUNTS, text)
         elif name != "fields":  # Those are the schema's.
-            raise ValueError(f"it is unknown; allowed are {', '.join(self.parameters())}.")
+            is_filter = name.startswith("filter[")
+            more = " A filter takes [gte], [lte], [in] or [null] behind it." if is_filter else ""
+            raise ValueError(f"it is unknown; allowed are {', '.join(self.parameters())}.{more}")
 
     def parameters(self) -> Iterator[str]:
         """Yield the names a URL may carry."""
@@ -172,7 +174,6 @@ class Listing:
         yield from ("q",) if self.search else ()
         yield from ("sort",) if self.sort else ()
         yield from (f"filter[{name}]" for name in self.filters)
-        yield from ("the same with [gte], [lte], [in] or [null] behind",) if self.filters else ()
 
     def _order(
         self, text: str, allowed: tuple[str, ...] | None = None
