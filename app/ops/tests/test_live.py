@@ -119,6 +119,24 @@ def test_the_counts_of_all_processes_add_up(shaky, samples, tmp_path):
     assert numbers[("app_db_connections_in_use",)] == 0
 
 
+@pytest.mark.parametrize(
+    "variables", [{}, {"PROMETHEUS_MULTIPROC_DIR": ""}], ids=["unset", "empty"]
+)
+def test_without_a_folder_the_processes_have_one_of_their_own(shaky, samples, tmp_path, variables):
+    (tmp_path / "system").mkdir()
+
+    with served(shaky, TMPDIR=str(tmp_path / "system"), **variables) as url:
+        pids = visit_all_workers(url, 40)
+        seen = [samples(get(f"{url}/metrics")[1]) for _ in range(6)]
+        during = list((tmp_path / "system").glob("metrics-*"))
+
+    key = ("app_requests_total", "/shaky/<int:number>", "2xx", "GET")
+    assert len(pids) == 2
+    assert [numbers[key] for numbers in seen] == [40] * 6
+    assert len(during) == 1
+    assert not during[0].exists()
+
+
 def test_workers_that_retire_leave_no_files_behind(shaky, samples, tmp_path):
     folder = tmp_path / "prometheus"
     retiring = {"GUNICORN_CMD_ARGS": "--max-requests 5 --max-requests-jitter 0"}
