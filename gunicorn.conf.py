@@ -11,8 +11,8 @@ workers = _server["workers"]
 threads = _server["threads"]
 worker_class = Worker
 logger_class = Log
-# The master loads the application, and its workers share that memory. So SIGHUP does not bring new
-# code: a restart does, and with the socket of deploy/systemd it refuses nobody.
+# The master loads the application, and its workers share that memory. So SIGHUP brings neither new
+# code nor a new configuration: a restart does, and with the socket of deploy/systemd it refuses nobody.
 preload_app = True
 # A worker that does not come back from its request for this long is replaced.
 timeout = 30
@@ -54,6 +54,6 @@ def post_worker_init(worker):
 def on_reload(server):
     """On SIGHUP, which people send after an update."""
     server.log.warning(
-        "SIGHUP renews the workers with the code that was loaded at the start: "
-        "restart the server to bring new code."
+        "SIGHUP renews the workers with the code and configuration that were loaded at the start: "
+        "restart the server to bring new ones."
     )

@@ -168,7 +168,9 @@ def upgrade():
 
 
 def test_an_update_as_documented_refuses_and_loses_nothing(own_site, tmp_path):
-    commands = block_with("docs/deployment.md", "sh", "systemctl restart").text.splitlines()
+    # The user's name and the path of the virtual environment are those of a server.
+    text = block_with("docs/deployment.md", "sh", "systemctl restart").text
+    commands = re.sub(r"sudo -u andamio (\.venv/bin/)?", "", text).splitlines()[1:]
     origin = published(own_site, tmp_path / "origin.git")
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, ExitStack() as stack:
         old = stack.enter_context(serving(own_site, listener=listener))
@@ -230,7 +232,7 @@ def git(command, folder):
     subprocess.run(["git", *person, *command.split()], cwd=folder, check=True)
 
 
-def test_sighup_says_that_it_brings_no_new_code(own_site):
+def test_sighup_says_that_it_brings_neither_new_code_nor_a_new_configuration(own_site):
     with serving(own_site) as server:
         before = server.workers
         own_site.replace("app/probe/__init__.py", '"one"', '"two"')
@@ -239,7 +241,7 @@ def test_sighup_says_that_it_brings_no_new_code(own_site):
 
         assert server.get("/probe/")["version"] == "one"
         [warning] = [line for line in server.lines if line["level"] == "WARNING"]
-        assert "restart the server to bring new code" in warning["message"]
+        assert "code and configuration that were loaded at the start: restart" in warning["message"]
 
 
 @pytest.mark.postgresql

@@ -4,7 +4,8 @@ Add "app.ops" to INSTALLED_APPS and run `pip install -r requirements-optional.tx
 
 - `/metrics` answers Prometheus: requests by route, their time, queries, connections. Only this
   machine may read it, or whoever sends OPS_METRICS_TOKEN as a bearer token; others get a 404.
-  With several processes PROMETHEUS_MULTIPROC_DIR names a folder that is empty at each start.
+  Several processes add up their numbers in a folder: PROMETHEUS_MULTIPROC_DIR, empty at each
+  start, or a temporary one of gunicorn's own.
 - A query that takes OPS_SLOW_QUERY_MS (settings.py; 500) is logged with its route.
 - OTEL_EXPORTER_OTLP_ENDPOINT sends traces there, SENTRY_DSN sends errors there.
 

@@ -1,6 +1,9 @@
 """The numbers, and the hooks that count every request."""
 
+import atexit
 import os
+import shutil
+import tempfile
 import time
 
 from flask import Flask, Response, g, request, request_started
@@ -9,7 +12,22 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from . import ops_bp
 
-if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def _own_folder() -> str:
+    """Make one that lives as long as gunicorn's master, which imports this; elsewhere return ""."""
+    if "SERVER_SOFTWARE" not in os.environ:
+        return ""
+    folder, master = tempfile.mkdtemp(prefix="metrics-"), os.getpid()
+    # Its workers are forks of it, and end before it.
+    atexit.register(lambda: os.getpid() == master and shutil.rmtree(folder, ignore_errors=True))
+    return folder
+
+
+# The library takes an empty variable for a folder.
+if folder := os.environ.pop(VARIABLE, "") or _own_folder():
+    os.environ[VARIABLE] = folder
     # Before the first number is made: they are kept where this import says.
     from .processes import registry
 else:

@@ -3,8 +3,9 @@
 import os
 from typing import Any
 
-from flask import request
+from flask import Flask, request, request_started
 from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import SecurityError
 
 from core.setting import setting
 from services import db
@@ -31,6 +32,7 @@ def trace(state: BlueprintSetupState) -> None:
     flask.FlaskInstrumentor.instrument_app(
         state.app, tracer_provider=provider, excluded_urls=EXCLUDED, response_hook=_without_query
     )
+    request_started.connect(_name_url, state.app)
     with state.app.app_context():
         # Its release of 2026 refuses SQLAlchemy 2.1, with which it works: a test reads its spans.
         # Can go when it takes 2.1.
@@ -48,6 +50,13 @@ def _provider() -> Any:
     provider.add_span_processor(export.BatchSpanProcessor(http.OTLPSpanExporter()))
     load(VARIABLE, "opentelemetry.trace").set_tracer_provider(provider)
     return provider
+
+
+def _name_url(app: Flask) -> None:
+    # Asked for its URL, a request for a host that is not trusted raises; the library asks, also
+    # while the answer is on its way. Before the hook of the library.
+    if isinstance(request.routing_exception, SecurityError):
+        request.url = request.path
 
 
 def _without_query(span: Any, status: str, headers: Any) -> None:

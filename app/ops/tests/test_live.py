@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from importlib.metadata import packages_distributions
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -117,6 +119,24 @@ def test_the_counts_of_all_processes_add_up(shaky, samples, tmp_path):
     assert numbers[("app_db_connections_in_use",)] == 0
 
 
+@pytest.mark.parametrize(
+    "variables", [{}, {"PROMETHEUS_MULTIPROC_DIR": ""}], ids=["unset", "empty"]
+)
+def test_without_a_folder_the_processes_have_one_of_their_own(shaky, samples, tmp_path, variables):
+    (tmp_path / "system").mkdir()
+
+    with served(shaky, TMPDIR=str(tmp_path / "system"), **variables) as url:
+        pids = visit_all_workers(url, 40)
+        seen = [samples(get(f"{url}/metrics")[1]) for _ in range(6)]
+        during = list((tmp_path / "system").glob("metrics-*"))
+
+    key = ("app_requests_total", "/shaky/<int:number>", "2xx", "GET")
+    assert len(pids) == 2
+    assert [numbers[key] for numbers in seen] == [40] * 6
+    assert len(during) == 1
+    assert not during[0].exists()
+
+
 def test_workers_that_retire_leave_no_files_behind(shaky, samples, tmp_path):
     folder = tmp_path / "prometheus"
     retiring = {"GUNICORN_CMD_ARGS": "--max-requests 5 --max-requests-jitter 0"}
@@ -177,6 +197,39 @@ def test_traces_reach_the_collector_with_their_queries(shaky, collector):
     assert any("SELECT ?" in str(span.attributes) for span in queries)
     assert not [span for span in spans() if "/health" in span.name]
     assert not [body for _, body in collector.received if b"of-the-query" in body]
+
+
+def test_with_traces_a_host_that_is_not_trusted_is_refused_as_without(shaky, collector):
+    pytest.importorskip("opentelemetry.instrumentation.flask")
+    endpoint = f"http://127.0.0.1:{collector.server_port}"
+
+    with served(shaky, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as url:
+        refused = [get(f"{url}{path}", Host="evil.example") for path in ("/shaky/7", "/no")]
+        health = get(f"{url}/health/live", Host="evil.example")
+
+    assert [status for status, _ in refused] == [400, 400]
+    assert health[0] == 200
+
+
+def test_the_packages_of_the_checks_are_not_needed(shaky, collector):
+    """What is installed beside the lock files of a server may hide that one of them lacks it."""
+    pytest.importorskip("opentelemetry.instrumentation.sqlalchemy")
+    address = f"http://127.0.0.1:{collector.server_port}"
+    locks = [
+        (shaky.root / f"requirements{name}.txt").read_text() for name in ("", "-app", "-optional")
+    ]
+    pinned = set(re.findall(r"^([\w-]+)(?:\[.*\])?==", "".join(locks), re.MULTILINE))
+    foreign = [
+        package
+        for package, owners in packages_distributions().items()
+        if pinned.isdisjoint(re.sub(r"[-_.]+", "-", owner).lower() for owner in owners)
+    ]
+    hidden = f"import sys; [sys.modules.setdefault(name) for name in {foreign!r}]; import run"
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "SENTRY_DSN": "http://public@127.0.0.1/7"}
+
+    result = shaky.having(**variables).run("python", "-c", hidden)
+
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(
