@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.orm.collections import InstrumentedList, InstrumentedSet
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, FileField, IntegerField
+from wtforms.fields.core import UnboundField
 from wtforms.form import FormMeta
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
@@ -63,8 +64,11 @@ class ModelFormMeta(FormMeta):
 
 def _derive_fields(form_class: Any, meta: Any) -> None:
     for place, name in enumerate(meta.fields, len(meta.fields)):
-        # A field that the class declares by hand wins, in its place of the order.
-        field = form_class.__dict__.get(name) or _derived(form_class.__name__, meta, name)
+        # A field that the class or its base declares by hand wins, in its place of the order.
+        field: Any = getattr(form_class, name, None)
+        if not isinstance(field, UnboundField) or hasattr(field, "is_derived"):
+            field = _derived(form_class.__name__, meta, name)
+            field.is_derived = True
         field.creation_counter = place
         setattr(form_class, name, field)
     if issubclass(meta.model, Versioned):
@@ -232,7 +236,8 @@ def _is_plain(field: Field) -> bool:
 
 def _shows(field: Field) -> Hashable:
     texts = (field.name, str(field.label.text), str(field.description), repr(field.render_kw))
-    return *texts, repr(field.data), _choices(field)
+    looks = type(field.widget), *vars(field.flags).items()
+    return *texts, repr(field.data), _choices(field), looks
 
 
 def _choices(field: Field) -> Hashable:

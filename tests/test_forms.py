@@ -15,6 +15,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired
+from wtforms.widgets import HiddenInput
 
 from core.constraints import Violation
 from core.errors import EXPIRED_BUTTON
@@ -331,6 +332,27 @@ def test_a_subclass_names_its_own_fields(app):
     assert (thing.name, thing.code) == ("Key", "K1")
 
 
+def test_a_subclass_keeps_what_its_base_declares_by_hand(app):
+    class HandForm(ModelForm):
+        name = StringField("By hand")
+
+        class Meta:
+            model = Thing
+            fields = ("code", "name")
+
+    class LongerForm(HandForm):
+        class Meta(HandForm.Meta):
+            fields = ("name", "code", "note")
+
+    with app.test_request_context():
+        HandForm()
+        form = LongerForm(meta={"csrf": False})
+
+    assert [field.name for field in form][:3] == ["name", "code", "note"]
+    assert form.name.label.text == "By hand"
+    assert form.code.label.text == "Code"
+
+
 def test_a_form_without_a_model_is_a_plain_form(app):
     class PlainForm(ModelForm):
         pass
@@ -510,10 +532,18 @@ def _describe(form):
     form.name.description = "For one reader."
 
 
+def _hide(form):
+    form.note.widget = HiddenInput()
+
+
+def _fix(form):
+    form.name.flags.readonly = True
+
+
 @pytest.mark.parametrize(
     "change",
-    [_choose_less, _describe, lambda form: form.__delitem__("note")],
-    ids=["choices", "help", "fields"],
+    [_choose_less, _describe, _hide, _fix, lambda form: form.__delitem__("note")],
+    ids=["choices", "help", "widget", "flags", "fields"],
 )
 def test_a_form_that_a_view_changes_is_kept_apart(app, change):
     with app.test_request_context(NEW):

@@ -24,8 +24,7 @@ COUNT = "it must be one of exact, estimate, none."
 KEY = "Must be greater than or equal to -2147483647 and less than or equal to 2147483647."
 ALLOWED = (
     "it is unknown; allowed are page, per_page, cursor, count, fields, q, sort, filter[author_id], "
-    "filter[price], filter[published], filter[pages], the same with [gte], [lte], [in] or [null] "
-    "behind."
+    "filter[price], filter[published], filter[pages]."
 )
 PAGE = "'page': it must be a whole number from 1 to 100000."
 FAR = "pages end after 100000 rows; narrow the list down or go on by cursor."
