@@ -1,9 +1,10 @@
 """Every refusal is a problem (RFC 9457), in this process and in production; it changes nothing."""
 
-from http import HTTPStatus
 from typing import Any
 
 import pytest
+
+from core.problem import TITLES
 
 from .cases import JSON, MATRIX, Case
 from .sending import encoded
@@ -34,7 +35,7 @@ def test_a_refusal_is_a_problem_and_changes_nothing(send_both, shelf, case):
     assert answer.status == case.status, problem
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["type"] == "about:blank"
-    assert (problem["status"], problem["title"]) == (case.status, HTTPStatus(case.status).phrase)
+    assert (problem["status"], problem["title"]) == (case.status, TITLES[case.status])
     assert problem["request_id"] == answer.headers["x-request-id"]
     assert problem["detail"]
     assert case.detail in problem["detail"]
