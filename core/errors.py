@@ -25,7 +25,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 from core.constraints import violation_of
 from core.database import READ_METHODS, reason
 from core.expired import shown_again
-from core.problem import problem, wants_problem
+from core.problem import TITLES, problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from core.tags import tags
 from services import db, log
@@ -104,7 +104,11 @@ def answer(
         # Under a host that we do not trust no URL can be built, so no page either.
         response = Response(f"{detail}\n", status, mimetype="text/plain")
     else:
-        response = Response(_page(status, detail), status)
+        try:
+            response = Response(_page(status, detail), status)
+        except Exception:  # It is the product's, and may ask for what has failed already.
+            log.exception("The page of an error failed")
+            response = Response(f"{TITLES[status]}\n", status, mimetype="text/plain")
     response.headers.extend(headers or {})
     return response
 

@@ -88,6 +88,15 @@ def test_the_other_error_pages_stand_in_its_layout(client):
     assert "Not possible here" in answer.text
 
 
+def test_an_error_whose_page_fails_is_told_without_it(write, make_app):
+    write("app/templates/base.html", "{{ 1 // 0 }}")
+
+    answer = make_app().test_client().get("/nowhere")
+
+    assert (answer.status_code, answer.text) == (404, "Not Found\n")
+    assert answer.headers["X-Request-ID"]
+
+
 def test_style_sheet_and_icon_are_the_products(client):
     links = {
         own["rel"]: own["href"] for tag, own in Reader(client.get("/").text).tags if tag == "link"
