@@ -7,9 +7,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from core.limits import count, is_limited
+from core.limits import LIMIT_HEADERS, count, is_limited
 from core.listing import listing_of
-from core.openapi.answers import GUARD_PROBLEMS, LIMIT_HEADERS, answer, problems, references
+from core.openapi.answers import GUARD_PROBLEMS, answer, problems, references
 from core.openapi.components import Components
 from core.openapi.examples import NoExampleError, example
 from core.openapi.parameters import (
