@@ -61,7 +61,8 @@ class LineFormatter(logging.Formatter):
         time = self.formatTime(record, "%H:%M:%S")
         name = "" if record.name == "app" else f" {record.name}"
         text = _escaped(record.getMessage())
-        line = f"{time} {record.levelname}{name}: {text}{_bracketed(_request_id())}"
+        request_part = f" [{request_id()}]" if has_request_context() else ""
+        line = f"{time} {record.levelname}{name}: {text}{request_part}"
         # Indented: an exception's text may have lines of its own, which must not look like ours.
         below = self.formatException(record.exc_info).splitlines() if record.exc_info else []
         return "\n".join([line, *(f"  {_escaped(part)}" for part in below)])
@@ -97,18 +98,10 @@ def _is_production(app: Flask) -> bool:
     return bool(app.config["APP_ENV"] == "production")
 
 
-def _request_id() -> str:
-    return request_id() if has_request_context() else ""
-
-
 def _request() -> dict[str, object]:
     if not has_request_context():
         return {}
     return {"request_id": request_id(), "method": request.method, "path": request.path}
-
-
-def _bracketed(text: str) -> str:
-    return f" [{text}]" if text else ""
 
 
 def _add_request_id(response: Response) -> Response:
