@@ -11,7 +11,6 @@ from flask.sessions import (
     SessionInterface,
     SessionMixin,
 )
-from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import ServiceUnavailable
 
 from config import ConfigError
@@ -43,9 +42,7 @@ def init_sessions(app: Flask) -> None:
 
 
 class CookieSessions(SecureCookieSessionInterface):
-    """Flask's own, with one signer, and free for who sends no cookie, as API clients do."""
-
-    _signer: URLSafeTimedSerializer | None = None
+    """Flask's own, free for who sends no cookie, as API clients do."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if "HTTP_COOKIE" not in request.environ:
@@ -55,10 +52,6 @@ class CookieSessions(SecureCookieSessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if session or session.accessed:
             super().save_session(app, session, response)
-
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        self._signer = self._signer or super().get_signing_serializer(app)
-        return self._signer
 
 
 class RedisSessions(SessionInterface):
