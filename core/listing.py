@@ -34,6 +34,8 @@ FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
 # Column, operator and value.
 Condition = tuple[str, str, Any]
+# Pairs of a column and whether it is descending.
+Order = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Query:
     """
 
     words: tuple[str, ...] = ()
-    order: tuple[tuple[str, bool], ...] = ()
+    order: Order = ()
     conditions: tuple[Condition, ...] = ()
     page: int = 1
     per_page: int = 20
@@ -115,8 +117,8 @@ class Listing:
         return Query(tuple(words.split()), self.default_order, per_page=per_page, count="none")
 
     @property
-    def default_order(self) -> tuple[tuple[str, bool], ...]:
-        """Return the order without a `sort`: pairs of a name and whether it is descending."""
+    def default_order(self) -> Order:
+        """Return the order without a `sort`."""
         return self._order(self.default)
 
     def unusable(self) -> Iterator[tuple[str, str, str]]:
@@ -165,9 +167,7 @@ class Listing:
         yield from ("sort",) if self.sort else ()
         yield from (f"filter[{name}]" for name in self.filters)
 
-    def _order(
-        self, text: str, allowed: tuple[str, ...] | None = None
-    ) -> tuple[tuple[str, bool], ...]:
+    def _order(self, text: str, allowed: tuple[str, ...] | None = None) -> Order:
         parts = [(part.removeprefix("-"), part.startswith("-")) for part in text.split(",")]
         for name, _ in parts:
             if allowed is not None and name not in allowed:
@@ -198,7 +198,7 @@ class Listing:
         """Tell whether values of this column are more or less than others."""
         return not isinstance(self.column(name).type, (sa.Boolean, sa.Enum))
 
-    def _read_cursor(self, text: str) -> tuple[tuple[tuple[str, bool], ...], tuple[Any, ...]]:
+    def _read_cursor(self, text: str) -> tuple[Order, tuple[Any, ...]]:
         """Return the order and the place that a cursor holds; 404 for one that we did not make."""
         order, values = cursor.read(text, self.model.__tablename__) or abort(404, NO_CURSOR)
         pairs = self._order(order)
@@ -224,14 +224,14 @@ class Listing:
         return self.model.__table__.c[name]
 
     @lru_cache(maxsize=1024)  # noqa: B019 - a listing lives as long as its model
-    def total_order(self, order: tuple[tuple[str, bool], ...]) -> tuple[tuple[str, bool], ...]:
+    def total_order(self, order: Order) -> Order:
         """Return the order with the primary key behind it, so that no two rows are equal."""
         named = dict(order)
         for key in self.model.__table__.primary_key:
             named.setdefault(key.name, False)
         return tuple(named.items())
 
-    def sort_of(self, order: tuple[tuple[str, bool], ...]) -> str | None:
+    def sort_of(self, order: Order) -> str | None:
         """Return the shortest `sort` of a URL for a total order, None for the default's."""
         if order == self.total_order(self.default_order):
             return None
@@ -253,10 +253,7 @@ class Listing:
         return self.ordered(self.narrow(statement, query), query.order)
 
     def ordered(
-        self,
-        statement: sa.Select[Any],
-        order: tuple[tuple[str, bool], ...],
-        shape: tuple[bool, ...] | None = None,
+        self, statement: sa.Select[Any], order: Order, shape: tuple[bool, ...] | None = None
     ) -> sa.Select[Any]:
         """Order a select of the model; with the shape of a cursor's place, begin behind it."""
         order = self.total_order(order)
@@ -284,7 +281,7 @@ def listing_of(model: Any) -> Listing:
     return declared or Listing(default=sa.inspect(model).primary_key[0].name, model=model)
 
 
-def _written(order: tuple[tuple[str, bool], ...]) -> str:
+def _written(order: Order) -> str:
     return ",".join(f"{'-' * down}{name}" for name, down in order)
 
 

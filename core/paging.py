@@ -24,7 +24,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from core import cursor
 from core.database import engine_of, read, reads_are_prepared
-from core.listing import MAX_OFFSET, Listing, Query
+from core.listing import MAX_OFFSET, Listing, Order, Query
 from core.rows import rows_of
 from core.setting import setting
 from services import db
@@ -185,11 +185,7 @@ def _window(way: Any, rows: Select[Any]) -> Select[Any]:
 
 @lru_cache(maxsize=256)
 def _all_rows(
-    way: Any,
-    listing: Listing,
-    order: tuple[tuple[str, bool], ...],
-    shape: tuple[bool, ...] | None,
-    dialect: str,
+    way: Any, listing: Listing, order: Order, shape: tuple[bool, ...] | None, dialect: str
 ) -> Select[Any]:
     """Keep the statements of plain lists: to build one costs more than to run it."""
     return _window(way, listing.ordered(select(listing.model), order, shape))
