@@ -91,7 +91,7 @@ def add_shared(spec: APISpec) -> None:
         spec.components.response(_name(status), _problem(status, text))
 
 
-def answer(text: str, schema: Any = None, example: Any = None, *headers: str) -> dict[str, Any]:
+def answer(text: str, *headers: str, schema: Any = None, example: Any = None) -> dict[str, Any]:
     """Return an answer that is no error."""
     made: dict[str, Any] = {"description": text, "headers": references("X-Request-ID", *headers)}
     if schema is not None:
@@ -125,5 +125,5 @@ def _problem(status: int, text: str) -> dict[str, Any]:
         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     }
     schema = {"$ref": "#/components/schemas/Problem"}
-    made = answer(text, None, None, *waits, *limits)
+    made = answer(text, *waits, *limits)
     return {**made, "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}

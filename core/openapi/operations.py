@@ -112,13 +112,10 @@ class Operation:
     def _get_list(self) -> Parts:
         listing = listing_of(self.schema.opts.model)
         return {
-            "parameters": [
-                *list_parameters(listing, self.schema, self.components),
-                *CONDITIONS,
-            ],
+            "parameters": [*list_parameters(listing, self.schema, self.components), *CONDITIONS],
             "responses": {
                 **self._answered(200, "One page of the list.", "ETag", "Link", many=True),
-                "304": answer("The page is the one that you have.", None, None, "ETag"),
+                "304": answer("The page is the one that you have.", "ETag"),
                 **problems(400, 404, 412),
                 "414": {"description": LONG_URL},
             },
@@ -139,7 +136,7 @@ class Operation:
             "parameters": [fields_parameter(self.schema), *CONDITIONS],
             "responses": {
                 **self._answered(200, "The record.", "ETag"),
-                "304": answer("The record is the one that you have.", None, None, "ETag"),
+                "304": answer("The record is the one that you have.", "ETag"),
                 **problems(400, 404, 412),
             },
         }
@@ -170,7 +167,7 @@ class Operation:
         """Return what is known of a method without a schema, or of one that REST does not name."""
         guarded = self.method in ("put", "patch", "delete")
         parts: Parts = self._matched() if guarded else {"responses": problems(400, 404, 409)}
-        parts["responses"]["200"] = answer("What the summary says.", {})
+        parts["responses"]["200"] = answer("What the summary says.", schema={})
         if self.method in ("post", "put", "patch"):
             parts["requestBody"] = ANY_BODY
             parts["responses"].update(problems(*BODY_PROBLEMS))
@@ -190,16 +187,12 @@ class Operation:
         content |= self._example(content["schema"])
         most = self.app.config["MAX_CONTENT_LENGTH"]
         text = f"At most {most} bytes; no key twice, no half of a Unicode surrogate pair."
-        return {
-            "required": True,
-            "description": text,
-            "content": {"application/json": content},
-        }
+        return {"required": True, "description": text, "content": {"application/json": content}}
 
     def _answered(self, status: int, text: str, *headers: str, many: bool = False) -> Parts:
         schema = self.components.wrapped(self.schema, many)
         shown = self._example(schema).get("example")
-        return {str(status): answer(text, schema, shown, *headers)}
+        return {str(status): answer(text, *headers, schema=schema, example=shown)}
 
     def _example(self, schema: Parts) -> Parts:
         try:

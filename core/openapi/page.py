@@ -87,7 +87,9 @@ def _fields(schema: Known, known: Known) -> Iterator[Row]:
 def _answer(document: Known, status: str, said: Known) -> Answer:
     said = resolved(said, document["components"]["responses"])
     content: Known = next(iter(said.get("content", {}).values()), {})
-    shown = _json(content["example"]) if "example" in content else ""
+    shown = ""
+    if "example" in content:
+        shown = json.dumps(content["example"], indent=2, ensure_ascii=False)
     return Answer(status, said["description"], sorted(said.get("headers", ())), shown)
 
 
@@ -112,10 +114,6 @@ def _example(schema: Known, known: Known, name: str) -> Any:
         return example(schema, known, name)
     except NoExampleError:
         return name
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def rules(schema: Known) -> Iterator[str]:

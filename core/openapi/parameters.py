@@ -77,7 +77,8 @@ def list_parameters(listing: Listing, schema: Any, made: Components) -> Iterator
     yield _query("count", {"type": "string", "enum": list(COUNTS)}, text)
     yield fields_parameter(schema)
     if listing.search:
-        text = f"Words, all of which are in {_or(listing.search)}; 200 characters count."
+        places = " or ".join(listing.search)
+        text = f"Words, all of which are in {places}; 200 characters count."
         yield _query("q", {"type": "string", "pattern": NOT_NUL}, text)
     if listing.sort:
         names = [f"{sign}{name}" for name in listing.sort for sign in ("", "-")]
@@ -115,7 +116,3 @@ def _several(items: dict[str, Any]) -> dict[str, Any]:
 
 def _query(name: str, schema: Any, text: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "in": "query", "schema": schema, "description": text, **more}
-
-
-def _or(names: tuple[str, ...]) -> str:
-    return " or ".join(names)
