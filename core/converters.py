@@ -16,13 +16,7 @@ from wtforms import Field, FloatField, Form, IntegerField, StringField
 
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import enum_coerce  # type: ignore[attr-defined] # isort: skip
-from wtforms.validators import (
-    DataRequired,
-    InputRequired,
-    NumberRange,
-    Optional,
-    StopValidation,
-)
+from wtforms.validators import DataRequired, InputRequired, NumberRange, Optional, StopValidation
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 

@@ -55,10 +55,7 @@ INVALID = "The body breaks rules of its fields; `errors` names them."
 DATABASE_AWAY = _l("The database does not answer at the moment: try again in a few seconds.")
 # What a page says: the title, and what to do. The API says what the exception says, in English.
 PAGES = {
-    400: (
-        _l("That did not work"),
-        _l("The request makes no sense to us: go back and try again."),
-    ),
+    400: (_l("That did not work"), _l("The request makes no sense to us: go back and try again.")),
     401: (_l("Please sign in"), _l("This page is for those who have signed in.")),
     403: (_l("Not allowed"), _l("You may not do this. Sign in as somebody who may.")),
     404: (_l("Not found"), _l("There is nothing at this address: check it, or start over.")),
@@ -70,10 +67,7 @@ PAGES = {
         _l("A part of it is missing or not allowed: go back, correct it and send it again."),
     ),
     429: (_l("Too many requests"), _l("Wait a moment, then try again.")),
-    500: (
-        _l("Something went wrong"),
-        _l("The fault is ours and was logged: try again later."),
-    ),
+    500: (_l("Something went wrong"), _l("The fault is ours and was logged: try again later.")),
     503: (_l("Back in a moment"), _l("A part of the site does not answer: try again shortly.")),
 }
 # SQLite and MySQL report faults of the program, too, as operational errors: these pass.
