@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 from werkzeug.http import http_date
 
@@ -20,12 +20,9 @@ class Deprecation:
 
     def headers(self) -> Iterator[tuple[str, str]]:
         """Yield the headers."""
-        yield "Deprecation", f"@{int(_midnight(self.since).timestamp())}"
+        since = datetime.combine(self.since, time(), UTC)
+        yield "Deprecation", f"@{int(since.timestamp())}"
         if self.sunset:
-            yield "Sunset", http_date(_midnight(self.sunset))
+            yield "Sunset", http_date(self.sunset)
         if self.link:
             yield "Link", f'<{self.link}>; rel="deprecation"'
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
