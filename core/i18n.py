@@ -90,13 +90,7 @@ def _asked_for(languages: list[str]) -> str | None:
 
 def money(amount: Decimal) -> str:
     """Return an amount in settings.CURRENCY as the language writes it."""
-    return _money(amount, setting("CURRENCY"), reader_locale())
-
-
-# Babel takes longer for a cell than the database for its row; cells repeat.
-@lru_cache(maxsize=10_000)
-def _money(amount: Decimal, currency: str, locale: Locale) -> str:
-    return str(format_currency(amount, currency, locale=locale))
+    return _formatted(format_currency, amount, reader_locale(), currency=setting("CURRENCY"))
 
 
 def _number(number: Decimal | int) -> str:
@@ -134,6 +128,7 @@ def _date(day: date, style: str = "medium") -> str:
     return _formatted(format_date, day, reader_locale(), format=style)
 
 
+# Babel takes longer for a cell than the database for its row; cells repeat.
 @lru_cache(maxsize=10_000)
 def _formatted(function: Callable[..., str], value: Any, locale: Locale, **options: str) -> str:
     return function(value, locale=locale, **options)
