@@ -97,10 +97,8 @@ class LocalDecimalField(DecimalField):
         self.data = number
 
     def _value(self) -> str:
-        if self.raw_data:
-            return str(self.raw_data[0])
-        if self.data is None:
-            return ""
+        if self.raw_data or self.data is None:
+            return str(super()._value())  # type: ignore[misc]
         return write_decimal(self.data, self.places)
 
 

@@ -5,21 +5,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import sqlalchemy as sa
 from flask import request
 from flask_sqlalchemy.pagination import Pagination
-from sqlalchemy import (
-    ClauseElement,
-    Dialect,
-    Executable,
-    Float,
-    Select,
-    bindparam,
-    case,
-    func,
-    inspect,
-    select,
-    text,
-)
 from sqlalchemy.ext.compiler import compiles
 
 from core import cursor
@@ -40,11 +28,11 @@ ROUND = (10, 20, 50, 100, 200, 500)
 class Records:
     """The way to a page of whole records; a plan (core/plan.py) is one to what a schema shows."""
 
-    def select(self, statement: Select[Any]) -> Select[Any]:
+    def select(self, statement: sa.Select[Any]) -> sa.Select[Any]:
         """Return what to select in place of a select of the model."""
         return statement
 
-    def fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+    def fetch(self, statement: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
         """Return the rows of what select() made."""
         return db.session.scalars(statement, values).unique().all()
 
@@ -60,7 +48,7 @@ class ListPage(Pagination):
 
     def __init__(
         self,
-        statement: Select[Any] | None,
+        statement: sa.Select[Any] | None,
         listing: Listing,
         query: Query,
         way: Records | Any = RECORDS,
@@ -108,7 +96,7 @@ class ListPage(Pagination):
         return total
 
     @property
-    def _dialect(self) -> Dialect:
+    def _dialect(self) -> sa.Dialect:
         return engine_of(self.listing.model).dialect
 
     @property
@@ -122,7 +110,7 @@ class ListPage(Pagination):
         plan = db.session.scalar(_Explain(self._keys()), bind_arguments=bind)
         return int(plan[0]["Plan"]["Plan Rows"])
 
-    def _keys(self) -> Select[Any]:
+    def _keys(self) -> sa.Select[Any]:
         return _keys_of(self.listing, self.listing.narrow(self.statement, self.query))
 
     @property
@@ -178,59 +166,59 @@ def _argument(name: str, text: str) -> str:
     return urlencode({name: text}, safe=",")
 
 
-def _window(way: Any, rows: Select[Any]) -> Select[Any]:
-    statement: Select[Any] = way.select(rows)
-    return statement.limit(bindparam("limit")).offset(bindparam("offset"))
+def _window(way: Any, rows: sa.Select[Any]) -> sa.Select[Any]:
+    statement: sa.Select[Any] = way.select(rows)
+    return statement.limit(sa.bindparam("limit")).offset(sa.bindparam("offset"))
 
 
 @lru_cache(maxsize=256)
 def _all_rows(
     way: Any, listing: Listing, order: Order, shape: tuple[bool, ...] | None, dialect: str
-) -> Select[Any]:
+) -> sa.Select[Any]:
     """Keep the statements of plain lists: to build one costs more than to run it."""
-    return _window(way, listing.ordered(select(listing.model), order, shape))
+    return _window(way, listing.ordered(sa.select(listing.model), order, shape))
 
 
-def _keys_of(listing: Listing, rows: Select[Any]) -> Select[Any]:
+def _keys_of(listing: Listing, rows: sa.Select[Any]) -> sa.Select[Any]:
     """Return a list's rows without their order and what is loaded with them."""
     keys = listing.model.__table__.primary_key.columns
     return rows.with_only_columns(*keys, maintain_column_froms=True).order_by(None)
 
 
-def _count(keys: Select[Any], most: int | None) -> Select[Any]:
-    return select(func.count()).select_from(keys.limit(most and most + 1).subquery())
+def _count(keys: sa.Select[Any], most: int | None) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(keys.limit(most and most + 1).subquery())
 
 
 @lru_cache(maxsize=256)
-def _count_all(listing: Listing, most: int | None, dialect: Dialect) -> Select[Any]:
+def _count_all(listing: Listing, most: int | None, dialect: sa.Dialect) -> sa.Select[Any]:
     """Count a table; where PostgreSQL knows that there are far more rows than `most`, say so."""
-    counted = _count(_keys_of(listing, select(listing.model)), most)
+    counted = _count(_keys_of(listing, sa.select(listing.model)), most)
     # Of a table that several models share, the number is that of all.
-    if most is None or dialect.name != "postgresql" or inspect(listing.model).inherits:
+    if most is None or dialect.name != "postgresql" or sa.inspect(listing.model).inherits:
         return counted
     name = dialect.identifier_preparer.format_table(listing.model.__table__)
-    known = text(KNOWN_ROWS).bindparams(table=name).columns(reltuples=Float).scalar_subquery()
-    return select(case((known > 2 * most, most + 1), else_=counted.scalar_subquery()))
+    known = sa.text(KNOWN_ROWS).bindparams(table=name).columns(reltuples=sa.Float).scalar_subquery()
+    return sa.select(sa.case((known > 2 * most, most + 1), else_=counted.scalar_subquery()))
 
 
 def options_of(model: Any, limit: int, words: str = "") -> list[tuple[str, str]]:
     """Return the keys and texts of a model's records for a select, in the order of its listing."""
     listing = getattr(model, "listing", None)
     if listing is None or not listing.label:
-        rows: Any = select(model) if listing is None else listing.apply(None, listing.query(words))
+        rows: Any = listing.apply(None, listing.query(words)) if listing else sa.select(model)
         records = db.session.scalars(rows.limit(limit)).unique()
-        return [(str(inspect(record).identity[0]), str(record)) for record in records]
-    way = rows_of(model, (inspect(model).primary_key[0].key, listing.label))
+        return [(str(sa.inspect(record).identity[0]), str(record)) for record in records]
+    way = rows_of(model, (sa.inspect(model).primary_key[0].key, listing.label))
     page = ListPage(None, listing, listing.query(words, limit), way)
     return [(str(key), str(text)) for key, text in page.items]
 
 
-class _Explain(Executable, ClauseElement):
+class _Explain(sa.Executable, sa.ClauseElement):
     """PostgreSQL's plan of a select, with its guess at the number of rows."""
 
     inherit_cache = False
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: sa.Select[Any]) -> None:
         self.statement = statement
 
 
