@@ -79,8 +79,7 @@ class Converter(OpenAPIConverter):
         if isinstance(field, fields.Decimal) and field.as_string:
             # Answered as a text, so that no reader's float rounds it; taken as either.
             return {"type": ["string", "number"] if self.sent else "string"}
-        found: dict[str, Any] = super().field2type_and_format(field, **kwargs)
-        return found
+        return super().field2type_and_format(field, **kwargs)
 
     def field2default(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         default = field.load_default
@@ -104,11 +103,10 @@ class Converter(OpenAPIConverter):
         if isinstance(field, Interval):
             limits = zip(("minimum", "maximum"), _limits(field), strict=True)
             return {name: one.total_seconds() for name, one in limits if one is not None}
-        found: dict[str, Any] = super().field2range(field, ret=ret)
-        return found
+        return super().field2range(field, ret=ret)
 
     def field2length(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        found: dict[str, Any] = super().field2length(field, **kwargs)
+        found = super().field2length(field, **kwargs)
         if isinstance(field, Binary):
             # Three bytes are four characters.
             return {name: -(-number // 3) * 4 for name, number in found.items()}
@@ -129,7 +127,7 @@ class Converter(OpenAPIConverter):
         return {"pattern": patterns[0]} if patterns else {}
 
     def enum2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        found: dict[str, Any] = super().enum2properties(field, **kwargs)
+        found = super().enum2properties(field, **kwargs)
         if all(isinstance(one, str | None) for one in found.get("enum", [0])):
             found["type"] = "string"
         return found
@@ -212,14 +210,12 @@ class Components:
     @property
     def known(self) -> dict[str, Any]:
         """Return all schemas so far, by their names."""
-        schemas: dict[str, Any] = self.spec.components.schemas
-        return schemas
+        return self.spec.components.schemas
 
     def value_of(self, field: Any) -> dict[str, Any]:
         """Return the schema of a field as a value in a URL, where all is text and nothing null."""
         self.converter.sent, field.allow_none = False, False
-        found: dict[str, Any] = self.converter.field2property(field)
-        return found
+        return self.converter.field2property(field)
 
     def answered(self, schema: Any) -> dict[str, str]:
         """Return the reference to what is answered for one record."""
