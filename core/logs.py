@@ -60,10 +60,14 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = self.formatTime(record, "%H:%M:%S")
         name = "" if record.name == "app" else f" {record.name}"
-        text = _escaped(record.getMessage())
-        line = f"{time} {record.levelname}{name}: {text}{_bracketed(_request_id())}"
+        text, below = record.getMessage(), []
+        # Of werkzeug itself, at its start: an address to click on.
+        if record.name == "werkzeug" and record.levelno == logging.INFO and not record.args:
+            text, *below = text.split("\n")
+        line = f"{time} {record.levelname}{name}: {_escaped(text)}{_bracketed(_request_id())}"
         # Indented: an exception's text may have lines of its own, which must not look like ours.
-        below = self.formatException(record.exc_info).splitlines() if record.exc_info else []
+        if record.exc_info:
+            below = self.formatException(record.exc_info).splitlines()
         return "\n".join([line, *(f"  {_escaped(part)}" for part in below)])
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from flask import url_for
 
 import config
 from core.security import content_security_policy
@@ -309,6 +310,20 @@ def test_the_login_of_the_readme_guards_pages_and_api(scaffold, sqlite_url):
     result = project.run(Path(sys.executable).name, "-c", LOGIN)
 
     assert result.stdout.splitlines() == ["/login 401", "400", "201"], result.stderr
+
+
+def test_the_link_of_the_readme_leads_to_the_site(app, monkeypatch):
+    monkeypatch.setitem(app.config, "TRUSTED_HOSTS", ["example.com"])
+    # In place of a module's page, which is not there.
+    values = {
+        "current_app": app,
+        "url_for": lambda _, **options: url_for("core.welcome", **options),
+    }
+
+    with app.app_context():
+        exec(block_with("README.md", "python", "link = ").text, values)
+
+    assert values["link"] == "https://example.com/"
 
 
 @pytest.mark.structure
