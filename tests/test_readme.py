@@ -21,6 +21,7 @@ from core.testing import free_port, wait_for
 from tests.project import Project, connected, empty_database
 
 ROOT = config.BASE_DIR
+KEY = "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV"
 PAIRS = [
     ("README.md", "README.es.md"),
     ("docs/migrations.md", "docs/migraciones.es.md"),
@@ -278,7 +279,11 @@ def test_the_modules_of_the_readme_work_as_written(scaffold, database_url):
 
     with serving(project) as url:
         assert json.loads(answer(f"{url}/inventory")[1]) == {"items": []}
-        assert "Notes" in answer(f"{url}/notes/")[1]
+        project.python("-c", INSERT_NOTE)
+        row = re.search(
+            r"<thead>(.*)</thead>.*?<tr>(.*?)</tr>", answer(f"{url}/notes/")[1], re.DOTALL
+        )
+        assert row[1].count("<th") == row[2].count("<td") == 4
         create, index = block_with("README.md", "sh", "curl").commands
         assert curl(create, url)[0] == 201
         assert json.loads(curl(index, url)[1])["data"][0]["title"] == "Water the plants"
@@ -311,6 +316,96 @@ def test_the_login_of_the_readme_guards_pages_and_api(scaffold, sqlite_url):
     assert result.stdout.splitlines() == ["/login 401", "400", "201"], result.stderr
 
 
+ACCOUNT = """
+import re
+from run import app
+
+def form(path, **fields):
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)[1]
+    return fields | {"csrf_token": token}
+
+def sign_in(password, email="Me@example.com"):
+    return client.post("/login", data=form("/login", email=email, password=password, stay="y"))
+
+client = app.test_client()
+refused = client.get("/api/v1/tasks")
+assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
+for path, status in (("openapi.json", 401), ("docs", 302)):
+    assert client.get(f"/api/v1/{path}").status_code == status, path
+assert client.get("/notes/?q=milk").location == "/login"
+assert "me@example.com" not in client.get("/").text
+for wrong in (sign_in("wrong"), sign_in("secret", "you@example.com"), sign_in("secret", "me\\0@b")):
+    assert wrong.status_code == 422, wrong.text
+home = sign_in("secret")
+assert home.location.endswith("/notes/?q=milk"), home.location
+assert "Expires" in home.headers["Set-Cookie"]
+assert "me@example.com" in client.get("/").text
+assert client.get("/api/v1/docs").status_code == 200
+token = form("/notes/new")["csrf_token"]
+posted = [
+    client.post("/api/v1/tasks", json={"title": "Rest"}, headers=headers).status_code
+    for headers in ({}, {"X-CSRFToken": token})
+]
+assert posted == [400, 201], posted
+client.post("/logout", data=form("/notes/new"))
+assert client.get("/notes/").status_code == 302
+assert sign_in("wrong").status_code == 422
+assert [sign_in("wrong").status_code for _ in range(10)][-1] == 429
+print("done")
+"""
+# With a database that refuses every connection.
+AWAY = """
+from run import app
+
+client = app.test_client()
+with client.session_transaction() as session:
+    session["_user_id"] = "1"
+assert client.get("/").status_code == 200
+for path, mimetype in (("notes/", "text/html"), ("api/v1/tasks", "application/problem+json")):
+    away = client.get(f"/{path}")
+    assert (away.status_code, away.mimetype) == (503, mimetype), away.text
+assert "Back in a moment" in client.get("/notes/", headers={"Accept-Language": "en"}).text
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
+    pytest.importorskip("flask_login")
+    document = "docs/operations.md"
+    project = scaffold.on(sqlite_url)
+    for folder in ("app/notes/", "app/tasks/"):
+        write_files(project, folder)
+    for block in blocks(document):
+        if block.path.startswith("app/accounts/"):
+            project.write(block.path, block.text)
+    for module in ("notes", "tasks"):
+        guard = block_with(document, "python", f"@{module}_bp.before_request").text
+        project.replace(f"app/{module}/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
+    close = block_with(document, "python", "close_the_document").text
+    project.replace("app/accounts/__init__.py", "\nfrom . import", f"{close}\nfrom . import")
+    base = (project.root / "core/templates/base.html").read_text(encoding="utf-8")
+    line = block_with(document, "jinja", "{% include").text
+    header = re.search(r".*macros/header.html.*\n", base)[0]
+    project.write("app/templates/base.html", base.replace(header, header + line))
+    project.install("app.accounts", "app.notes", "app.tasks")
+
+    *migrate, add = block_with(document, "sh", "flask accounts").commands
+    for command in migrate:
+        project.alembic(*command[1:])
+    follow(project, Block("sh", shlex.join([*add, "--password", "secret"])))
+
+    assert project.python("-c", ACCOUNT).startswith("done")
+    away = project.having(
+        DATABASE_URL="postgresql://shop@127.0.0.1:1/shop",
+        APP_ENV="production",
+        SECRET_KEY=KEY,
+        TRUSTED_HOSTS="localhost",
+        COOKIE_SECURE="false",
+    )
+    assert away.python("-c", AWAY).startswith("done")
+
+
 @pytest.mark.structure
 def test_templates_of_the_product_replace_those_of_core(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
@@ -341,7 +436,7 @@ def test_production_takes_the_readmes_variables_once_the_keys_are_filled_in(proj
     check = ("gunicorn", "--check-config", "run:app")
 
     refused = project.run(*check)
-    project.write(".env", re.sub(r"<.+>", "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV", text))
+    project.write(".env", re.sub(r"<.+>", KEY, text))
     accepted = project.run(*check)
 
     assert refused.returncode != 0
