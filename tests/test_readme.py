@@ -521,7 +521,7 @@ def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, dat
     document = "docs/search.md"
     project = scaffold.on(database_url)
     add_module(project, "app/notes/")
-    index, accents, comparator = blocks(document, "python")
+    index, accents, comparator, _ = blocks(document, "python")
 
     for code in (index, accents):
         revise(project, blocks(document)[blocks(document).index(code) - 1], code)
@@ -802,3 +802,174 @@ def test_the_rows_move_to_another_database_as_documented(scaffold, database_url,
     assert moved == kept
     assert len(moved.splitlines()) == 1501
     assert added == "2\n"
+
+
+OUTBOX = """
+import smtplib
+from run import app
+from app.mail.models import Mail
+from services import db
+
+class SMTP:
+    def __init__(self, host):
+        self.sent = taken
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+    def send_message(self, message):
+        if message["To"] == "none@example.com":
+            raise smtplib.SMTPRecipientsRefused({})
+        if message["Subject"] == "late" and len(taken) < 2:
+            raise smtplib.SMTPServerDisconnected("away")
+        taken.append((message["To"], message["Subject"], message.get_content()))
+
+smtplib.SMTP, taken = SMTP, []
+with app.app_context():
+    for recipient, subject in (("me", "one"), ("none", "two"), ("you", "three"), ("me", "late")):
+        db.session.add(Mail(recipient=f"{recipient}@example.com", subject=subject, text="Añil"))
+    db.session.commit()
+    db.session.add(Mail(recipient="me@example.com", subject="undone", text="-"))
+    db.session.flush()
+    db.session.rollback()
+runner = app.test_cli_runner()
+for _ in range(2):
+    assert runner.invoke(args=["mail", "send"]).exit_code == 0
+assert [subject for _, subject, _ in taken] == ["one", "three", "late"], taken
+assert taken[0] == ("me@example.com", "one", "Añil\\n")
+with app.app_context():
+    states = db.session.scalars(db.select(Mail.state).order_by(Mail.id)).all()
+assert states == ["sent", "refused", "sent", "sent"], states
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_the_outbox_of_the_document_sends_what_was_committed(scaffold, database_url):
+    project = scaffold.on(database_url)
+    for block in blocks("docs/growing.md"):
+        if block.path:
+            project.write(block.path, block.text)
+    project.install("app.mail")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", OUTBOX).startswith("done")
+
+
+UPLOAD = """
+import io, re
+from run import app
+
+client = app.test_client()
+
+def send(title, name, size=9):
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/notes/new").text)[1]
+    data = {"title": title, "csrf_token": token, "upload": (io.BytesIO(b"x" * size), name)}
+    return client.post("/notes/", data=data)
+
+assert 'type="file"' in client.get("/notes/new").text
+assert send("None", "page.html").status_code == 422
+assert send("Large", "a.pdf", 3 * 2**20).status_code == 413
+assert send("Milk", "../../settings.PDF").status_code == 302
+sent = client.get("/notes/1/attachment")
+assert (sent.status_code, sent.data) == (200, b"x" * 9)
+assert sent.headers["Content-Disposition"].startswith("attachment;"), sent.headers
+assert send("Tea", "").status_code == 302
+assert client.get("/notes/2/attachment").status_code == 404
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_the_uploads_of_the_document_are_kept_and_sent(scaffold, sqlite_url):
+    document = "docs/operations.md"
+    project = scaffold.on(sqlite_url)
+    write_files(project, "app/notes/")
+    project.write("app/notes/forms.py", block_with(document, "python", "FileField").text)
+    column = block_with(document, "text", "attachment: Mapped").text
+    project.replace("app/notes/models.py", "    text: Mapped", f"    {column}    text: Mapped")
+    routes = project.root / "app/notes/routes.py"
+    routes.write_text(routes.read_text() + block_with(document, "python", "def keep(").text)
+    create = block_with(document, "python", "= keep(").text
+    project.replace("app/notes/routes.py", "    if form.validate():\n", create)
+    project.install("app.notes")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", UPLOAD).startswith("done")
+    assert len(list((project.root / "instance/uploads").glob("*.pdf"))) == 1
+
+
+RELATED = """
+from app.notes.models import Folder, Note, Tag
+from run import app
+from services import db
+
+with app.app_context():
+    home, work = Folder(name="Home"), Folder(name="Work 100%")
+    new, old = Tag(name="new"), Tag(name="old")
+    db.session.add_all(
+        Note(title=title, folder=folder, tags=tags)
+        for title, folder, tags in (
+            ("Milk", home, [new, old]), ("Tea", work, [new]), ("Rent", home, [old])
+        )
+    )
+    db.session.commit()
+client = app.test_client()
+
+def shown(url):
+    text = client.get(f"/notes/{url}").text
+    return [title for title in ("Milk", "Tea", "Rent") if f"<td>{title}</td>" in text]
+
+assert shown("in/om") == ["Milk", "Rent"]
+assert shown("in/%25") == ["Tea"]
+assert shown("in/om?q=milk") == ["Milk"]
+assert shown("tagged/new") == ["Milk", "Tea"]
+assert "/notes/in/om?sort=title" in client.get("/notes/in/om").text
+print("done")
+"""
+FOLDERS = """
+from sqlalchemy import Column, ForeignKey, Table
+
+note_tag = Table(
+    "notes_note_tag",
+    Base.metadata,
+    Column("note_id", ForeignKey("notes_note.id"), primary_key=True),
+    Column("tag_id", ForeignKey("notes_tag.id"), primary_key=True),
+)
+
+class Folder(Base):
+    __tablename__ = "notes_folder"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+class Tag(Base):
+    __tablename__ = "notes_tag"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+class Note"""
+
+
+@pytest.mark.structure
+def test_the_lists_of_the_document_go_by_what_is_related(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_files(project, "app/notes/")
+    project.replace("app/notes/models.py", "import Mapped, ", "import Mapped, relationship, ")
+    project.replace("app/notes/models.py", "\nclass Note", FOLDERS)
+    related = (
+        '    folder_id: Mapped[int] = mapped_column(ForeignKey("notes_folder.id"))\n'
+        "    folder: Mapped[Folder] = relationship()\n"
+        "    tags: Mapped[list[Tag]] = relationship(secondary=note_tag)\n"
+    )
+    project.replace("app/notes/models.py", "    text: Mapped", f"{related}    text: Mapped")
+    project.replace("app/notes/routes.py", "import Note\n", "import Folder, Note, Tag\n")
+    routes = project.root / "app/notes/routes.py"
+    lists = block_with("docs/search.md", "python", "def note_in(").text
+    routes.write_text(f"from sqlalchemy import select\n{routes.read_text()}\n\n{lists}")
+    project.install("app.notes")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", RELATED).startswith("done")
