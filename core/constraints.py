@@ -98,20 +98,20 @@ def _tables() -> Iterator[Table]:
         yield from metadata.tables.values()
 
 
+def _rules() -> Iterator[Any]:
+    return (rule for table in _tables() for rule in (*table.constraints, *table.indexes))
+
+
 def _constraint(name: str | None) -> Any:
-    declared: Iterator[Any] = (
-        one for table in _tables() for one in (*table.constraints, *table.indexes)
-    )
-    return next((one for one in declared if one.name == name), None) if name else None
+    return next((rule for rule in _rules() if rule.name == name), None) if name else None
 
 
 def _unique(text: str, columns: list[str]) -> Any:
     """Return the rule that SQLite tells by its table and columns, without its name."""
-    tables = (table for table in _tables() if f"failed: {table.name}." in text)
-    rules: Iterator[Any] = (one for table in tables for one in (*table.constraints, *table.indexes))
-    for rule in rules:
+    for rule in _rules():
         is_unique = isinstance(rule, UniqueConstraint) or getattr(rule, "unique", False)
-        if is_unique and {column.name for column in rule.columns} == set(columns):
+        is_meant = f"failed: {rule.table.name}." in text
+        if is_unique and is_meant and {column.name for column in rule.columns} == set(columns):
             return rule
     return None
 

@@ -7,6 +7,7 @@ SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -202,10 +203,12 @@ class MomentField(WallField):
         if not valuelist or self.data.tzinfo:
             return
         typed, self.data = self.data, None
-        try:
+        with suppress(ValueError):
             self.data = from_local(typed)
-        except ValueError:
-            raise ValueError(self.gettext("Not a valid datetime value.")) from None
+        # The clocks skip an hour in spring.
+        if self.data is None or local(self.data).replace(tzinfo=None) != typed:
+            self.data = None
+            raise ValueError(self.gettext("Not a valid datetime value."))
 
 
 class JSONField(TextAreaField):

@@ -96,7 +96,7 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
     changes is committed at once, unless a transaction is open.
     """
     engine = engine_of(model)
-    in_transaction = db.session.registry.has() and db.session().in_transaction()
+    in_transaction = current_session().in_transaction()
     # A test binds the session to a connection of its own.
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
     if in_transaction or not is_plain or engine.dispatch.begin or reads_are_prepared():
@@ -114,13 +114,13 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
 
 def reads_are_prepared() -> bool:
     """Tell whether somebody listens who may hide rows from the session's selects."""
-    events = session_events()
+    events = current_session().dispatch
     return bool(events.after_begin or events.do_orm_execute)
 
 
-def session_events() -> Any:
-    """Return SQLAlchemy's dispatch of db.session: by the name of each event, who listens."""
-    return db.session().dispatch if db.session.registry.has() else _unused_session().dispatch
+def current_session() -> Any:
+    """Return the session, only to ask it: where none was used yet, one that never will be."""
+    return db.session() if db.session.registry.has() else _unused_session()
 
 
 @cache

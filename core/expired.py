@@ -1,8 +1,7 @@
 """Shows an expired form again, with what was typed in it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from flask import Response, current_app, flash, g, make_response, request, session
 from flask.typing import ResponseReturnValue
@@ -22,7 +21,6 @@ def shown_again() -> ResponseReturnValue | None:
     methods = _methods(endpoint)
     if "GET" not in methods:
         return None
-    show = _by_get if "POST" in methods else _by_post
     try:
         with _treated_as_get():
             # CSRF failed before the hooks behind it ran: a module's login is one of them.
@@ -30,7 +28,7 @@ def shown_again() -> ResponseReturnValue | None:
         if refusal is not None:
             return refusal
         flash(EXPIRED, "warning")
-        page = show(current_app.view_functions[endpoint])
+        page = _page(endpoint, takes_post="POST" in methods)
     except Exception as failure:
         session.pop("_flashes", None)
         # Flask answers 500 to whatever leaves a handler, a 404 too.
@@ -42,18 +40,14 @@ def shown_again() -> ResponseReturnValue | None:
     return page
 
 
-def _by_get(view: Callable[..., Any]) -> Response | None:
-    """Run a view that takes both: by POST it may change anything. None if it shows no form."""
-    # Taken by the forms of core/forms.py.
-    g.expired = request.form
-    with _treated_as_get():
-        page = make_response(view(**(request.view_args or {})))
-    return page if "expired_shown" in g else None
-
-
-def _by_post(view: Callable[..., Any]) -> Response:
-    """Run a view that takes GET alone: it saves nothing, and its form takes what was posted."""
-    return make_response(view(**(request.view_args or {})))
+def _page(endpoint: str, takes_post: bool) -> Response | None:
+    """Run the view, one that takes POST too as a GET, or it may save. None if it shows no form."""
+    if takes_post:
+        # Taken by the forms of core/forms.py; those of other views take what was posted.
+        g.expired = request.form
+    with _treated_as_get() if takes_post else nullcontext():
+        page = make_response(current_app.view_functions[endpoint](**(request.view_args or {})))
+    return page if not takes_post or "expired_shown" in g else None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from core.database import engine_of, read, session_events
+from core.database import current_session, engine_of, read
 from core.plan import Plan, key_names
 from core.schemas import Schema, looks_at_others
 from services import db
@@ -85,7 +85,7 @@ class Insert(Plan):
         values = {bind: given[name] for name, bind in self._binds.items()}
         # Outside of a transaction this commits by itself.
         rows = read(self.model, self._statement, values)
-        if db.session.registry.has():
+        if current_session().in_transaction():
             db.session.commit()
         return rows
 
@@ -93,9 +93,10 @@ class Insert(Plan):
 def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
     """Return how to store a record with these values, None if it takes the unit of work."""
     model: Any = schema.opts.model
+    session = current_session()
     if (
         engine_of(model).dialect.name != "postgresql"
-        or _has_unsaved()
+        or bool(session.new or session.dirty or session.deleted)
         or _is_watched(model, data)
         or any(isinstance(value, sa.ClauseElement) for value in data.values())
     ):
@@ -112,14 +113,10 @@ def _insert(schema: Schema, names: tuple[str, ...]) -> Insert | None:
         return None
 
 
-def _has_unsaved() -> bool:
-    session = db.session
-    return session.registry.has() and bool(session.new or session.dirty or session.deleted)
-
-
 def _is_watched(model: Any, names: Collection[str]) -> bool:
     """Tell whether something listens to what the unit of work does with such a record."""
-    mapper, session, engine = sa.inspect(model), session_events(), engine_of(model).dispatch
+    mapper, engine = sa.inspect(model), engine_of(model).dispatch
+    session = current_session().dispatch
     attributes = (getattr(model, name) for name in names if name in mapper.columns)
     return bool(
         any(getattr(session, name) for name in SESSION_EVENTS)

@@ -17,18 +17,8 @@ from services import limiter, log
 
 # What a script of another site may send, and may read.
 SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID"]
-SHOWN = [
-    "Deprecation",
-    "ETag",
-    "Link",
-    "Location",
-    "RateLimit-Limit",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
-    "Retry-After",
-    "Sunset",
-    "X-Request-ID",
-]
+LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+SHOWN = ["Deprecation", "ETag", "Link", "Location", "Retry-After", "Sunset", "X-Request-ID"]
 CORS_SECONDS = 600
 # A request waits no longer for its count: it is counted in this process then.
 REDIS_OPTIONS: dict[str, Any] = {
@@ -52,7 +42,7 @@ def init_limits(app: Flask) -> None:
             app,
             origins=origins,
             allow_headers=[*SENT, *_keys(app)],
-            expose_headers=SHOWN,
+            expose_headers=[*SHOWN, *LIMIT_HEADERS],
             max_age=CORS_SECONDS,
         )
     # A process may have imported modules of other applications.
@@ -72,7 +62,9 @@ def _keys(app: Flask) -> list[str]:
 def _answer_preflight() -> Response | None:
     is_asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
     automatic = getattr(request.url_rule, "provide_automatic_options", False)
-    return current_app.make_default_options_response() if is_asked and automatic else None
+    if is_asked and automatic and wants_problem():
+        return current_app.make_default_options_response()
+    return None
 
 
 def _keep_to_api(response: Response) -> Response:
@@ -147,14 +139,12 @@ def _add_headers(response: Response) -> Response:
     if limit := limiter.current_limit:
         try:
             seconds = max(1, int(limit.reset_at - time.time()))
-            remaining = limit.remaining
+            numbers = map(str, (limit.limit.amount, limit.remaining, seconds))
         except Exception as error:
             # The view has done its work: a failure here would invite to do it again.
             log.warning("no numbers of the limit: %s", type(error).__name__)
             return response
-        response.headers["RateLimit-Limit"] = str(limit.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(remaining)
-        response.headers["RateLimit-Reset"] = str(seconds)
+        response.headers.update(zip(LIMIT_HEADERS, numbers, strict=True))
         if response.status_code == 429:
             response.headers["Retry-After"] = str(seconds)
     return response

@@ -64,7 +64,8 @@ class LineFormatter(logging.Formatter):
         # Of werkzeug itself, at its start: an address to click on.
         if record.name == "werkzeug" and record.levelno == logging.INFO and not record.args:
             text, *below = text.split("\n")
-        line = f"{time} {record.levelname}{name}: {_escaped(text)}{_bracketed(_request_id())}"
+        request_part = f" [{request_id()}]" if has_request_context() else ""
+        line = f"{time} {record.levelname}{name}: {_escaped(text)}{request_part}"
         # Indented: an exception's text may have lines of its own, which must not look like ours.
         if record.exc_info:
             below = self.formatException(record.exc_info).splitlines()
@@ -101,18 +102,10 @@ def _is_production(app: Flask) -> bool:
     return bool(app.config["APP_ENV"] == "production")
 
 
-def _request_id() -> str:
-    return request_id() if has_request_context() else ""
-
-
 def _request() -> dict[str, object]:
     if not has_request_context():
         return {}
     return {"request_id": request_id(), "method": request.method, "path": request.path}
-
-
-def _bracketed(text: str) -> str:
-    return f" [{text}]" if text else ""
 
 
 def _add_request_id(response: Response) -> Response:

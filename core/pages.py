@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from flask import (
@@ -152,9 +153,11 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except RefusedError:
-        # The form knows already what the model refused.
+    except RefusedError as error:
         db.session.rollback()
+        # A form that is given knows already what the model refused.
+        for message in chain(*error.messages_dict.values()) if form is None else ():
+            flash(message, "danger")
     except StaleDataError:
         db.session.rollback()
         if form is None:

@@ -1,6 +1,7 @@
 """The API side: Flask-RESTful tamed, the shapes of items and lists."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import flask_restful
@@ -61,7 +62,8 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         self.security = security
         csrf.exempt(blueprint)
         blueprint.record(self._note)
-        self.representation("application/json")(_represent)
+        # Flask-RESTful's own way knows no dates.
+        self.representation("application/json")(_json)
 
     def _note(self, state: BlueprintSetupState) -> None:
         state.app.extensions["api_blueprints"][state.blueprint.name] = self.security
@@ -105,13 +107,6 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
         if self.deprecation:
             response.headers.extend(self.deprecation.headers())
         return response
-
-
-def _represent(data: Any, status: int, headers: Any = None) -> Response:
-    """Write what a resource returned that is no response: Flask-RESTful's way knows no dates."""
-    response = _json(data, status)
-    response.headers.extend(headers or {})
-    return response
 
 
 def body() -> Any:
@@ -197,7 +192,7 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     """
     model: Any = schema.opts.model
     listing = listing_of(model)
-    query = listing.read(request.args, _refuse)
+    query = listing.read(request.args, partial(abort, 400))
     order = tuple(name for name, _ in listing.total_order(query.order))
     plan = plan_of(schema, _fields(schema), order)
     page = ListPage(statement, listing, query, plan)
@@ -210,21 +205,17 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     return conditional(response)
 
 
-def _refuse(message: str) -> None:
-    raise BadRequest(message)
-
-
 def _fields(schema: Schema) -> tuple[str, ...] | None:
     """Return the fields that the URL asks for, None for all of them."""
     if "fields" not in request.args:
         return None
     if len(request.args.getlist("fields")) > 1:
-        _refuse("'fields': it stands twice.")
+        abort(400, "'fields': it stands twice.")
     asked = request.args["fields"].split(",")
     names = {key_of(name, field): name for name, field in schema.dump_fields.items()}
     if unknown := [key for key in asked if key not in names]:
         allowed = ", ".join(names)
-        _refuse(f"'fields': {unknown[0][:40]!r} is unknown; allowed are {allowed}.")
+        abort(400, f"'fields': {unknown[0][:40]!r} is unknown; allowed are {allowed}.")
     return tuple(name for key, name in names.items() if key in asked)
 
 
@@ -299,7 +290,9 @@ def _header(links: Mapping[str, str | None]) -> str:
     return ", ".join(written)
 
 
-def _json(payload: Any, status: int = 200) -> Response:
+def _json(payload: Any, status: int = 200, headers: Any = None) -> Response:
     response: Any = current_app.json.response(payload)
     response.status_code = status
+    if headers:
+        response.headers.extend(headers)
     return response  # type: ignore[no-any-return]

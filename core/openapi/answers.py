@@ -4,6 +4,8 @@ from typing import Any
 
 from apispec import APISpec
 
+from core.errors import DETAILS, INVALID
+from core.limits import LIMIT_HEADERS
 from core.problem import MEDIA_TYPE, TITLES
 
 TEXT = {"type": "string"}
@@ -23,17 +25,14 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Deprecation": ("Since when this is out of date (RFC 9745).", TEXT),
     "Sunset": ("When this will go (RFC 8594).", TEXT),
 }
-LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 PROBLEMS = {
     400: "What was sent makes no sense; `detail` says what.",
-    401: "Nobody is logged in, or the key is not known.",
-    403: "This is not for you.",
-    404: "There is no such record.",
+    **DETAILS,
     409: "What is stored does not allow this: a duplicate, or a related record.",
     412: "It is no longer in the state that If-Match names.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
-    422: "The body breaks rules of its fields; `errors` names them.",
+    422: INVALID,
     428: "If-Match is missing.",
     429: "You asked too often.",
     503: "The database does not answer at the moment.",

@@ -14,12 +14,11 @@ FORMATS = {
 }
 NUMBERS = ("12.50", "1.5", "0.5", "0.05", "1", "0", "-1")
 
+Known = dict[str, Any]
+
 
 class NoExampleError(ValueError):
     """A pattern that no guess meets: the field's metadata can name an example."""
-
-
-Known = dict[str, Any]
 
 
 def example(schema: Known, known: Known, name: str = "") -> Any:
@@ -27,7 +26,7 @@ def example(schema: Known, known: Known, name: str = "") -> Any:
 
     Raises NoExampleError for a pattern that is too hard: metadata={"example": ...} helps.
     """
-    schema = known[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    schema = resolved(schema, known)
     if "example" in schema:
         return schema["example"]
     if "enum" in schema:
@@ -41,6 +40,12 @@ def example(schema: Known, known: Known, name: str = "") -> Any:
     return True if kind == "boolean" else _number(schema, kind)
 
 
+def resolved(one: Known, known: Known) -> Known:
+    """Return a part of the document, also where another part only refers to it."""
+    found: Known = known[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+    return found
+
+
 def _several(schema: Known, known: Known, name: str) -> Any:
     if "items" in schema:
         return [example(schema["items"], known, name)]
@@ -48,13 +53,13 @@ def _several(schema: Known, known: Known, name: str) -> Any:
     return {key: example(one, known, key) for key, one in shown}
 
 
-def _number(schema: dict[str, Any], kind: str) -> Any:
+def _number(schema: Known, kind: str) -> Any:
     low, high = schema.get("minimum", 0), schema.get("maximum", 1)
     number = min(max(low, 1), high) if low <= high else low
     return int(number) if kind == "integer" else float(Decimal(str(number)))
 
 
-def _text(schema: dict[str, Any], name: str) -> str:
+def _text(schema: Known, name: str) -> str:
     if schema.get("format") in FORMATS:
         return FORMATS[schema["format"]]
     short, most = schema.get("minLength", 0), schema.get("maxLength", 100)

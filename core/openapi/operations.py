@@ -7,9 +7,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from core.limits import count, is_limited
+from core.limits import LIMIT_HEADERS, count, is_limited
 from core.listing import listing_of
-from core.openapi.answers import GUARD_PROBLEMS, LIMIT_HEADERS, answer, problems, references
+from core.openapi.answers import GUARD_PROBLEMS, answer, problems, references
 from core.openapi.components import Components
 from core.openapi.examples import NoExampleError, example
 from core.openapi.parameters import (
@@ -61,7 +61,8 @@ class Operation:
         }
         self._add_limits(said)
         self._add_guard(said)
-        made = _merged(said, getattr(self.view, "describe", {}).get(self.method, {}))
+        made = _merged(said, getattr(self.view, "describe", {}).get(self.method) or {})
+        made = {name: said[name] for name in ("operationId", "tags", "responses")} | made
         own = made.get("parameters", [])
         named = {one["name"] for one in own if one.get("in") == "path"}
         of_url = [one for one in path_parameters(self.rule) if one["name"] not in named]

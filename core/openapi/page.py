@@ -9,10 +9,8 @@ from urllib.parse import quote
 from flask import json, request
 from flask_babel import gettext
 
-from core.openapi.examples import NoExampleError, example
+from core.openapi.examples import Known, NoExampleError, example, resolved
 from core.schemas import NOT_BLANK, NOT_NUL
-
-Known = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -80,19 +78,14 @@ def _shown(document: Known, path: str, method: str, said: Known) -> Shown:
 
 
 def _fields(schema: Known, known: Known) -> Iterator[Row]:
-    schema = _resolved(schema, known)
+    schema = resolved(schema, known)
     for name, one in schema.get("properties", {}).items():
         required = name in schema.get("required", ())
         yield Row(name, list(rules(one)), one.get("description", ""), required)
 
 
-def _resolved(one: Known, known: Known) -> Known:
-    found: Known = known[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
-    return found
-
-
 def _answer(document: Known, status: str, said: Known) -> Answer:
-    said = _resolved(said, document["components"]["responses"])
+    said = resolved(said, document["components"]["responses"])
     content: Known = next(iter(said.get("content", {}).values()), {})
     shown = _json(content["example"]) if "example" in content else ""
     return Answer(status, said["description"], sorted(said.get("headers", ())), shown)
