@@ -261,7 +261,7 @@ def _messages(error: Exception) -> list[str]:
 
 def _refuse(errors: dict[str, list[str]], session: Any) -> None:
     if errors:
-        raise RefusedError(errors)
+        raise RefusedError(dict(errors))
 
 
 def _is_left_alone(field: Field, record: Any, name: str) -> bool:

@@ -1,7 +1,7 @@
 """The HTML side: templates, menu, welcome page, paging, and the database's rules on a page."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -155,9 +155,7 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
         yield
     except RefusedError as error:
         db.session.rollback()
-        # A form that is given knows already what the model refused.
-        for message in chain(*error.messages_dict.values()) if form is None else ():
-            flash(message, "danger")
+        _tell_without(form, chain(*error.messages_dict.values()))
     except StaleDataError:
         db.session.rollback()
         if form is None:
@@ -174,6 +172,12 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
             raise
         if form is None or not form.show_violation(violation):
             flash(violation.message, "danger")
+
+
+def _tell_without(form: ModelForm | None, messages: Iterable[str]) -> None:
+    """Tell what a form, if there is one, has told already."""
+    for message in messages if form is None else ():
+        flash(message, "danger")
 
 
 def _tell(message: Any, form: ModelForm | None) -> None:
