@@ -16,9 +16,9 @@ from wtforms.widgets import Select
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
-from core.converters import BLANK
-from core.listing import reader_of
+from core.form_fields import BLANK
 from core.paging import options_of
+from core.schemas import reader_of
 from services import db
 
 RESULTS = 20

@@ -4,103 +4,46 @@ The stock converters lose enums, refuse unchecked boxes and know neither floats 
 SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in the alphabet wins.
 """
 
-import json
 import uuid
-from collections.abc import Iterator
-from contextlib import suppress
 from copy import copy
-from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import starmap
 from typing import Any
 
-import marshmallow
 import sqlalchemy as sa
-from flask import current_app
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, Field, FloatField, Form, IntegerField, StringField, TimeField
-from wtforms.fields import DateTimeLocalField, DecimalField, SelectField, TextAreaField
+from wtforms import Field, FloatField, Form, IntegerField, StringField
 
-# The stubs are of WTForms 3.2, which had neither.
-from wtforms.fields import Choice, enum_coerce  # type: ignore[attr-defined] # isort: skip
+# The stubs are of WTForms 3.2, which had none.
+from wtforms.fields import enum_coerce  # type: ignore[attr-defined] # isort: skip
 from wtforms.validators import (
     DataRequired,
     InputRequired,
     NumberRange,
     Optional,
     StopValidation,
-    ValidationError,
 )
-from wtforms.widgets import TextInput
-from wtforms_sqlalchemy import fields as stock
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
+from core.columns import LARGEST_REAL, integer_limit, is_real, looks_at_others, numeric_limit
 from core.filters import enum_choices
-from core.i18n import from_local, local, read_decimal, write_decimal
-from core.models import label_of
-from core.schemas import (
-    JSON,
-    LARGEST_REAL,
-    LONGEST,
-    integer_limit,
-    is_real,
-    looks_at_others,
-    numeric_limit,
+from core.form_fields import (
+    BLANK,
+    DATETIME_FORMATS,
+    ClockField,
+    DayField,
+    EnumField,
+    JSONField,
+    LocalDecimalField,
+    MomentField,
+    QuerySelectField,
+    QuerySelectMultipleField,
+    SecondsField,
+    WallField,
 )
+from core.models import label_of
 from core.text import clean_text
-
-BLANK = "—"
-# The first is written: an edit must not cut the seconds off.
-DATETIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
-
-
-class _Choices:
-    """Yields what WTForms 3.3 expects of choices, and refuses what is none of them in its words.
-
-    To go when wtforms-sqlalchemy does it itself.
-    """
-
-    def pre_validate(self, form: Form) -> None:
-        # Read first: that of many notes only then which of those that were sent do not exist.
-        getattr(self, "data")  # noqa: B009
-        try:
-            super().pre_validate(form)  # type: ignore[misc]
-        except ValidationError:
-            raise ValidationError(self.gettext("Not a valid choice.")) from None  # type: ignore[attr-defined]
-
-    def iter_choices(self) -> Iterator[Choice]:
-        return starmap(_choice, super().iter_choices())  # type: ignore[misc]
-
-    def _choices_generator(self, choices: Any) -> Iterator[Choice]:
-        return starmap(_choice, super()._choices_generator(choices))  # type: ignore[misc]
-
-
-def _choice(value: str, label: Any, *state: Any) -> Choice:
-    return Choice(value, str(label), *state)
-
-
-class EnumField(SelectField):
-    """A choice; what is none of them is told as such."""
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError(self.gettext("Not a valid choice.")) from None
-
-
-class QuerySelectField(_Choices, stock.QuerySelectField):  # type: ignore[misc]
-    """One related record; nothing is chosen until the user chooses."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        fixed = {"blank_text": BLANK, **kwargs, "allow_blank": True, "blank_value": ""}
-        super().__init__(*args, **fixed)
-
-
-class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # type: ignore[misc]
-    """Any number of related records."""
 
 
 def stripped(value: str | None) -> str | None:
@@ -127,128 +70,6 @@ def finite(form: Form, field: Field) -> None:
         raise StopValidation(field.gettext(f"Not a valid {kind} value."))
     if field.data is not None and not Decimal(field.data).is_finite():
         raise StopValidation(gettext("Not a valid decimal value."))
-
-
-class LocalDecimalField(DecimalField):
-    """A decimal as the user's language writes it; too many places are refused, not rounded away."""
-
-    widget = TextInput()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"render_kw": {"inputmode": "decimal"}, **kwargs})
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        if not valuelist:
-            return
-        self.data = None
-        try:
-            number = read_decimal(valuelist[0])
-        except ValueError:
-            raise ValueError(gettext("Not a valid decimal value.")) from None
-        if self.places is not None and -int(number.as_tuple().exponent) > self.places:
-            raise ValueError(gettext("At most %(places)s decimal places.", places=self.places))
-        self.data = number
-
-    def _value(self) -> str:
-        if self.raw_data:
-            return str(self.raw_data[0])
-        if self.data is None:
-            return ""
-        return write_decimal(self.data, self.places)
-
-
-class _Written:
-    """A day or a time, written in ISO 8601 to the second; parts of one stay while it does."""
-
-    data: Any
-    object_data: Any
-    raw_data: Any
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        super().process_formdata(valuelist)  # type: ignore[misc]
-        if self.data is not None and self.data == _as_typed(self.object_data):
-            self.data = self.object_data
-
-    def _value(self) -> str:
-        if self.raw_data or self.data is None:
-            return str(super()._value())  # type: ignore[misc]
-        # Not by strftime(): it writes the year 1 as 1.
-        return str(_as_typed(self.data).isoformat())
-
-
-def _as_typed(value: Any) -> Any:
-    if isinstance(value, datetime):
-        value = local(value).replace(tzinfo=None)
-    return value.replace(microsecond=0) if hasattr(value, "microsecond") else value
-
-
-class DayField(_Written, DateField):
-    """A day of any year."""
-
-
-class ClockField(_Written, TimeField):
-    """A time of day."""
-
-
-class WallField(_Written, DateTimeLocalField):
-    """A day and a time of no zone."""
-
-
-class MomentField(WallField):
-    """A moment, shown and typed in the reader's zone; the data is aware, in UTC."""
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        super().process_formdata(valuelist)
-        # One that was not changed is aware: the field is silent on an hour that comes twice.
-        if not valuelist or self.data.tzinfo:
-            return
-        typed, self.data = self.data, None
-        with suppress(ValueError):
-            self.data = from_local(typed)
-        # The clocks skip an hour in spring.
-        if self.data is None or local(self.data).replace(tzinfo=None) != typed:
-            self.data = None
-            raise ValueError(self.gettext("Not a valid datetime value."))
-
-
-class JSONField(TextAreaField):
-    """Any JSON, as text."""
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        if not valuelist:
-            return
-        self.data = None
-        try:
-            if valuelist[0].strip():
-                self.data = JSON().deserialize(current_app.json.loads(valuelist[0]))
-        except (ValueError, marshmallow.ValidationError):
-            raise ValueError(gettext("This is not valid JSON.")) from None
-
-    def _value(self) -> str:
-        if self.raw_data:
-            return str(self.raw_data[0])
-        return "" if self.data is None else json.dumps(self.data, ensure_ascii=False, indent=2)
-
-
-class SecondsField(LocalDecimalField):
-    """A span of time, in seconds as in the API."""
-
-    data: Any
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        super().process_formdata(valuelist)
-        if not valuelist:
-            return
-        most = int(LONGEST.total_seconds())
-        # Here, as validators see a span, which is no number.
-        NumberRange(-most, most)(Form(), self)
-        self.data = timedelta(microseconds=int(self.data * 10**6))
-
-    def _value(self) -> str:
-        if self.raw_data or self.data is None:
-            return super()._value()
-        seconds = Decimal(self.data // timedelta(microseconds=1)) / 10**6
-        return write_decimal(seconds.normalize())
 
 
 class ModelConverter(StockConverter):  # type: ignore[misc]

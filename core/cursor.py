@@ -13,7 +13,7 @@ from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 from sqlalchemy import FLOAT, REAL, ColumnElement, Double, and_, bindparam, cast, false, or_
 
-from core.schemas import is_real
+from core.columns import is_real
 
 
 def write(order: str, place: tuple[Any, ...], table: str) -> str:

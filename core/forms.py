@@ -25,11 +25,11 @@ from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
 from wtforms_sqlalchemy.orm import ModelConversionError
 
+from core.columns import integer_limit, looks_at_others
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
 from core.models import Versioned
-from core.schemas import integer_limit, looks_at_others
 from services import db
 
 # The button of a field that searches (core/choices.py) instead of saving the form.

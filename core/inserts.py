@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from core.columns import looks_at_others
 from core.database import current_session, engine_of, read
 from core.plan import Plan, key_names
-from core.schemas import Schema, looks_at_others
+from core.schemas import Schema
 from services import db
 
 MODEL_EVENTS = ("before_insert", "after_insert")

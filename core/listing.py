@@ -9,28 +9,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import sqlalchemy as sa
 from flask import abort
 from marshmallow import ValidationError
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    ColumnElement,
-    Enum,
-    LargeBinary,
-    Select,
-    String,
-    func,
-    inspect,
-    or_,
-    select,
-)
-from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
-from core import cursor, schemas
+from core import cursor
+from core.conditions import compare, contains
 from core.database import engine_of
+from core.fields import Boolean
+from core.schemas import reader_of
 from core.setting import setting
-from core.text import clean_text, fold
+from core.text import clean_text
 
 # Skipping rows costs the database as much as reading them.
 MAX_OFFSET = 100_000
@@ -39,7 +29,7 @@ COUNTS = ("exact", "estimate", "none")
 API_PARAMETERS = ("cursor", "count", "fields")
 NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
 # PostgreSQL has no = for the one, and a URL no text for the other.
-INCOMPARABLE = (JSON, LargeBinary)
+INCOMPARABLE = (sa.JSON, sa.LargeBinary)
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
 # Column, operator and value.
@@ -192,7 +182,7 @@ class Listing:
 
     def _value(self, name: str, operator: str, text: str) -> Any:
         if operator == "null":
-            return schemas.Boolean(strict=False).deserialize(text)
+            return Boolean(strict=False).deserialize(text)
         reader = self.reader(name)
         if operator in ("gte", "lte") and not self.is_ordered(name):
             raise ValueError("its values are neither more nor less than others.")
@@ -206,7 +196,7 @@ class Listing:
 
     def is_ordered(self, name: str) -> bool:
         """Tell whether values of this column are more or less than others."""
-        return not isinstance(self.column(name).type, (Boolean, Enum))
+        return not isinstance(self.column(name).type, (sa.Boolean, sa.Enum))
 
     def _read_cursor(self, text: str) -> tuple[tuple[tuple[str, bool], ...], tuple[Any, ...]]:
         """Return the order and the place that a cursor holds; 404 for one that we did not make."""
@@ -248,26 +238,26 @@ class Listing:
         starts = (order[:length] for length in range(1, len(order) + 1))
         return _written(next(start for start in starts if self.total_order(start) == order))
 
-    def narrow(self, statement: Select[Any] | None, query: Query) -> Select[Any]:
+    def narrow(self, statement: sa.Select[Any] | None, query: Query) -> sa.Select[Any]:
         """Narrow a select of the model, by default of all rows, to those that are asked for."""
-        statement = select(self.model) if statement is None else statement
+        statement = sa.select(self.model) if statement is None else statement
         for word in query.words:
-            matches = (_contains(getattr(self.model, name), word) for name in self.search)
-            statement = statement.where(or_(*matches))
+            matches = (contains(getattr(self.model, name), word) for name in self.search)
+            statement = statement.where(sa.or_(*matches))
         for name, operator, value in query.conditions:
-            statement = statement.where(_compare(getattr(self.model, name), operator, value))
+            statement = statement.where(compare(getattr(self.model, name), operator, value))
         return statement
 
-    def apply(self, statement: Select[Any] | None, query: Query) -> Select[Any]:
+    def apply(self, statement: sa.Select[Any] | None, query: Query) -> sa.Select[Any]:
         """Narrow and order a select of the model, by default of all rows."""
         return self.ordered(self.narrow(statement, query), query.order)
 
     def ordered(
         self,
-        statement: Select[Any],
+        statement: sa.Select[Any],
         order: tuple[tuple[str, bool], ...],
         shape: tuple[bool, ...] | None = None,
-    ) -> Select[Any]:
+    ) -> sa.Select[Any]:
         """Order a select of the model; with the shape of a cursor's place, begin behind it."""
         order = self.total_order(order)
         if shape is not None:
@@ -276,7 +266,7 @@ class Listing:
         clauses = [clause for name, down in order for clause in self._ordered(name, down)]
         return statement.order_by(None).order_by(*clauses)
 
-    def _ordered(self, name: str, down: bool) -> list[ColumnElement[Any]]:
+    def _ordered(self, name: str, down: bool) -> list[sa.ColumnElement[Any]]:
         """Order by a column, rows without a value last on every engine."""
         column = getattr(self.model, name)
         clause = column.desc() if down else column.asc()
@@ -287,23 +277,11 @@ class Listing:
         return [clause.nulls_last()]
 
 
-@lru_cache(maxsize=1024)
-def reader_of(column: Any, is_stored: bool = False) -> Any:
-    """Return the field that reads a value of a table's column from a text, made once."""
-    reader: Any = schemas.Converter().column2field(column)
-    # Of an enum of numbers it is a field within that reads them.
-    getattr(reader, "field", reader).strict = reader.strict = False
-    if is_stored:
-        # What is stored was let in by other rules, or before them.
-        reader.allow_none, reader.validators = True, []
-    return reader
-
-
 @lru_cache(maxsize=512)
 def listing_of(model: Any) -> Listing:
     """Return a model's listing; without one, pages in the order of its key."""
     declared: Listing | None = getattr(model, "listing", None)
-    return declared or Listing(default=inspect(model).primary_key[0].name, model=model)
+    return declared or Listing(default=sa.inspect(model).primary_key[0].name, model=model)
 
 
 def _written(order: tuple[tuple[str, bool], ...]) -> str:
@@ -320,30 +298,3 @@ def _one_of(allowed: tuple[str, ...], text: str) -> str:
     if text not in allowed:
         raise ValueError(f"it must be one of {', '.join(allowed)}.")
     return text
-
-
-def _contains(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
-    """Match a part of a text without regard to case and, where the engine can, to accents."""
-    dialect = engine_of(column.class_).dialect.name
-    if dialect == "sqlite":
-        # fold() is registered by core/database.py: SQLite's own LIKE knows A to Z only.
-        return func.fold(column, type_=String).contains(fold(word), autoescape=True)
-    if dialect == "postgresql":
-        return column.icontains(word, autoescape=True)
-    # MariaDB's collations compare without case and accents.
-    return column.contains(word, autoescape=True)
-
-
-def _compare(column: Any, operator: str, value: Any) -> ColumnElement[bool]:
-    if isinstance(value, list):
-        value = [cursor.rounded(one, column) for one in value]
-    elif operator in ("eq", "gte", "lte"):
-        value = cursor.rounded(value, column)
-    comparisons: dict[str, Callable[[], ColumnElement[bool]]] = {
-        "eq": lambda: column == value,
-        "gte": lambda: column >= value,
-        "lte": lambda: column <= value,
-        "in": lambda: column.in_(value),
-        "null": lambda: column.is_(None) if value else column.is_not(None),
-    }
-    return comparisons[operator]()

@@ -14,46 +14,40 @@ from marshmallow import fields
 from marshmallow.decorators import POST_DUMP, PRE_DUMP
 from marshmallow_sqlalchemy.fields import Nested
 
-from core import schemas
+from core import fields as own
 from core.base import UTCDateTime
 from core.paging import Records
 from core.rows import Rows
+from core.schemas import Schema
 from services import db
 
 # What the encoder writes as the field would, if the column has a type of this kind.
 AS_IT_IS: dict[type, type] = {
-    schemas.String: sa.String,
-    fields.String: sa.String,
-    fields.Email: sa.String,
-    fields.Url: sa.String,
-    schemas.Integer: sa.Integer,
-    fields.Integer: sa.Integer,
-    schemas.Boolean: sa.Boolean,
-    fields.Boolean: sa.Boolean,
-    schemas.Date: sa.Date,
-    fields.Date: sa.Date,
-    schemas.UUID: sa.Uuid,
-    fields.UUID: sa.Uuid,
-    schemas.ISODateTime: UTCDateTime,
+    **dict.fromkeys((own.String, fields.String, fields.Email, fields.Url), sa.String),
+    **dict.fromkeys((own.Integer, fields.Integer), sa.Integer),
+    **dict.fromkeys((own.Boolean, fields.Boolean), sa.Boolean),
+    **dict.fromkeys((own.Date, fields.Date), sa.Date),
+    **dict.fromkeys((own.UUID, fields.UUID), sa.Uuid),
+    own.ISODateTime: UTCDateTime,
 }
 # Fields that look at nothing but the value.
 SIMPLE = {
     *AS_IT_IS,
-    schemas.ExactDecimal,
+    own.ExactDecimal,
     fields.Decimal,
-    schemas.Float,
-    schemas.Real,
+    own.Float,
+    own.Real,
     fields.Float,
     fields.Enum,
-    schemas.Time,
+    own.Time,
     fields.Time,
-    schemas.Interval,
+    own.Interval,
     fields.TimeDelta,
     fields.DateTime,
     fields.AwareDateTime,
     fields.NaiveDateTime,
-    schemas.Binary,
-    schemas.JSON,
+    own.Binary,
+    own.JSON,
     fields.Raw,
 }
 OVERRIDABLE = ("dump", "get_attribute", "_serialize", "_invoke_dump_processors")
@@ -138,7 +132,7 @@ class Plan(Rows):
             return variable
         is_exact = isinstance(column_type, sa.Numeric) and column_type.asdecimal
         scales = (None, column_type.scale) if is_exact else ()
-        if type(field) is schemas.ExactDecimal and field.most_places in scales:
+        if type(field) is own.ExactDecimal and field.most_places in scales:
             return f"(None if {variable} is None else format({variable}, 'f'))"
         function = f"write{len(self._names)}"
         self._names[function] = field._serialize  # noqa: SLF001 - serialize() wants the record
@@ -148,7 +142,7 @@ class Plan(Rows):
 class Dump(Records):
     """The same for a schema that has no plan: whole records, and what dump() makes of them."""
 
-    def __init__(self, schema: schemas.Schema, shown: tuple[str, ...] | None) -> None:
+    def __init__(self, schema: Schema, shown: tuple[str, ...] | None) -> None:
         self.schema, self.shown = schema, shown
 
     def find(self, key: tuple[Any, ...], statement: Any = None) -> Sequence[Any]:
@@ -174,7 +168,7 @@ class Dump(Records):
 
 @lru_cache(maxsize=512)
 def plan_of(
-    schema: schemas.Schema, shown: tuple[str, ...] | None = None, hidden: tuple[str, ...] = ()
+    schema: Schema, shown: tuple[str, ...] | None = None, hidden: tuple[str, ...] = ()
 ) -> Plan | Dump:
     """Return how to read and write what a schema shows.
 

@@ -29,7 +29,8 @@ from core.database import READ_METHODS
 from core.deprecation import Deprecation
 from core.encoding import JSONProvider
 from core.inserts import insert_of
-from core.listing import MAX_OFFSET, listing_of
+from core.links import link_header, links_of, meta_of
+from core.listing import listing_of
 from core.paging import ListPage
 from core.plan import Dump, Plan, key_names, key_of, part_of, plan_of
 from core.schemas import Schema
@@ -37,8 +38,6 @@ from core.tags import conditional, is_named, require_match, tag_of, tags
 from services import csrf, db, ma
 
 WRITES = ("PUT", "PATCH", "DELETE")
-# nginx has 4096 bytes for all headers unless it is told otherwise.
-MAX_HEADER = 2500
 
 
 def init_rest(app: Flask) -> None:
@@ -197,11 +196,11 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     plan = plan_of(schema, _fields(schema), order)
     page = ListPage(statement, listing, query, plan)
     cursor = listing.cursor_at(query, plan.values(page.items[-1], order)) if page.has_next else None
-    body = {"data": plan.write(page.items), "meta": _meta(page, cursor)}
-    links = body["links"] = _links(page, cursor)
+    body = {"data": plan.write(page.items), "meta": meta_of(page, cursor)}
+    links = body["links"] = links_of(page, cursor)
     response = _json(body)
     response.set_etag(tag_of(response.get_data()), weak=True)
-    response.headers["Link"] = _header(links)
+    response.headers["Link"] = link_header(links)
     return conditional(response)
 
 
@@ -248,46 +247,6 @@ def _key(record: Any) -> tuple[Any, ...]:
     if (state := sa.inspect(record, raiseerr=False)) is not None:
         return tuple(state.identity)
     return record if isinstance(record, tuple) else (record,)
-
-
-def _meta(page: ListPage, cursor: str | None) -> dict[str, Any]:
-    return {
-        "page": page.page if page.query.after is None else None,
-        "per_page": page.per_page,
-        "total": page.total,
-        "total_is_estimate": page.total_is_estimate,
-        "next_cursor": cursor,
-    }
-
-
-def _links(page: ListPage, cursor: str | None) -> dict[str, str | None]:
-    most = MAX_OFFSET // page.per_page + 1
-    last = min(max(page.pages, 1), most)
-    by_cursor = page.query.after is not None
-    # A cursor holds the order that pages with a number need in words.
-    named = {"cursor": None, "sort": page.listing.sort_of(page.query.order)} if by_cursor else {}
-    counted = page.total is not None and not page.total_is_estimate
-    following = None
-    if page.has_next:
-        is_near = not by_cursor and page.page < most
-        following = page.url(page.page + 1) if is_near else page.url(cursor=cursor)
-    before = min(page.page - 1, last) if counted else page.page - 1
-    return {
-        "self": page.url(None if by_cursor else page.page),
-        "first": page.url(1, **named),
-        "prev": page.url(before) if page.page > 1 else None,
-        "next": following,
-        "last": page.url(last, **named) if counted else None,
-    }
-
-
-def _header(links: Mapping[str, str | None]) -> str:
-    """Return the links as RFC 8288 writes them; of very long ones those that fit, or none."""
-    written = [f'<{url}>; rel="{relation}"' for relation, url in links.items() if url]
-    while sum(map(len, written)) > MAX_HEADER:
-        # The way back goes first, the way on last.
-        written.pop(0)
-    return ", ".join(written)
 
 
 def _json(payload: Any, status: int = 200, headers: Any = None) -> Response:

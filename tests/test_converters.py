@@ -9,7 +9,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 from wtforms import Form
 
-from core.converters import LocalDecimalField, SecondsField
+from core.form_fields import LocalDecimalField, SecondsField
 from core.forms import ModelForm
 from services import db
 from tests.kinds.models import Derived

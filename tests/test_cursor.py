@@ -149,7 +149,7 @@ def test_numbered_pages_have_a_cursor_too(client, records):
 
 
 def test_a_walk_goes_on_where_numbered_pages_end(client, records, monkeypatch):
-    monkeypatch.setattr("core.rest.MAX_OFFSET", 10)
+    monkeypatch.setattr("core.paging.MAX_OFFSET", 10)
 
     url, seen = f"{LIST}?sort=-name&per_page=5", []
     while url:

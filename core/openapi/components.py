@@ -14,7 +14,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, fields, missing, validate
 from sqlalchemy.orm import MANYTOONE
 
-from core.schemas import (
+from core.fields import (
     BASE64,
     CLOCK,
     NOT_BLANK,

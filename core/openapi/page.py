@@ -9,8 +9,8 @@ from urllib.parse import quote
 from flask import json, request
 from flask_babel import gettext
 
+from core.fields import NOT_BLANK, NOT_NUL
 from core.openapi.examples import Known, NoExampleError, example, resolved
-from core.schemas import NOT_BLANK, NOT_NUL
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 from werkzeug.routing import IntegerConverter, Rule, UnicodeConverter, UUIDConverter
 
+from core.fields import NOT_NUL
 from core.listing import COUNTS, MAX_OFFSET, Listing
 from core.openapi.components import TAKES_ANY, Components
-from core.schemas import NOT_NUL
 from core.setting import setting
 from core.urls import MAX_KEY
 

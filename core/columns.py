@@ -1,0 +1,40 @@
+"""What a column takes: its limits, for which a database may have other words or none."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+# The ranges of the SQL types, which SQLite does not enforce and Python does not have.
+INTEGER_BITS: dict[type, int] = {sa.SmallInteger: 15, sa.BigInteger: 63, sa.Integer: 31}
+SMALLEST_REAL, LARGEST_REAL = 1.2e-38, 3.4e38
+# Beyond it a number of JSON does not tell microseconds apart.
+LONGEST = timedelta(seconds=2**32)
+
+
+def integer_limit(column_type: sa.Integer) -> int:
+    """Return the largest value that the column takes."""
+    bits = next(bits for kind, bits in INTEGER_BITS.items() if isinstance(column_type, kind))
+    return (1 << bits) - 1
+
+
+def numeric_limit(column_type: sa.Numeric[Any]) -> Decimal | None:
+    """Return the largest value that the column takes, None if it has no precision."""
+    if column_type.precision is None:
+        return None
+    scale = column_type.scale or 0
+    return Decimal(10) ** (column_type.precision - scale) - Decimal(1).scaleb(-scale)
+
+
+def is_real(kind: Any) -> bool:
+    """Tell whether a type is a float of single precision."""
+    return isinstance(kind, sa.REAL) or (
+        isinstance(kind, sa.Float) and kind.precision is not None and kind.precision <= 24
+    )
+
+
+def looks_at_others(default: Any) -> bool:
+    """Tell whether a default reads the other values, which only an INSERT knows."""
+    # SQLAlchemy wraps a function that takes no context.
+    return default is not None and default.is_callable and default.arg is default._given_arg  # noqa: SLF001
