@@ -4,7 +4,8 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 SETTINGS_ERROR = ""
 try:
     import settings
-except Exception as error:
+except (Exception, SystemExit) as error:
     # Said by load(), so that `flask doctor` has a finding where others have the sentence.
     SETTINGS_ERROR = f"{type(error).__name__}: {error}"
     settings = sys.modules["settings"] = ModuleType("settings")
@@ -47,6 +48,7 @@ TCP = {
 }
 
 ORIGIN = re.compile(r"https?://[\w.-]+(:[0-9]+)?")
+HOST = re.compile(r"[\w.-]+")
 
 
 class ConfigError(click.ClickException):
@@ -85,6 +87,20 @@ def _origins(text: str) -> list[str]:
     return origins
 
 
+def _hosts(text: str) -> list[str]:
+    hosts = _list(text)
+    # Flask compares names alone: what has more in it is never answered.
+    if not all(map(HOST.fullmatch, hosts)):
+        raise ValueError("names such as example.com or .example.com, without https://, port or *")
+    return hosts
+
+
+def _redis(text: str) -> str:
+    if text and not re.match(r"redis[a-z+]*://", text):
+        raise ValueError("a URL such as redis://localhost:6379/0")
+    return text
+
+
 def _one_of(allowed: tuple[str, ...], text: str) -> str:
     if text not in allowed:
         raise ValueError(f"one of {', '.join(allowed)}")
@@ -104,12 +120,12 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "WTF_CSRF_SECRET_KEY": ("", str),
     "DATABASE_URL": ("", str),
     "TEST_DATABASE_URL": ("", str),
-    "TRUSTED_HOSTS": ("", _list),
+    "TRUSTED_HOSTS": ("", _hosts),
     "HOST": ("127.0.0.1", str),
     "PORT": ("5000", partial(_integer, most=65535)),
     "LOG_LEVEL": ("INFO", _log_level),
     "PROXY_COUNT": ("0", _integer),
-    "REDIS_URL": ("", str),
+    "REDIS_URL": ("", _redis),
     "SESSION_REDIS": ("false", _flag),
     "CORS_ORIGINS": ("", _origins),
     "RATE_LIMIT": ("", str),
@@ -126,6 +142,21 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn a file that is out of reach into a ConfigError: .env, or what lies in instance/."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise ConfigError(".env is not UTF-8 text: save it as UTF-8 in your editor.") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename} cannot be used ({error.strerror}): the user that runs this must own "
+            "it (chown)."
+        ) from None
+
+
+@_sentences()
 def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return Flask's configuration for this environment.
 
@@ -161,6 +192,10 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "SESSION_COOKIE_NAME": _cookie_name(cookie_secure),
         "SESSION_COOKIE_SECURE": cookie_secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
+        # Of Flask-Login, if the product has it: a cookie that logs in for a year.
+        "REMEMBER_COOKIE_SECURE": cookie_secure,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_HTTPONLY": True,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
         # A form that was left open over lunch can be sent: its token lasts as long as the session.
         "WTF_CSRF_TIME_LIMIT": None,
@@ -169,6 +204,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
+@_sentences()
 def server() -> dict[str, int | str]:
     """Return what gunicorn.conf.py needs to know: bind, workers and threads."""
     env = _environment({})
@@ -193,8 +229,13 @@ def _with_aliases(overrides: Mapping[str, Any]) -> dict[str, Any]:
 def _environment(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Merge defaults, .env (never in tests), the process's environment and overrides."""
     testing = {**os.environ, **overrides}.get("APP_ENV") == "testing"
+    dotenv = {} if testing else _dotenv()
+    # What the modules read: the `flask` command does the same, but no server does.
+    for name, value in dotenv.items():
+        if name not in VARIABLES and value is not None:
+            os.environ.setdefault(name, value)
     texts = {name: default for name, (default, _) in VARIABLES.items()}
-    for source in ({} if testing else _dotenv(), os.environ, overrides):
+    for source in (dotenv, os.environ, overrides):
         given = {name: source.get(name) for name in VARIABLES}
         texts |= {name: _text(value) for name, value in given.items() if value not in (None, "")}
     return {name: _read(name, texts[name], reader) for name, (_, reader) in VARIABLES.items()}
@@ -321,7 +362,7 @@ def parse_url(name: str, text: str) -> URL:
             f"{name} cannot be read: write it as postgresql://user:password@host:5432/name, "
             "with special characters in the password percent-encoded."
         ) from None
-    return _sqlite_path(url) if url.get_backend_name() == "sqlite" else url
+    return _sqlite_path(name, url) if url.get_backend_name() == "sqlite" else url
 
 
 def _check_driver(url: URL) -> None:
@@ -334,12 +375,23 @@ def _check_driver(url: URL) -> None:
         ) from error
 
 
-def _sqlite_path(url: URL) -> URL:
+def _sqlite_path(name: str, url: URL) -> URL:
     """Resolve a relative file against instance/, wherever the process was started."""
+    if url.host:
+        raise ConfigError(
+            f"{name} cannot be read: write three slashes before a file in instance/, "
+            f"sqlite:///{url.host}, and four before an absolute path."
+        )
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         return url
     path = INSTANCE_DIR / url.database
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_relative_to(INSTANCE_DIR):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.parent.is_dir():
+        raise ConfigError(
+            f"{name} names a file in {path.parent}, which does not exist: mend the path or make "
+            "the folder."
+        )
     return url.set(database=str(path))
 
 

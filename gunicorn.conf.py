@@ -12,7 +12,8 @@ threads = _server["threads"]
 worker_class = Worker
 logger_class = Log
 # The master loads the application, and its workers share that memory. So SIGHUP brings neither new
-# code nor a new configuration: a restart does, and with deploy/systemd's socket it refuses nobody.
+# code nor a new configuration: a restart does, and with the socket of deploy/systemd it refuses
+# nobody.
 preload_app = True
 # A worker that does not come back from its request for this long is replaced.
 timeout = 30

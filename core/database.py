@@ -24,6 +24,15 @@ IDLE_SECONDS = 1
 # psycopg2.extensions.TRANSACTION_STATUS_ACTIVE: the server was sent a statement and works on it.
 ACTIVE = 1
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# What a driver says of a database that cannot be connected to, and what helps.
+REMEDIES = {
+    'database "[^"]*" does not exist': "create it (createdb {}) or mend DATABASE_URL",
+    "Unknown database": "create it (CREATE DATABASE {}) or mend DATABASE_URL",
+    'role "[^"]*" does not exist|authentication failed|Access denied': "mend user and password "
+    "in DATABASE_URL or create the user",
+    "unable to open database file": "let DATABASE_URL name a file that this user may write",
+    "unsupported startup parameter": "set DB_PGBOUNCER=true",
+}
 
 
 def init_database(app: Flask) -> None:
@@ -155,12 +164,10 @@ def check_connection() -> None:
 
 def remedy(error: SQLAlchemyError) -> str:
     """Return what helps against a database that cannot be connected to."""
-    name, text = db.engine.url.database, reason(error)
-    if re.search('database "[^"]*" does not exist', text):
-        return f"create it (createdb {name}) or mend DATABASE_URL"
-    if "Unknown database" in text:
-        return f"create it (CREATE DATABASE {name}) or mend DATABASE_URL"
-    return "start the server or mend DATABASE_URL"
+    text = reason(error)
+    found = (advice for pattern, advice in REMEDIES.items() if re.search(pattern, text))
+    advice = next(found, "start the server or mend DATABASE_URL")
+    return advice.format(db.engine.url.database)
 
 
 def _note_use(connection: Any, record: Any) -> None:

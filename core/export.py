@@ -30,7 +30,7 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     """Stream the list as CSV; a column is an attribute of the row, or a path: "category.name".
 
     Times are those of settings.TIMEZONE, with their offset; spans are in seconds, as in the API.
-    Commit first what the request changes.
+    What the request has changed is committed.
     """
     # What an API is asked wrongly it refuses (core/rest.py), where a page reads on.
     refuse = partial(abort, 400)
@@ -41,7 +41,7 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     heads = [label_of(model, column.partition(".")[0]) for column in columns]
     filename = model.__tablename__
     # Who has read before, as a guard does, gives the connection back: the file takes one.
-    db.session.rollback()
+    db.session.commit()
     with ExitStack() as stack:
         # Of its own: that of the request is closed before the lines are sent.
         session = stack.enter_context(db.session.session_factory())

@@ -22,7 +22,7 @@ from core.pages import init_pages
 from core.rest import init_rest
 from core.security import init_security
 from core.sessions import init_sessions
-from core.setting import setting
+from core.setting import check_settings, setting
 from core.urls import init_urls
 
 
@@ -35,6 +35,7 @@ def create_app(
     configuration; `installed_apps` replaces settings.INSTALLED_APPS. Raises ConfigError and
     ModuleError. Applications of one process share the imported modules, nothing else.
     """
+    check_settings()
     app = Application(
         "app",
         root_path=str(configuration.BASE_DIR / "app"),

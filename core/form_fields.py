@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import starmap
@@ -148,10 +149,12 @@ class MomentField(WallField):
         if not valuelist or self.data.tzinfo:
             return
         typed, self.data = self.data, None
-        try:
+        with suppress(ValueError):
             self.data = from_local(typed)
-        except ValueError:
-            raise ValueError(self.gettext("Not a valid datetime value.")) from None
+        # The clocks skip an hour in spring.
+        if self.data is None or local(self.data).replace(tzinfo=None) != typed:
+            self.data = None
+            raise ValueError(self.gettext("Not a valid datetime value."))
 
 
 class JSONField(TextAreaField):

@@ -3,6 +3,7 @@
 import enum
 import threading
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -181,6 +182,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         if refused:
             # Views commit where database_rules() brings the form back.
             event.listen(db.session(), "before_commit", partial(_refuse, refused), once=True)
+            event.listen(db.session(), "after_rollback", lambda _: refused.clear(), once=True)
 
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
@@ -222,8 +224,10 @@ def _differ(field: Field, stored: Any) -> bool:
 
 
 def _as_shown(field: Field, value: Any) -> Any:
-    for change in field.filters:
-        value = change(value)
+    # One that a filter refuses now may be stored from before it.
+    with suppress(ValueError):
+        for change in field.filters:
+            value = change(value)
     # Browsers send each line end as two characters.
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
@@ -236,8 +240,8 @@ def _is_plain(field: Field) -> bool:
 
 def _shows(field: Field) -> Hashable:
     texts = (field.name, str(field.label.text), str(field.description), repr(field.render_kw))
-    looks = type(field.widget), *vars(field.flags).items()
-    return *texts, repr(field.data), _choices(field), looks
+    looks = type(field.widget), repr(vars(field.widget)), repr(vars(field.flags))
+    return *texts, *looks, repr(field.data), _choices(field)
 
 
 def _choices(field: Field) -> Hashable:
@@ -256,7 +260,8 @@ def _messages(error: Exception) -> list[str]:
 
 
 def _refuse(errors: dict[str, list[str]], session: Any) -> None:
-    raise RefusedError(errors)
+    if errors:
+        raise RefusedError(dict(errors))
 
 
 def _is_left_alone(field: Field, record: Any, name: str) -> bool:

@@ -107,19 +107,11 @@ def local(moment: datetime) -> datetime:
 
 
 def from_local(moment: datetime) -> datetime:
-    """Return in UTC what a person typed, who names no zone.
-
-    Raises ValueError past all years, and for an hour that the clocks skip.
-    """
-    if moment.tzinfo:
-        return moment
+    """Return in UTC what a person typed, who names no zone. Raises ValueError past all years."""
     try:
-        found: datetime = to_utc(moment).replace(tzinfo=UTC)
+        return moment if moment.tzinfo else to_utc(moment).replace(tzinfo=UTC)
     except OverflowError:
         raise ValueError("it lies past the last year.") from None
-    if local(found).replace(tzinfo=None) != moment:
-        raise ValueError("the clocks skip this hour.")
-    return found
 
 
 def _date(day: date, style: str = "medium") -> str:

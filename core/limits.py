@@ -62,7 +62,9 @@ def _keys(app: Flask) -> list[str]:
 def _answer_preflight() -> Response | None:
     is_asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
     automatic = getattr(request.url_rule, "provide_automatic_options", False)
-    return current_app.make_default_options_response() if is_asked and automatic else None
+    if is_asked and automatic and wants_problem():
+        return current_app.make_default_options_response()
+    return None
 
 
 def _keep_to_api(response: Response) -> Response:

@@ -60,11 +60,15 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = self.formatTime(record, "%H:%M:%S")
         name = "" if record.name == "app" else f" {record.name}"
-        text = _escaped(record.getMessage())
+        text, below = record.getMessage(), []
+        # Of werkzeug itself, at its start: an address to click on.
+        if record.name == "werkzeug" and record.levelno == logging.INFO and not record.args:
+            text, *below = text.split("\n")
         request_part = f" [{request_id()}]" if has_request_context() else ""
-        line = f"{time} {record.levelname}{name}: {text}{request_part}"
+        line = f"{time} {record.levelname}{name}: {_escaped(text)}{request_part}"
         # Indented: an exception's text may have lines of its own, which must not look like ours.
-        below = self.formatException(record.exc_info).splitlines() if record.exc_info else []
+        if record.exc_info:
+            below = self.formatException(record.exc_info).splitlines()
         return "\n".join([line, *(f"  {_escaped(part)}" for part in below)])
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import Mapped, RelationshipProperty, declared_attr, mapped_column
+from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, declared_attr, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from core.base import DeclarativeModel
@@ -66,9 +66,9 @@ class Timestamps:
 class Versioned:
     """A counter that each change raises and checks, so that no save overwrites an unseen one.
 
-    A change is an UPDATE of the row, or one of its collections: of many with many, or of records
-    that live and die with it (delete-orphan). What else hangs on it are rows of their own, with a
-    version of their own if they are Versioned.
+    A change is an UPDATE of the row, of its many-to-many collections, or of which records live and
+    die with it (delete-orphan). What else hangs on it are rows of their own, with a version of
+    their own if they are Versioned.
     """
 
     version: Mapped[int] = mapped_column(sort_order=902)
@@ -92,7 +92,8 @@ def _watch(model: Any, name: str, attribute: Any) -> None:
     prop = attribute.prop
     if not isinstance(prop, RelationshipProperty) or prop.viewonly:
         return
-    if prop.secondary is None and not prop.cascade.delete_orphan:
+    # Behind a foreign key of its own the row changes anyway.
+    if prop.secondary is None and (not prop.cascade.delete_orphan or prop.direction is MANYTOONE):
         return
 
     def raise_version(record: Any, member: Any, initiator: Any) -> None:
@@ -103,5 +104,11 @@ def _watch(model: Any, name: str, attribute: Any) -> None:
             # Such a change alone writes no row of this table, so it would check nothing.
             record.version += 1
 
-    event.listen(attribute, "append", raise_version)
-    event.listen(attribute, "remove", raise_version)
+    def replaced(record: Any, member: Any, before: Any, initiator: Any) -> None:
+        raise_version(record, member, initiator)
+
+    if prop.uselist:
+        event.listen(attribute, "append", raise_version)
+        event.listen(attribute, "remove", raise_version)
+    else:
+        event.listen(attribute, "set", replaced)

@@ -2,13 +2,17 @@
 
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from keyword import iskeyword
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
+import click
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import configure_mappers
@@ -20,10 +24,18 @@ from services import db
 OPTIONAL_FILES = ("models", "cli")
 # Blueprints that the factory registers after the modules'.
 RESERVED = ("core", "bootstrap")
+# What a model with a column named metadata fails with.
+RESERVED_NAME = "'MappedColumn' object has no attribute 'tables'|Attribute name 'metadata'"
 
 
-class ModuleError(RuntimeError):
+class ModuleError(click.ClickException):
     """A listed module that cannot be used; the message names entry, cause and remedy."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence, below the traceback if the module's own code failed."""
+        if self.__cause__:
+            traceback.print_exception(self.__cause__, file=file)
+        super().show(file)
 
 
 def _refusal(entry: str, cause: str, remedy: str) -> ModuleError:
@@ -61,10 +73,6 @@ class Module:
 
 def init_modules(app: Flask, entries: Sequence[str]) -> None:
     """Import each entry and register its blueprints. Raises ModuleError."""
-    if isinstance(entries, str):
-        raise ModuleError(
-            f"INSTALLED_APPS is the text {entries!r}, not a list: write it as [{entries!r}]."
-        )
     modules: list[Module] = []
     tables: dict[str, Table] = {}
     app.extensions["modules"] = modules
@@ -95,6 +103,10 @@ def installed_metadata() -> list[MetaData]:
 
 def _load(entry: str, earlier: Iterable[Module]) -> Module:
     folder = entry.replace(".", "/")
+    if not all(part.isidentifier() and not iskeyword(part) for part in entry.split(".")):
+        cause = ", which is no name that Python can import"
+        remedy = "rename it, by letters, digits and _ that begin with a letter and are no keyword"
+        raise _refusal(entry, cause, remedy)
     if not _is_package(entry):
         cause = f", but there is no {folder}/__init__.py"
         raise _refusal(entry, cause, "create it or remove the entry")
@@ -127,8 +139,20 @@ def _import_optional(name: str) -> ModuleType | None:
 def _import_failure(entry: str, folder: str, error: BaseException) -> ModuleError:
     if clash := re.match(r"Table '(\w+)' is already defined", str(error)):
         return _table_clash(entry, clash[1])
+    if re.match(RESERVED_NAME, str(error)):
+        cause = ", whose model names a column metadata, which SQLAlchemy keeps for itself"
+        return _refusal(entry, cause, "write other = mapped_column('metadata') or choose another")
     cause = f", but importing it failed with {type(error).__name__}: {error}"
-    return _refusal(entry, cause, f"mend {folder}/ or remove the entry")
+    return _refusal(entry, cause, f"mend {_place(folder, error)} or remove the entry")
+
+
+def _place(folder: str, error: BaseException) -> str:
+    """Return the last line of the module that the error came through, else its folder."""
+    place = f"{folder}/"
+    for frame in traceback.extract_tb(error.__traceback__):
+        _, found, path = Path(frame.filename).as_posix().rpartition(f"/{folder}/")
+        place = f"{folder}/{path}, line {frame.lineno}," if found else place
+    return place
 
 
 def _table_clash(entry: str, table: str) -> ModuleError:
@@ -169,14 +193,28 @@ def _register(app: Flask, module: Module) -> None:
             cause = f", whose blueprint {blueprint.name!r} has the name of the one in {other}"
             raise _refusal(module.entry, cause, "give it another name in Blueprint(...)")
         app.register_blueprint(blueprint)
-    for endpoint, text in module.menu:
-        if endpoint not in app.view_functions:
-            cause = (
-                f", whose MENU leads {str(text)!r} to the endpoint {endpoint!r}, "
-                "which does not exist"
-            )
-            own = f"{module.blueprints[0].name}.index"
-            raise _refusal(module.entry, cause, f"name one of its own, such as {own!r}")
+    _check_menu(app, module)
+
+
+def _check_menu(app: Flask, module: Module) -> None:
+    """Refuse a MENU with an entry that leads nowhere: each page has it, those of errors too."""
+    try:
+        menu = dict(module.menu)
+    except (TypeError, ValueError):
+        cause = ", whose MENU is no list of pairs of an endpoint and a text"
+        remedy = 'write it as MENU = [("notes.note_index", "Notes")]'
+        raise _refusal(module.entry, cause, remedy) from None
+    rules = [r for r in app.url_map.iter_rules() if r.arguments <= (r.defaults or {}).keys()]
+    targets = [rule.endpoint for rule in rules if "GET" in (rule.methods or ())]
+    for endpoint, text in menu.items():
+        if endpoint not in targets:
+            fault = "needs arguments or takes no GET"
+            fault = fault if endpoint in app.view_functions else "does not exist"
+            cause = f", whose MENU leads {str(text)!r} to the endpoint {endpoint!r}, which {fault}"
+            prefixes = tuple(f"{blueprint.name}." for blueprint in module.blueprints)
+            own = ", ".join(repr(name) for name in targets if name.startswith(prefixes))
+            missing = "write a page, or import its file (from . import routes) in __init__.py"
+            raise _refusal(module.entry, cause, f"name one of its own: {own}" if own else missing)
 
 
 def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) -> None:

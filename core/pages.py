@@ -1,10 +1,11 @@
 """The HTML side: templates, menu, welcome page, paging, and the database's rules on a page."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from flask import (
@@ -152,9 +153,9 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except RefusedError:
-        # The form knows already what the model refused.
+    except RefusedError as error:
         db.session.rollback()
+        _tell_without(form, chain(*error.messages_dict.values()))
     except StaleDataError:
         db.session.rollback()
         if form is None:
@@ -171,6 +172,12 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
             raise
         if form is None or not form.show_violation(violation):
             flash(violation.message, "danger")
+
+
+def _tell_without(form: ModelForm | None, messages: Iterable[str]) -> None:
+    """Tell what a form, if there is one, has told already."""
+    for message in messages if form is None else ():
+        flash(message, "danger")
 
 
 def _tell(message: Any, form: ModelForm | None) -> None:

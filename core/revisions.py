@@ -27,7 +27,7 @@ PORTABLE_DEFAULTS: dict[type, str] = {
     current_timestamp: "sa.func.current_timestamp()",
 }
 # How MariaDB and MySQL repeat what they were told.
-MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW(6)": "current_timestamp(6)"}
+MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
 
 class _Defaults:
@@ -47,6 +47,10 @@ class _Defaults:
         if text and declared is not None and isinstance(column.server_default.arg, str):
             return bool(text[1].replace("''", "'") != column.server_default.arg)
         if isinstance(self, MySQLImpl):
+            # Older columns, and texts, have no microseconds: that is no difference.
+            declared, reflected = (
+                one and one.replace("(6)", "()") for one in (declared, reflected)
+            )
             declared = MYSQL_SPELLINGS.get(str(declared), declared)
         comparison: Any = super()
         return bool(comparison.compare_server_default(inspected, column, declared, reflected))

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from core.database import READ_METHODS
 from core.setting import setting
 from services import csrf
 
@@ -35,11 +36,10 @@ class _Headers:
         self.headers = [(name, name.lower(), value) for name, value in headers.items()]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if "HTTP_ORIGIN" in environ:
+        method = environ["REQUEST_METHOD"]
+        if method not in READ_METHODS and "HTTP_ORIGIN" in environ:
             # Flask-WTF wants to see on https where a form comes from, and knows the Referer alone.
             environ.setdefault("HTTP_REFERER", environ["HTTP_ORIGIN"])
-
-        method = environ["REQUEST_METHOD"]
 
         def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             is_empty = method == "OPTIONS" and ("Content-Length", "0") in headers

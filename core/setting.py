@@ -1,22 +1,67 @@
 """Reads settings.py, with a default for each name, so that an older settings.py still starts."""
 
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-import settings
+from babel import Locale
+from babel.dates import get_timezone
 
-DEFAULTS: dict[str, Any] = {
-    "APP_NAME": "Andamio",
-    "API_PREFIX": "/api/v1",
-    "INSTALLED_APPS": [],
-    "PER_PAGE": 20,
-    "MAX_PER_PAGE": 100,
-    "LANGUAGES": ["en", "es"],
-    "TIMEZONE": "UTC",
-    "CURRENCY": "USD",
-    "CSP": {},
+import settings
+from config import ConfigError
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+
+
+# Every setting: its default, what says yes to a good value, and what to set it to. What is false or
+# an error means no.
+SETTINGS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
+    "APP_NAME": ("Andamio", str.strip, 'a text, such as "Corner Shop"'),
+    "API_PREFIX": (
+        "/api/v1",
+        re.compile(r"(/[\w.~-]+)+").fullmatch,
+        'a path that begins with / and does not end with it, such as "/api/v1"',
+    ),
+    "INSTALLED_APPS": ([], _are_texts, 'a list of modules, such as ["app.notes"]'),
+    "PER_PAGE": (20, _is_count, "a whole number from 1 on, such as 20"),
+    "MAX_PER_PAGE": (100, _is_count, "a whole number from 1 on, such as 100"),
+    "LANGUAGES": (
+        ["en", "es"],
+        lambda value: _are_texts(value) and list(map(Locale.parse, value)),
+        'a list of codes, such as ["en", "es"] or ["pt_BR"]',
+    ),
+    "TIMEZONE": (
+        "UTC",
+        lambda value: isinstance(value, str) and get_timezone(value),
+        'the name of a zone, such as "America/Bogota"',
+    ),
+    "CURRENCY": ("USD", re.compile("[A-Z]{3}").fullmatch, 'a code of three letters, such as "COP"'),
+    "CSP": (
+        {},
+        lambda value: all(map(_are_texts, dict.values(value))),
+        'a list of origins for each directive, such as {"script-src": ["https://plausible.io"]}',
+    ),
 }
+DEFAULTS = {name: default for name, (default, _, _) in SETTINGS.items()}
 
 
 def setting(name: str) -> Any:
     """Return the product's value of a setting, or the scaffold's default."""
     return getattr(settings, name, DEFAULTS[name])
+
+
+def check_settings() -> None:
+    """Raise ConfigError for a value that the start or a later request would fail with."""
+    for name, (_, accepts, wanted) in SETTINGS.items():
+        value = setting(name)
+        with suppress(Exception):  # A value may be anything.
+            if accepts(value):
+                continue
+        raise ConfigError(f"{name} in settings.py is {value!r}: set it to {wanted}.")

@@ -45,10 +45,15 @@ def default_settings(monkeypatch):
 @pytest.fixture
 def clean_environment(monkeypatch, tmp_path):
     """No variable of ours is set, and .env and instance/ are those of an empty folder."""
+    before = dict(os.environ)
     for name in (*config.VARIABLES, "FLASK_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(config, "BASE_DIR", tmp_path)
     monkeypatch.setattr(config, "INSTANCE_DIR", tmp_path / "instance")
+    yield
+    # What a test's .env sets there for modules would stay for all others.
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture

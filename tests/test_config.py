@@ -1,5 +1,6 @@
 """What config.py makes of the environment, and what it refuses, sentence for sentence."""
 
+import errno
 import os
 import re
 import stat
@@ -9,7 +10,10 @@ import pytest
 from sqlalchemy import create_engine
 
 import config
+import settings
 from config import ConfigError
+from core.factory import create_app
+from core.setting import SETTINGS, check_settings
 
 SECRET = "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV"
 MAKE = 'set it to the output of python -c "import secrets; print(secrets.token_urlsafe(48))".'
@@ -130,6 +134,38 @@ def refusal(overrides):
             )
             for origin in ("https://*.example.com", "https://shop.example.com/", "shop", "*")
         ),
+        *(
+            pytest.param(
+                {"TRUSTED_HOSTS": f"example.com,{host}"},
+                f"TRUSTED_HOSTS is 'example.com,{host}': set it to names such as example.com or "
+                ".example.com, without https://, port or *.",
+                id=f"host-{host}",
+            )
+            for host in (
+                "https://example.com/",
+                "example.com:443",
+                "example.com/",
+                "*.a.b",
+                "[::1]",
+            )
+        ),
+        pytest.param(
+            {"REDIS_URL": "127.0.0.1:6379"},
+            "REDIS_URL is '127.0.0.1:6379': set it to a URL such as redis://localhost:6379/0.",
+            id="redis-without-scheme",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "sqlite://shop.db"},
+            "DATABASE_URL cannot be read: write three slashes before a file in instance/, "
+            "sqlite:///shop.db, and four before an absolute path.",
+            id="two-slashes",
+        ),
+        pytest.param(
+            {"DATABASE_URL": "sqlite:////nowhere/of/it/shop.db"},
+            "DATABASE_URL names a file in /nowhere/of/it, which does not exist: mend the path or "
+            "make the folder.",
+            id="folder-that-does-not-exist",
+        ),
         pytest.param(
             {"MAX_CONTENT_LENGTH": "-1"},
             "MAX_CONTENT_LENGTH is '-1': set it to a whole number.",
@@ -150,6 +186,69 @@ def test_production_refuses_with_one_sentence(changes, sentence):
     assert "hunter2" not in message
 
 
+WRONG = {
+    "APP_NAME": (None, " "),
+    "API_PREFIX": ("api", "/api/", "", None),
+    "INSTALLED_APPS": (None, "app.shop", [5]),
+    "PER_PAGE": ("20", 0, True),
+    "MAX_PER_PAGE": ("100",),
+    "LANGUAGES": ("es", [], ["español"], ["pt-BR"], None),
+    "TIMEZONE": ("Bogota", None),
+    "CURRENCY": ("pesos", None),
+    "CSP": ({"script-src": "https://x.com"}, None),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+def test_a_setting_that_a_request_would_fail_with_stops_the_start(monkeypatch, name, value):
+    monkeypatch.setattr(settings, name, value, raising=False)
+
+    with pytest.raises(ConfigError) as caught:
+        create_app({"APP_ENV": "testing"}, [])
+
+    wanted = SETTINGS[name][2]
+    assert caught.value.message == f"{name} in settings.py is {value!r}: set it to {wanted}."
+
+
+def test_a_setting_may_be_a_tuple(monkeypatch):
+    monkeypatch.setattr(settings, "LANGUAGES", ("es", "pt_BR"))
+    monkeypatch.setattr(settings, "CSP", {"script-src": ("https://x.com",)})
+
+    check_settings()
+
+
+@pytest.mark.parametrize("read", [config.load, config.server])
+def test_an_env_file_of_another_user_is_one_sentence(monkeypatch, tmp_path, read):
+    def refuse(path, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(config, "dotenv_values", refuse)
+
+    with pytest.raises(ConfigError) as caught:
+        read()
+
+    assert caught.value.message == (
+        f"{tmp_path}/.env cannot be used (Permission denied): the user that runs this must own it "
+        "(chown)."
+    )
+
+
+def test_an_instance_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "instance").write_text("a file")
+
+    message = refusal({})
+
+    assert message.startswith(f"{tmp_path}/instance cannot be used (File exists): ")
+
+
+def test_an_env_file_that_is_no_text_is_one_sentence(tmp_path):
+    (tmp_path / ".env").write_bytes("PORT=5000\n".encode("utf-16"))
+
+    assert refusal({}) == ".env is not UTF-8 text: save it as UTF-8 in your editor."
+
+
 def test_production_refuses_the_debug_switch_of_flask(monkeypatch):
     monkeypatch.setenv("FLASK_DEBUG", "1")
 
@@ -164,7 +263,9 @@ def test_production_accepts_a_complete_environment():
     assert loaded["SECRET_KEY"] == loaded["WTF_CSRF_SECRET_KEY"] == SECRET
     assert loaded["TRUSTED_HOSTS"] == ["example.com"]
     assert (loaded["DEBUG"], loaded["TESTING"]) == (False, False)
-    assert loaded["SESSION_COOKIE_SECURE"] is True
+    assert loaded["SESSION_COOKIE_SECURE"] is loaded["REMEMBER_COOKIE_SECURE"] is True
+    assert loaded["REMEMBER_COOKIE_HTTPONLY"] is True
+    assert loaded["SESSION_COOKIE_SAMESITE"] == loaded["REMEMBER_COOKIE_SAMESITE"] == "Lax"
     assert re.fullmatch(r"__Host-\w+_session", loaded["SESSION_COOKIE_NAME"])
 
 
@@ -317,12 +418,24 @@ def test_the_env_file_is_read_and_the_real_environment_wins(monkeypatch, tmp_pat
     assert loaded["SECRET_KEY"] == "a$b${PORT}"
 
 
-def test_tests_do_not_read_the_env_file(tmp_path):
-    (tmp_path / ".env").write_text("PORT=7000\n")
+@pytest.mark.parametrize("read", [config.load, config.server])
+def test_a_variable_of_the_product_reaches_every_process(monkeypatch, tmp_path, read):
+    (tmp_path / ".env").write_text("SHOP_MAIL_FROM=a@b.c\nSHOP_MAIL_KEY=file\nPORT=7000\nODD\n")
+    monkeypatch.setattr(os, "environ", {"SHOP_MAIL_KEY": "real"})
+
+    read()
+
+    assert os.environ == {"SHOP_MAIL_FROM": "a@b.c", "SHOP_MAIL_KEY": "real"}
+
+
+def test_tests_do_not_read_the_env_file(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("PORT=7000\nSHOP_MAIL_FROM=a@b.c\n")
+    monkeypatch.setattr(os, "environ", {})
 
     loaded = config.load({"APP_ENV": "testing"})
 
     assert loaded["PORT"] == 5000
+    assert os.environ == {}
 
 
 def test_an_empty_variable_has_its_default(monkeypatch):

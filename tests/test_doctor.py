@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import config
+import core.doctor
 from core.doctor import DEPLOYED, machine
 from tests.project import (
     ENGINES,
@@ -145,7 +146,7 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
     findings = [f for f in json.loads(result.stdout) if f["name"] == "modules"]
     assert result.returncode == 1
     assert [(f["status"], f["remedy"]) for f in findings] == [
-        ("fail", "mend app/torn/ or remove the entry."),
+        ("fail", "mend app/torn/__init__.py, line 1, or remove the entry."),
         ("fail", "create it or remove the entry."),
         ("ok", ""),
     ]
@@ -154,15 +155,49 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
 
 
 @pytest.mark.structure
-def test_a_text_in_place_of_the_list_of_modules_is_one_finding(scaffold):
-    scaffold.write("settings.py", "INSTALLED_APPS = 'app.shop'\n")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("INSTALLED_APPS", "app.shop"), ("INSTALLED_APPS", None), ("LANGUAGES", []), ("APP_NAME", 5)],
+)
+def test_a_wrong_setting_is_one_finding(scaffold, name, value):
+    scaffold.write("settings.py", f"{name} = {value!r}\n")
 
     result = doctor(scaffold)
 
-    assert result.findings["modules", "fail"] == (
-        "INSTALLED_APPS is the text 'app.shop', not a list",
-        "write it as ['app.shop'].",
+    text, remedy = result.findings["configuration", "fail"]
+    assert failures(result) == {"configuration"}
+    assert text == f"{name} in settings.py is {value!r}"
+    assert remedy.startswith("set it to ")
+
+
+@pytest.mark.structure
+def test_a_start_that_ends_in_any_error_is_a_finding(shop):
+    shop.write(
+        "app/torn/__init__.py",
+        "from flask import Blueprint\n\n"
+        "bp = Blueprint('torn', __name__)\n"
+        "bp.record_once(lambda state: {}['lost'])\n",
     )
+    shop.install("app.shop", "app.torn")
+
+    result = doctor(shop)
+
+    assert result.findings["configuration", "fail"] == (
+        "KeyError: 'lost'",
+        "mend what it names; `flask routes` shows where",
+    )
+
+
+def test_a_check_that_fails_hides_no_other(make_app, monkeypatch):
+    def redis(app):
+        raise ValueError("Port could not be cast")
+
+    monkeypatch.setattr(core.doctor, "BUILT", [redis, machine.port])
+
+    result = examine(make_app())
+
+    assert result.findings["redis", "fail"][0] == "ValueError: Port could not be cast"
+    assert ("port", "ok") in result.findings
 
 
 @pytest.mark.structure
@@ -344,6 +379,25 @@ def test_a_database_that_does_not_answer_fails_without_its_password(scaffold):
     assert "hunter2" not in result.stdout + result.stderr
 
 
+def test_a_folder_in_place_of_a_database_is_told_to_name_a_file(scaffold, tmp_path):
+    result = doctor(scaffold.on(f"sqlite:///{tmp_path}"))
+
+    assert result.findings["database", "fail"][1] == (
+        "let DATABASE_URL name a file that this user may write"
+    )
+
+
+@pytest.mark.postgresql
+def test_an_unknown_role_is_to_be_mended(scaffold, postgresql_url):
+    url = config.parse_url("DATABASE_URL", postgresql_url).set(username="nobody_of_it")
+
+    result = doctor(scaffold.on(url.render_as_string(hide_password=False)))
+
+    assert result.findings["database", "fail"][1] == (
+        "mend user and password in DATABASE_URL or create the user"
+    )
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_is_examined(scaffold, tmp_path, engine):
     with empty_database(engine, tmp_path) as url:
@@ -394,10 +448,18 @@ def test_a_missing_environment_is_a_warning(make_app, monkeypatch):
             id="name",
         ),
         pytest.param(
-            "PORT=5000\n".encode("utf-16"),
+            b"APP_ENV=testing\nSECRET_KEY\n",
             ("env-file", "fail"),
-            ".env is not UTF-8 text",
-            id="utf-16",
+            "line 2 of .env cannot be read",
+            id="no-value",
+        ),
+        pytest.param(
+            b"SHOP_SECRET_KEY=x\nMAIL_PORT=25\nSENTRY_DSN=x\nOPS_METRICS_TOKEN=x\n"
+            b"OTEL_EXPORTER_OTLP_ENDPOINT=x\nPROMETHEUS_MULTIPROC_DIR=x\nS3_SECRET_KEY=x\n"
+            b"FLASK_DEBUG=0\nFLASK_APP=run\n",
+            ("env-file", "ok"),
+            "9 lines",
+            id="own",
         ),
     ],
 )
@@ -427,7 +489,7 @@ def test_an_env_file_that_no_command_of_flask_can_read_is_examined(scaffold):
     result = scaffold.run("python", "-m", "core.doctor", "--json")
 
     assert result.returncode == 1
-    assert failures(seen(1, result.stdout)) == {"env-file"}
+    assert failures(seen(1, result.stdout)) == {"configuration"}
 
 
 def test_a_taken_port_is_a_warning(make_app):
@@ -438,7 +500,7 @@ def test_a_taken_port_is_a_warning(make_app):
 
     text, remedy = result.findings["port", "warn"]
     assert text == f"127.0.0.1:{port} cannot be used (Address already in use)"
-    assert remedy.endswith("set another PORT")
+    assert remedy.endswith("set another one in .env, for example PORT=5001")
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ def test_a_time_is_typed_in_the_zone_of_the_product(app, client, save, monkeypat
     [
         ("filter[price][gte]=cheap", "Price"),
         ("filter[moment][gte]=9999-12-31T23:59", "Moment"),
+        ("filter[moment][gte]=2024-09-08T00:00", None),
         ("filter[moment][gte]=soon&filter[day]=x&q=a", "Moment, Day"),
         ("filter[shelf_id]=%00", "Shelf"),
         ("filter[password]=x&sort=password&page=x", None),

@@ -7,7 +7,7 @@ from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
-from flask import render_template_string
+from flask import get_flashed_messages, render_template_string
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
 from sqlalchemy import select, text
@@ -15,12 +15,13 @@ from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired
-from wtforms.widgets import HiddenInput
+from wtforms.widgets import HiddenInput, TextInput
 
 from core.constraints import Violation
 from core.errors import EXPIRED_BUTTON
 from core.expired import EXPIRED
 from core.forms import CONFLICT, ModelForm
+from core.pages import database_rules
 from services import db
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import BoxForm, CrateForm, HandmadeForm, SpecimenForm, TagForm, ThingForm
@@ -536,14 +537,18 @@ def _hide(form):
     form.note.widget = HiddenInput()
 
 
+def _call(form):
+    form.name.widget = TextInput("tel")
+
+
 def _fix(form):
     form.name.flags.readonly = True
 
 
 @pytest.mark.parametrize(
     "change",
-    [_choose_less, _describe, _hide, _fix, lambda form: form.__delitem__("note")],
-    ids=["choices", "help", "widget", "flags", "fields"],
+    [_choose_less, _describe, _hide, _call, _fix, lambda form: form.__delitem__("note")],
+    ids=["choices", "help", "widget", "kind of widget", "flags", "fields"],
 )
 def test_a_form_that_a_view_changes_is_kept_apart(app, change):
     with app.test_request_context(NEW):
@@ -712,6 +717,42 @@ def test_a_refusal_of_the_model_that_no_view_looks_for_saves_nothing(app):
 
         with pytest.raises(ValidationError, match="Not a valid choice"):
             db.session.commit()
+
+
+def test_a_refusal_of_the_model_is_told_without_a_form_too(app, isolated):
+    with app.test_request_context(method="POST"):
+        form = CrateForm(MultiDict({"row": "-1", "place": "1"}), meta={"csrf": False})
+        form.populate_obj(Crate())
+        with database_rules():
+            db.session.commit()
+
+        assert get_flashed_messages() == ["Not a valid choice."]
+
+
+def test_a_refusal_ends_with_its_transaction(app, isolated):
+    with app.test_request_context(method="POST"):
+        form = CrateForm(MultiDict({"row": "-1", "place": "1"}), meta={"csrf": False})
+        form.populate_obj(Crate())
+        form.populate_obj(Crate())
+        db.session.rollback()
+        db.session.add(Tag(name="Audit"))
+
+        db.session.commit()
+
+
+def test_what_a_filter_refuses_of_what_is_stored_can_be_mended(app):
+    class DigitsForm(ModelForm):
+        note = StringField(filters=[lambda text: text and str(int(text))])
+
+        class Meta:
+            model = Thing
+            fields = ("note",)
+
+    with app.test_request_context(method="POST"):
+        thing = Thing(note="12-34")
+        DigitsForm(MultiDict({"note": "55"}), meta={"csrf": False}).populate_obj(thing)
+
+        assert thing.note == "55"
 
 
 class LoginForm(FlaskForm):

@@ -86,6 +86,25 @@ def test_a_line_of_the_server_is_shown_without_its_colours():
     assert line.endswith(": Press CTRL+C to quit")
 
 
+def start_of_the_server(level=logging.INFO, *args):
+    text = "WARNING: A.\n * Running on http://127.0.0.1:5000\x1b"
+    return logging.LogRecord("werkzeug", level, __file__, 1, text + "%s" * len(args), args, None)
+
+
+def test_the_address_of_the_development_server_is_a_line_to_click_on():
+    lines = LineFormatter().format(start_of_the_server()).splitlines()
+
+    assert lines[0].endswith(" INFO werkzeug: WARNING: A.")
+    assert lines[1:] == [r"   * Running on http://127.0.0.1:5000\x1b"]
+
+
+@pytest.mark.parametrize(
+    "given", [(logging.ERROR,), (logging.INFO, "GET /")], ids=["error", "path"]
+)
+def test_what_the_server_says_of_a_request_stays_on_one_line(given):
+    assert len(LineFormatter().format(start_of_the_server(*given)).splitlines()) == 1
+
+
 def test_no_text_of_an_exception_forges_a_line():
     lines = LineFormatter().format(record(error=ValueError("a\n12:00:00 INFO: b\x1b"))).splitlines()
 

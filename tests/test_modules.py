@@ -2,10 +2,10 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
-from core.factory import create_app
 from core.modules import ModuleError
 
 BLUEPRINT = (
@@ -105,7 +105,8 @@ def test_a_module_that_fails_to_import_is_refused_with_its_cause(make_app, packa
 
     assert str(error) == (
         "INSTALLED_APPS lists 'lab.broken', but importing it failed with ModuleNotFoundError: "
-        "No module named 'nothing_of_this_name': mend lab/broken/ or remove the entry."
+        "No module named 'nothing_of_this_name': mend lab/broken/__init__.py, line 1, or remove "
+        "the entry."
     )
     assert isinstance(error.__cause__, ModuleNotFoundError)
     assert error.__cause__.name == "nothing_of_this_name"
@@ -118,7 +119,7 @@ def test_a_module_whose_models_fail_to_import_is_refused(make_app, package):
 
     assert str(error) == (
         "INSTALLED_APPS lists 'lab.shaky', but importing it failed with ZeroDivisionError: "
-        "division by zero: mend lab/shaky/ or remove the entry."
+        "division by zero: mend lab/shaky/models.py, line 1, or remove the entry."
     )
     assert isinstance(error.__cause__, ZeroDivisionError)
 
@@ -163,12 +164,90 @@ def test_a_blueprint_with_a_name_of_the_scaffold_is_refused(make_app, package, n
     )
 
 
-def test_a_text_in_place_of_the_list_is_refused(clean_environment):
-    with pytest.raises(ModuleError) as caught:
-        create_app({"APP_ENV": "testing"}, "app.nowhere")
+@pytest.mark.parametrize("name", ["my-notes", "1st", "class", "mi módulo"])
+def test_a_name_that_python_cannot_import_is_refused(make_app, package, name):
+    package(name, BLUEPRINT.format(name="plain"))
 
-    assert str(caught.value) == (
-        "INSTALLED_APPS is the text 'app.nowhere', not a list: write it as ['app.nowhere']."
+    error = refusal(make_app, f"lab.{name}")
+
+    assert str(error) == (
+        f"INSTALLED_APPS lists 'lab.{name}', which is no name that Python can import: rename it, "
+        "by letters, digits and _ that begin with a letter and are no keyword."
+    )
+
+
+@pytest.mark.parametrize(
+    "menu",
+    [
+        "5",
+        '["away.page"]',
+        '("away.page", "Page")',
+        '{"away.page": "Page"}',
+        '[(["away"], "Page")]',
+    ],
+)
+def test_a_menu_of_another_shape_is_refused(make_app, package, menu):
+    page = "bp.add_url_rule('/', 'page', lambda: '')\n"
+    package("away", f"{BLUEPRINT.format(name='away')}{page}MENU = {menu}\n")
+
+    error = refusal(make_app, "lab.away")
+
+    assert str(error) == (
+        "INSTALLED_APPS lists 'lab.away', whose MENU is no list of pairs of an endpoint and a "
+        'text: write it as MENU = [("notes.note_index", "Notes")].'
+    )
+
+
+def test_a_menu_that_leads_to_no_page_is_told_which_there_are(make_app, package):
+    package(
+        "away",
+        f"{BLUEPRINT.format(name='away')}"
+        "bp.add_url_rule('/', 'list', lambda: '')\n"
+        "bp.add_url_rule('/new', 'new', lambda: '')\n"
+        "bp.add_url_rule('/<int:id>', 'show', lambda id: '')\n"
+        "bp.add_url_rule('/send', 'send', lambda: '', methods=['POST'])\n"
+        "MENU = [('away.list', 'List'), ('away.ENDPOINT', 'Other')]\n",
+    )
+    init = sys.path[0] + "/lab/away/__init__.py"
+    text = Path(init).read_text()
+    causes = {}
+
+    for name in ("show", "send", "index"):
+        Path(init).write_text(text.replace("ENDPOINT", name))
+        sys.modules.pop("lab.away", None)
+        causes[name] = str(refusal(make_app, "lab.away")).partition(", which ")[2]
+
+    remedy = "name one of its own: 'away.list', 'away.new'."
+    assert causes == {
+        "show": f"needs arguments or takes no GET: {remedy}",
+        "send": f"needs arguments or takes no GET: {remedy}",
+        "index": f"does not exist: {remedy}",
+    }
+
+
+def test_a_menu_may_lead_to_a_page_whose_arguments_have_defaults(make_app, package):
+    package(
+        "paged",
+        f"{BLUEPRINT.format(name='paged')}"
+        "@bp.get('/', defaults={'page': 1})\n"
+        "@bp.get('/<int:page>')\n"
+        "def list(page):\n"
+        "    return ''\n"
+        "MENU = [('paged.list', 'List')]\n",
+    )
+
+    page = make_app(["lab.paged"]).test_client().get("/").text
+
+    assert 'href="/paged/"' in page
+
+
+def test_a_column_named_metadata_is_refused(scaffold):
+    column = "    metadata: Mapped[str] = mapped_column()\n"
+    add(scaffold, "one", MODELS.format(table="one_record") + column)
+
+    assert app_of(scaffold, "one") == (
+        "INSTALLED_APPS lists 'app.one', whose model names a column metadata, which SQLAlchemy "
+        "keeps for itself: write other = mapped_column('metadata') or choose another."
     )
 
 
@@ -181,7 +260,8 @@ def test_a_menu_that_leads_nowhere_is_refused(make_app, package, text):
 
     assert str(error) == (
         "INSTALLED_APPS lists 'lab.lost', whose MENU leads 'Lost' to the endpoint 'lost.nowhere', "
-        "which does not exist: name one of its own, such as 'lost.index'."
+        "which does not exist: write a page, or import its file (from . import routes) in "
+        "__init__.py."
     )
 
 
@@ -465,13 +545,30 @@ def test_a_module_with_a_base_of_its_own_is_served(scaffold):
     assert scaffold.get("/two/") == "record 7\n"
 
 
-def test_the_refusal_reaches_the_command_line_as_one_sentence(scaffold):
+@pytest.mark.parametrize("command", [("python", "run.py"), ("flask", "routes")])
+def test_the_refusal_reaches_the_command_line_as_one_sentence(scaffold, command):
     scaffold.install("app.nowhere")
 
-    result = scaffold.run("python", "run.py")
+    result = scaffold.run(*command)
 
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].endswith(
-        "INSTALLED_APPS lists 'app.nowhere', but there is no app/nowhere/__init__.py: "
-        "create it or remove the entry."
+    assert result.stderr == (
+        "Error: INSTALLED_APPS lists 'app.nowhere', but there is no app/nowhere/__init__.py: "
+        "create it or remove the entry.\n"
     )
+
+
+@pytest.mark.parametrize("command", [("python", "run.py"), ("flask", "routes")])
+def test_an_error_of_the_modules_own_code_is_shown_above_its_sentence(scaffold, command):
+    scaffold.write("app/torn/__init__.py", "1 / 0\n")
+    scaffold.install("app.torn")
+
+    lines = scaffold.run(*command).stderr.splitlines()
+
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-2] == "ZeroDivisionError: division by zero"
+    assert lines[-1] == (
+        "Error: INSTALLED_APPS lists 'app.torn', but importing it failed with ZeroDivisionError: "
+        "division by zero: mend app/torn/__init__.py, line 1, or remove the entry."
+    )
+    assert len(lines) < 20

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from config import parse_url
+from core.database import remedy
 from core.factory import create_app
 from core.modules import installed_metadata
 from core.testing import free_port, scratch_database
@@ -101,9 +102,12 @@ def test_without_the_variable_pgbouncer_refuses_the_connection(bounced_url):
 
     with (
         application.app_context(),
-        pytest.raises(OperationalError, match="unsupported startup parameter"),
+        pytest.raises(OperationalError, match="unsupported startup parameter") as caught,
     ):
         db.engine.connect()
+
+    with application.app_context():
+        assert remedy(caught.value) == "set DB_PGBOUNCER=true"
 
 
 def test_records_are_written_and_read(site):

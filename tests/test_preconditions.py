@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from core.rest import check_match
 from services import db
-from tests.kinds.models import Place
+from tests.kinds.models import Order, OrderNote, Place
 from tests.kinds.schemas import PlaceSchema
 from tests.kinds.storing import app_with_places
 from tests.project import ENGINES
@@ -58,6 +58,17 @@ def test_a_change_of_what_is_in_a_record_alone_raises_its_version(app):
     changed = client.patch(made.headers["Location"], json={"lines": order_of("Cup")["lines"]})
 
     assert (made.json["data"]["version"], changed.json["data"]["version"]) == (1, 2)
+
+
+def test_another_record_of_its_own_raises_its_version(app):
+    with app.app_context():
+        order = Order(number="A1", note=OrderNote())
+        db.session.add(order)
+        db.session.commit()
+        order.note = OrderNote()
+        db.session.commit()
+
+        assert order.version == 2
 
 
 def test_of_two_who_replace_only_what_is_in_a_record_one_is_refused(app):

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from flask import url_for
 
 import config
 from core.security import content_security_policy
@@ -21,6 +22,7 @@ from core.testing import free_port, wait_for
 from tests.project import Project, connected, empty_database
 
 ROOT = config.BASE_DIR
+KEY = "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV"
 PAIRS = [
     ("README.md", "README.es.md"),
     ("docs/migrations.md", "docs/migraciones.es.md"),
@@ -278,7 +280,11 @@ def test_the_modules_of_the_readme_work_as_written(scaffold, database_url):
 
     with serving(project) as url:
         assert json.loads(answer(f"{url}/inventory")[1]) == {"items": []}
-        assert "Notes" in answer(f"{url}/notes/")[1]
+        project.python("-c", INSERT_NOTE)
+        row = re.search(
+            r"<thead>(.*)</thead>.*?<tr>(.*?)</tr>", answer(f"{url}/notes/")[1], re.DOTALL
+        )
+        assert row[1].count("<th") == row[2].count("<td") == 4
         create, index = block_with("README.md", "sh", "curl").commands
         assert curl(create, url)[0] == 201
         assert json.loads(curl(index, url)[1])["data"][0]["title"] == "Water the plants"
@@ -311,6 +317,110 @@ def test_the_login_of_the_readme_guards_pages_and_api(scaffold, sqlite_url):
     assert result.stdout.splitlines() == ["/login 401", "400", "201"], result.stderr
 
 
+def test_the_link_of_the_readme_leads_to_the_site(app, monkeypatch):
+    monkeypatch.setitem(app.config, "TRUSTED_HOSTS", ["example.com"])
+    # In place of a module's page, which is not there.
+    values = {
+        "current_app": app,
+        "url_for": lambda _, **options: url_for("core.welcome", **options),
+    }
+
+    with app.app_context():
+        exec(block_with("README.md", "python", "link = ").text, values)
+
+    assert values["link"] == "https://example.com/"
+
+
+ACCOUNT = """
+import re
+from run import app
+
+def form(path, **fields):
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)[1]
+    return fields | {"csrf_token": token}
+
+def sign_in(password, email="Me@example.com"):
+    return client.post("/login", data=form("/login", email=email, password=password, stay="y"))
+
+client = app.test_client()
+refused = client.get("/api/v1/tasks")
+assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
+for path, status in (("openapi.json", 401), ("docs", 302)):
+    assert client.get(f"/api/v1/{path}").status_code == status, path
+assert client.get("/notes/?q=milk").location == "/login"
+assert "me@example.com" not in client.get("/").text
+for wrong in (sign_in("wrong"), sign_in("secret", "you@example.com"), sign_in("secret", "me\\0@b")):
+    assert wrong.status_code == 422, wrong.text
+home = sign_in("secret")
+assert home.location.endswith("/notes/?q=milk"), home.location
+assert "Expires" in home.headers["Set-Cookie"]
+assert "me@example.com" in client.get("/").text
+assert client.get("/api/v1/docs").status_code == 200
+token = form("/notes/new")["csrf_token"]
+posted = [
+    client.post("/api/v1/tasks", json={"title": "Rest"}, headers=headers).status_code
+    for headers in ({}, {"X-CSRFToken": token})
+]
+assert posted == [400, 201], posted
+client.post("/logout", data=form("/notes/new"))
+assert client.get("/notes/").status_code == 302
+assert sign_in("wrong").status_code == 422
+assert [sign_in("wrong").status_code for _ in range(10)][-1] == 429
+print("done")
+"""
+# With a database that refuses every connection.
+AWAY = """
+from run import app
+
+client = app.test_client()
+with client.session_transaction() as session:
+    session["_user_id"] = "1"
+assert client.get("/").status_code == 200
+for path, mimetype in (("notes/", "text/html"), ("api/v1/tasks", "application/problem+json")):
+    away = client.get(f"/{path}")
+    assert (away.status_code, away.mimetype) == (503, mimetype), away.text
+assert "Back in a moment" in client.get("/notes/", headers={"Accept-Language": "en"}).text
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
+    pytest.importorskip("flask_login")
+    document = "docs/operations.md"
+    project = scaffold.on(sqlite_url)
+    for folder in ("app/notes/", "app/tasks/"):
+        write_files(project, folder)
+    for block in blocks(document):
+        if block.path.startswith("app/accounts/"):
+            project.write(block.path, block.text)
+    for module in ("notes", "tasks"):
+        guard = block_with(document, "python", f"@{module}_bp.before_request").text
+        project.replace(f"app/{module}/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
+    close = block_with(document, "python", "close_the_document").text
+    project.replace("app/accounts/__init__.py", "\nfrom . import", f"{close}\nfrom . import")
+    base = (project.root / "core/templates/base.html").read_text(encoding="utf-8")
+    line = block_with(document, "jinja", "{% include").text
+    header = re.search(r".*macros/header.html.*\n", base)[0]
+    project.write("app/templates/base.html", base.replace(header, header + line))
+    project.install("app.accounts", "app.notes", "app.tasks")
+
+    *migrate, add = block_with(document, "sh", "flask accounts").commands
+    for command in migrate:
+        project.alembic(*command[1:])
+    follow(project, Block("sh", shlex.join([*add, "--password", "secret"])))
+
+    assert project.python("-c", ACCOUNT).startswith("done")
+    away = project.having(
+        DATABASE_URL="postgresql://shop@127.0.0.1:1/shop",
+        APP_ENV="production",
+        SECRET_KEY=KEY,
+        TRUSTED_HOSTS="localhost",
+        COOKIE_SECURE="false",
+    )
+    assert away.python("-c", AWAY).startswith("done")
+
+
 @pytest.mark.structure
 def test_templates_of_the_product_replace_those_of_core(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
@@ -341,7 +451,7 @@ def test_production_takes_the_readmes_variables_once_the_keys_are_filled_in(proj
     check = ("gunicorn", "--check-config", "run:app")
 
     refused = project.run(*check)
-    project.write(".env", re.sub(r"<.+>", "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV", text))
+    project.write(".env", re.sub(r"<.+>", KEY, text))
     accepted = project.run(*check)
 
     assert refused.returncode != 0
@@ -426,7 +536,7 @@ def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, dat
     document = "docs/search.md"
     project = scaffold.on(database_url)
     add_module(project, "app/notes/")
-    index, accents, comparator = blocks(document, "python")
+    index, accents, comparator, _ = blocks(document, "python")
 
     for code in (index, accents):
         revise(project, blocks(document)[blocks(document).index(code) - 1], code)
@@ -770,3 +880,174 @@ def test_the_rows_move_to_another_database_as_documented(scaffold, database_url,
     assert moved == kept
     assert len(moved.splitlines()) == 1501
     assert added == "2\n"
+
+
+OUTBOX = """
+import smtplib
+from run import app
+from app.mail.models import Mail
+from services import db
+
+class SMTP:
+    def __init__(self, host):
+        self.sent = taken
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+    def send_message(self, message):
+        if message["To"] == "none@example.com":
+            raise smtplib.SMTPRecipientsRefused({})
+        if message["Subject"] == "late" and len(taken) < 2:
+            raise smtplib.SMTPServerDisconnected("away")
+        taken.append((message["To"], message["Subject"], message.get_content()))
+
+smtplib.SMTP, taken = SMTP, []
+with app.app_context():
+    for recipient, subject in (("me", "one"), ("none", "two"), ("you", "three"), ("me", "late")):
+        db.session.add(Mail(recipient=f"{recipient}@example.com", subject=subject, text="Añil"))
+    db.session.commit()
+    db.session.add(Mail(recipient="me@example.com", subject="undone", text="-"))
+    db.session.flush()
+    db.session.rollback()
+runner = app.test_cli_runner()
+for _ in range(2):
+    assert runner.invoke(args=["mail", "send"]).exit_code == 0
+assert [subject for _, subject, _ in taken] == ["one", "three", "late"], taken
+assert taken[0] == ("me@example.com", "one", "Añil\\n")
+with app.app_context():
+    states = db.session.scalars(db.select(Mail.state).order_by(Mail.id)).all()
+assert states == ["sent", "refused", "sent", "sent"], states
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_the_outbox_of_the_document_sends_what_was_committed(scaffold, database_url):
+    project = scaffold.on(database_url)
+    for block in blocks("docs/growing.md"):
+        if block.path:
+            project.write(block.path, block.text)
+    project.install("app.mail")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", OUTBOX).startswith("done")
+
+
+UPLOAD = """
+import io, re
+from run import app
+
+client = app.test_client()
+
+def send(title, name, size=9):
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/notes/new").text)[1]
+    data = {"title": title, "csrf_token": token, "upload": (io.BytesIO(b"x" * size), name)}
+    return client.post("/notes/", data=data)
+
+assert 'type="file"' in client.get("/notes/new").text
+assert send("None", "page.html").status_code == 422
+assert send("Large", "a.pdf", 3 * 2**20).status_code == 413
+assert send("Milk", "../../settings.PDF").status_code == 302
+sent = client.get("/notes/1/attachment")
+assert (sent.status_code, sent.data) == (200, b"x" * 9)
+assert sent.headers["Content-Disposition"].startswith("attachment;"), sent.headers
+assert send("Tea", "").status_code == 302
+assert client.get("/notes/2/attachment").status_code == 404
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_the_uploads_of_the_document_are_kept_and_sent(scaffold, sqlite_url):
+    document = "docs/operations.md"
+    project = scaffold.on(sqlite_url)
+    write_files(project, "app/notes/")
+    project.write("app/notes/forms.py", block_with(document, "python", "FileField").text)
+    column = block_with(document, "text", "attachment: Mapped").text
+    project.replace("app/notes/models.py", "    text: Mapped", f"    {column}    text: Mapped")
+    routes = project.root / "app/notes/routes.py"
+    routes.write_text(routes.read_text() + block_with(document, "python", "def keep(").text)
+    create = block_with(document, "python", "= keep(").text
+    project.replace("app/notes/routes.py", "    if form.validate():\n", create)
+    project.install("app.notes")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", UPLOAD).startswith("done")
+    assert len(list((project.root / "instance/uploads").glob("*.pdf"))) == 1
+
+
+RELATED = """
+from app.notes.models import Folder, Note, Tag
+from run import app
+from services import db
+
+with app.app_context():
+    home, work = Folder(name="Home"), Folder(name="Work 100%")
+    new, old = Tag(name="new"), Tag(name="old")
+    db.session.add_all(
+        Note(title=title, folder=folder, tags=tags)
+        for title, folder, tags in (
+            ("Milk", home, [new, old]), ("Tea", work, [new]), ("Rent", home, [old])
+        )
+    )
+    db.session.commit()
+client = app.test_client()
+
+def shown(url):
+    text = client.get(f"/notes/{url}").text
+    return [title for title in ("Milk", "Tea", "Rent") if f"<td>{title}</td>" in text]
+
+assert shown("in/om") == ["Milk", "Rent"]
+assert shown("in/%25") == ["Tea"]
+assert shown("in/om?q=milk") == ["Milk"]
+assert shown("tagged/new") == ["Milk", "Tea"]
+assert "/notes/in/om?sort=title" in client.get("/notes/in/om").text
+print("done")
+"""
+FOLDERS = """
+from sqlalchemy import Column, ForeignKey, Table
+
+note_tag = Table(
+    "notes_note_tag",
+    Base.metadata,
+    Column("note_id", ForeignKey("notes_note.id"), primary_key=True),
+    Column("tag_id", ForeignKey("notes_tag.id"), primary_key=True),
+)
+
+class Folder(Base):
+    __tablename__ = "notes_folder"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+class Tag(Base):
+    __tablename__ = "notes_tag"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+class Note"""
+
+
+@pytest.mark.structure
+def test_the_lists_of_the_document_go_by_what_is_related(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_files(project, "app/notes/")
+    project.replace("app/notes/models.py", "import Mapped, ", "import Mapped, relationship, ")
+    project.replace("app/notes/models.py", "\nclass Note", FOLDERS)
+    related = (
+        '    folder_id: Mapped[int] = mapped_column(ForeignKey("notes_folder.id"))\n'
+        "    folder: Mapped[Folder] = relationship()\n"
+        "    tags: Mapped[list[Tag]] = relationship(secondary=note_tag)\n"
+    )
+    project.replace("app/notes/models.py", "    text: Mapped", f"{related}    text: Mapped")
+    project.replace("app/notes/routes.py", "import Note\n", "import Folder, Note, Tag\n")
+    routes = project.root / "app/notes/routes.py"
+    lists = block_with("docs/search.md", "python", "def note_in(").text
+    routes.write_text(f"from sqlalchemy import select\n{routes.read_text()}\n\n{lists}")
+    project.install("app.notes")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", RELATED).startswith("done")

@@ -27,9 +27,30 @@ def test_a_port_that_is_taken_is_answered_with_one_sentence(scaffold, taken_port
     result = scaffold.having(PORT=str(taken_port)).run("python", "run.py")
 
     assert sentence(result) == (
-        f"Error: cannot serve on 127.0.0.1:{taken_port} (Address already in use): stop the "
-        "program that uses the port (on macOS: AirPlay Receiver on 5000) or set another one in "
-        ".env, for example PORT=5001."
+        f"Error: 127.0.0.1:{taken_port} cannot be used (Address already in use): stop the program "
+        "that uses the port (this site itself? on macOS: AirPlay Receiver on 5000) or set another "
+        "one in .env, for example PORT=5001."
+    )
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid", "a..b"])
+def test_an_address_of_another_machine_is_answered_with_one_sentence(scaffold, host):
+    result = scaffold.having(HOST=host, PORT=str(free_port())).run("python", "run.py")
+
+    assert sentence(result).endswith(
+        "set HOST to an address of this machine, 127.0.0.1 or 0.0.0.0."
+    )
+
+
+def test_a_python_without_the_packages_is_answered_with_one_sentence(scaffold):
+    command = [sys.executable, "-I", "-S", "run.py"]
+
+    result = subprocess.run(command, cwd=scaffold.root, capture_output=True, text=True)
+
+    assert sentence(result) == (
+        "Error: No module named 'click': activate the virtual environment "
+        "(`. .venv/bin/activate`; `make venv` makes it, or installs what it lacks); its Python is "
+        "3.11 or newer."
     )
 
 

@@ -10,9 +10,8 @@ import click
 from flask import Flask, current_app
 from flask.cli import FlaskGroup, with_appcontext
 
-from config import ConfigError
 from core.doctor import configuration, database, deployment, machine, modules
-from core.doctor.finding import Finding
+from core.doctor.finding import Finding, crash
 from core.modules import ModuleError
 from core.setting import setting
 
@@ -23,10 +22,10 @@ ALWAYS: list[Check] = [
     machine.virtual_environment,
     machine.env_file,
     configuration.troubles,
-    modules.unlisted,
 ]
 # They need an application that could be built, if with fewer modules than are listed.
 BUILT: list[Check] = [
+    modules.unlisted,
     machine.port,
     configuration.secrets,
     modules.listed,
@@ -54,7 +53,8 @@ def doctor(deploy: bool, as_json: bool) -> None:
     # The lines of Alembic and others are not for this report.
     logging.disable(logging.WARNING)
     try:
-        findings = [found for check in _checks(current_app, deploy) for found in check(current_app)]
+        checks = _checks(current_app, deploy)
+        findings = [found for check in checks for found in _findings(check, current_app)]
     finally:
         logging.disable(logging.NOTSET)
     if as_json:
@@ -77,9 +77,10 @@ def stand_in(create_app: Callable[..., Flask]) -> Flask:
     while True:
         try:
             app = create_app(installed_apps=entries)
-        except (ConfigError, ModuleError, UnicodeDecodeError) as error:
+        except (Exception, SystemExit) as error:
             troubles.append(error)
-            broken = [entry for entry in entries if repr(entry) in str(error)]
+            named = isinstance(error, ModuleError)
+            broken = [entry for entry in entries if repr(entry) in str(error)] if named else []
             if broken:
                 entries = list(entries)
                 entries.remove(broken[0])
@@ -94,6 +95,14 @@ def _checks(app: Flask, deploy: bool) -> list[Check]:
     if "modules" not in app.extensions:
         return ALWAYS
     return ALWAYS + BUILT + (DEPLOYED if deploy else [])
+
+
+def _findings(check: Check, app: Flask) -> Iterator[Finding]:
+    """Run a check, whose own end must not hide what the others find."""
+    try:
+        yield from check(app)
+    except Exception as error:  # What is broken may be anything.
+        yield crash(check.__name__, error)
 
 
 def _lines(findings: list[Finding]) -> Iterator[str]:

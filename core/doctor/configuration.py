@@ -9,8 +9,9 @@ from limits.storage import storage_from_string
 
 import config
 from config import ConfigError
-from core.doctor.finding import Finding, fail, ok, warn
+from core.doctor.finding import Finding, crash, fail, ok, warn
 from core.limits import REDIS_OPTIONS
+from core.modules import ModuleError
 
 SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "WTF_CSRF_SECRET_KEY")
 
@@ -19,11 +20,12 @@ def troubles(app: Flask) -> Iterator[Finding]:
     """Report what kept the application from starting: its errors end with their remedy."""
     errors = app.extensions.get("troubles", [])
     for error in errors:
-        text, _, remedy = str(error).rpartition(": ")
-        name = "configuration" if isinstance(error, ConfigError) else "modules"
-        if isinstance(error, UnicodeDecodeError):
-            continue  # Said by the check of .env.
-        yield fail(name, text, remedy)
+        if isinstance(error, (ConfigError, ModuleError)):
+            text, _, remedy = str(error).rpartition(": ")
+            name = "configuration" if isinstance(error, ConfigError) else "modules"
+            yield fail(name, text, remedy)
+        else:
+            yield crash("configuration", error)
     if not errors:
         yield ok("configuration", f"APP_ENV is {app.config['APP_ENV']}")
 
@@ -38,8 +40,6 @@ def secrets(app: Flask) -> Iterator[Finding]:
     }
     try:
         config.load({**production, **{name: app.config[name] for name in SECRETS}})
-    except UnicodeDecodeError:
-        return  # Said by the check of .env.
     except ConfigError as error:
         text, _, remedy = str(error).rpartition(": ")
         if text.startswith(SECRETS):

@@ -26,3 +26,9 @@ def warn(name: str, text: str, remedy: str) -> Finding:
 def fail(name: str, text: str, remedy: str) -> Finding:
     """Report what does not work, or must not be deployed."""
     return Finding(name, "fail", text, remedy)
+
+
+def crash(name: str, error: BaseException) -> Finding:
+    """Report an error that nobody foresaw."""
+    text = f"{type(error).__name__}: {error}"
+    return fail(name, text, "mend what it names; `flask routes` shows where")

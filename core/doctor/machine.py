@@ -1,9 +1,11 @@
 """Checks of what lies beneath: Python, .env, the port."""
 
+import errno
 import os
 import socket
 import sys
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from dotenv.parser import Binding, parse_stream
 from flask import Flask
@@ -12,6 +14,12 @@ import config
 from core.doctor.finding import Finding, fail, ok, warn
 
 OLDEST = (3, 11)
+PORT_REMEDIES = {
+    errno.EADDRINUSE: "stop the program that uses the port (this site itself? on macOS: AirPlay "
+    "Receiver on 5000) or set another one in .env, for example PORT=5001",
+    errno.EACCES: "set a port above 1023, for example PORT=5000",
+}
+OTHER_HOST = "set HOST to an address of this machine, 127.0.0.1 or 0.0.0.0"
 
 
 def python(app: Flask) -> Iterator[Finding]:
@@ -42,9 +50,8 @@ def env_file(app: Flask) -> Iterator[Finding]:
     try:
         with path.open(encoding="utf-8") as file:
             bindings = list(parse_stream(file))
-    except UnicodeDecodeError:
-        yield fail("env-file", ".env is not UTF-8 text", "save it as UTF-8 in your editor")
-        return
+    except (OSError, UnicodeDecodeError):
+        return  # Said by the check of the configuration.
     findings = [*_lines(bindings), *_names(bindings)]
     if os.name == "posix" and path.stat().st_mode & 0o077:
         findings.append(warn("env-file", "others can read .env", "chmod 600 .env"))
@@ -59,28 +66,38 @@ def _without_env_file(app: Flask) -> Finding:
 
 def _lines(bindings: list[Binding]) -> Iterator[Finding]:
     for binding in bindings:
-        if binding.error:
+        if binding.error or (binding.key and binding.value is None):
             # The line itself may hold a secret.
             text = f"line {binding.original.line} of .env cannot be read"
             yield fail("env-file", text, "write it as NAME=value, a value with spaces in quotes")
 
 
 def _names(bindings: list[Binding]) -> Iterator[Finding]:
-    known = {*config.VARIABLES, "FLASK_APP", "FLASK_DEBUG"}
-    if unknown := sorted({b.key for b in bindings if b.key and b.key not in known}):
-        text = f".env sets {', '.join(unknown)}, which config.py does not read"
-        yield warn("env-file", text, "correct the name (.env.example has them all) or remove it")
+    """Look for misspelt variables; any other name is one of the product's own."""
+    for name in sorted({b.key for b in bindings if b.key} - config.VARIABLES.keys()):
+        for meant in get_close_matches(name.upper(), config.VARIABLES, 1, 0.8):
+            # SHOP_SECRET_KEY is a name with a prefix.
+            if not name.endswith(f"_{meant}"):
+                remedy = f"write {meant}, or begin a variable of your own with its module's name"
+                yield warn("env-file", f".env sets {name}, which config.py does not read", remedy)
 
 
 def port(app: Flask) -> Iterator[Finding]:
     """Try whether the port is free."""
     host, number = app.config["HOST"], app.config["PORT"]
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    if trouble := port_trouble(host, number):
+        yield warn("port", *trouble)
+    else:
+        yield ok("port", f"{host}:{number} is free")
+
+
+def port_trouble(host: str, number: int) -> tuple[str, str] | None:
+    """Return why a server cannot listen there, and what helps."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, number))
-        except OSError as error:
-            remedy = "if that is not this site itself, stop the program or set another PORT"
-            yield warn("port", f"{host}:{number} cannot be used ({error.strerror})", remedy)
-        else:
-            yield ok("port", f"{host}:{number} is free")
+    except (OSError, UnicodeError) as error:
+        text = f"{host}:{number} cannot be used ({getattr(error, 'strerror', error)})"
+        return text, PORT_REMEDIES.get(getattr(error, "errno", 0), OTHER_HOST)
+    return None

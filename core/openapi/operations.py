@@ -61,7 +61,8 @@ class Operation:
         }
         self._add_limits(said)
         self._add_guard(said)
-        made = _merged(said, getattr(self.view, "describe", {}).get(self.method, {}))
+        made = _merged(said, getattr(self.view, "describe", {}).get(self.method) or {})
+        made = {name: said[name] for name in ("operationId", "tags", "responses")} | made
         own = made.get("parameters", [])
         named = {one["name"] for one in own if one.get("in") == "path"}
         of_url = [one for one in path_parameters(self.rule) if one["name"] not in named]

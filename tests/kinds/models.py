@@ -167,6 +167,13 @@ class OrderLine(Base):
     amount: Mapped[int]
 
 
+class OrderNote(Base):
+    __tablename__ = "kinds_order_note"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("kinds_order.id"))
+
+
 class Order(Timestamps, Versioned, Base):
     """A record with others that are its own."""
 
@@ -176,6 +183,7 @@ class Order(Timestamps, Versioned, Base):
     number: Mapped[str] = mapped_column(String(40))
 
     lines: Mapped[list[OrderLine]] = relationship(cascade="all, delete-orphan")
+    note: Mapped[OrderNote | None] = relationship(cascade="all, delete-orphan")
 
 
 class Made(Base):

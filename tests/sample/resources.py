@@ -96,7 +96,7 @@ class ThingBulk(Resource):
     describe = {"post": BULK}
 
     def post(self) -> tuple[Any, int]:
-        things = [Thing(**values) for values in thing_schema.load(body(), many=True)]
+        things = [thing_schema.new(values) for values in thing_schema.load(body(), many=True)]
         db.session.add_all(things)
         db.session.flush()
         answer = {"data": thing_schema.dump(things, many=True)}
