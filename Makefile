@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone lists them. Plain POSIX sh, for GNU make 3.81 (macOS) and newer.
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-all slow bench audit translations lock clean venv venv-dev
+.PHONY: help run test check lint check-all slow bench audit translations lock clean venv venv-dev
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -27,7 +27,10 @@ run: venv  ## set everything up and serve the site in development
 test: venv  ## run the tests on SQLite; ARGS="-k name" is handed to pytest
 	@TEST_DATABASE_URL= $(PY) -m pytest -m "$(QUICK)" $(ARGS)
 
-check: venv-dev  ## check style, types and imports, then run the tests with coverage
+check: lint  ## check style, types and imports, then run the tests with coverage
+	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) --cov --cov-fail-under=95 -m "$(QUICK)" $(ARGS)
+
+lint: venv-dev  ## check style, types and imports alone
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -36,7 +39,6 @@ check: venv-dev  ## check style, types and imports, then run the tests with cove
 	$(PY) -m djlint --quiet --lint core app
 	$(PY) -m djlint --check core app
 	$(PY) scripts/translations.py --check
-	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) --cov --cov-fail-under=95 -m "$(QUICK)" $(ARGS)
 
 # The last run is everything on PostgreSQL, MariaDB and in the browser; what is the same as in check
 # is not run again.

@@ -58,6 +58,18 @@ class Block:
         return [shlex.split(line) for line in self.text.splitlines()]
 
 
+# Code for every engine, by `make slow` on those where it says nothing that is new.
+mostly_on_postgresql = pytest.mark.parametrize(
+    "database_url",
+    [
+        pytest.param("postgresql", marks=pytest.mark.postgresql),
+        pytest.param("sqlite", marks=pytest.mark.slow),
+        pytest.param("mariadb", marks=[pytest.mark.mariadb, pytest.mark.slow]),
+    ],
+    indirect=True,
+)
+
+
 def read(document: str) -> str:
     return (ROOT / document).read_text(encoding="utf-8")
 
@@ -532,6 +544,7 @@ with app.test_request_context("/?q=NANDU"):
 
 
 @pytest.mark.structure
+@mostly_on_postgresql
 def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, database_url):
     document = "docs/search.md"
     project = scaffold.on(database_url)
@@ -860,6 +873,11 @@ with app.app_context():
 
 @pytest.mark.structure
 @pytest.mark.postgresql
+@pytest.mark.parametrize(
+    "database_url",
+    ["sqlite", *(pytest.param(name, marks=pytest.mark.slow) for name in ("postgresql", "mariadb"))],
+    indirect=True,
+)
 def test_the_rows_move_to_another_database_as_documented(scaffold, database_url, tmp_path):
     document = "docs/operations.md"
     upgrade, move = block_with(document, "sh", "python move.py").commands
@@ -923,6 +941,7 @@ print("done")
 
 
 @pytest.mark.structure
+@mostly_on_postgresql
 def test_the_outbox_of_the_document_sends_what_was_committed(scaffold, database_url):
     project = scaffold.on(database_url)
     for block in blocks("docs/growing.md"):
@@ -1031,6 +1050,7 @@ class Note"""
 
 
 @pytest.mark.structure
+@mostly_on_postgresql
 def test_the_lists_of_the_document_go_by_what_is_related(scaffold, database_url):
     project = scaffold.on(database_url)
     write_files(project, "app/notes/")
