@@ -116,6 +116,8 @@ class Project:
             # A file written twice in one second would run from the first one's bytecode.
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "error",
+            # Those of the checks alone take seconds to load.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             **self.variables,
         }
 
