@@ -59,14 +59,14 @@ class Block:
 
 
 # Code for every engine, by `make slow` on those where it says nothing that is new.
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
+MARIADB_SLOWLY = pytest.param("mariadb", marks=[pytest.mark.mariadb, pytest.mark.slow])
+SQLITE_SLOWLY = pytest.param("sqlite", marks=pytest.mark.slow)
 mostly_on_postgresql = pytest.mark.parametrize(
-    "database_url",
-    [
-        pytest.param("postgresql", marks=pytest.mark.postgresql),
-        pytest.param("sqlite", marks=pytest.mark.slow),
-        pytest.param("mariadb", marks=[pytest.mark.mariadb, pytest.mark.slow]),
-    ],
-    indirect=True,
+    "database_url", [POSTGRESQL, SQLITE_SLOWLY, MARIADB_SLOWLY], indirect=True
+)
+slowly_on_mariadb = pytest.mark.parametrize(
+    "database_url", ["sqlite", POSTGRESQL, MARIADB_SLOWLY], indirect=True
 )
 
 
@@ -281,6 +281,7 @@ def curl(line: list[str], base: str) -> tuple[int, str]:
 
 
 @pytest.mark.structure
+@slowly_on_mariadb
 def test_the_modules_of_the_readme_work_as_written(scaffold, database_url):
     project = scaffold.on(database_url)
     project.write(
@@ -481,6 +482,7 @@ def revise(project: Project, command: Block, code: Block) -> None:
 
 
 @pytest.mark.structure
+@slowly_on_mariadb
 def test_the_migrations_of_the_document_go_up_and_down(scaffold, database_url):
     document = "docs/migrations.md"
     project = scaffold.on(database_url)
@@ -510,6 +512,7 @@ with app.app_context():
 
 
 @pytest.mark.structure
+@pytest.mark.slow
 def test_the_other_commands_of_the_document_work(scaffold, sqlite_url):
     document = "docs/migrations.md"
     project = scaffold.on(sqlite_url)
