@@ -25,6 +25,7 @@ from core.filters import enum_choices
 from core.form_fields import (
     BLANK,
     DATETIME_FORMATS,
+    TIME_FORMATS,
     ClockField,
     DayField,
     EnumField,
@@ -137,7 +138,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @converts("Time")
     def conv_Time(self, field_args: Any, **extra: Any) -> Any:
-        return ClockField(format=["%H:%M:%S", "%H:%M"], **field_args)
+        return ClockField(format=TIME_FORMATS, **field_args)
 
     @converts("Uuid", "sql.sqltypes.UUID")
     def conv_PGUuid(self, field_args: Any, **extra: Any) -> Any:
