@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import BASE_DIR, INSTANCE_DIR
 from core.database import check_connection
 from core.doctor import doctor
+from core.generator.command import generate
 from core.models import Base
 from core.modules import Module, installed_modules
 from core.openapi.command import openapi
@@ -31,6 +32,7 @@ def init_cli(app: Flask) -> None:
     app.cli.add_command(doctor)
     app.cli.add_command(collect_static)
     app.cli.add_command(openapi)
+    app.cli.add_command(generate)
 
 
 @click.command()

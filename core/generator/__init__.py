@@ -1,0 +1,1 @@
+"""`flask generate`: writes a module in the words of the demo's two."""

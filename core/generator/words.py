@@ -1,0 +1,16 @@
+"""The words that all generated modules share: `make translations` copies what core has of them."""
+
+from flask_babel import lazy_gettext as _l
+
+WORDS = (
+    _l("%(name)s was created."),
+    _l("%(name)s was deleted."),
+    _l("%(name)s was saved."),
+    _l("Create"),
+    _l("Delete"),
+    _l("Delete %(name)s for good?"),
+    _l("Edit"),
+    _l("Edit %(name)s"),
+    _l("Last changed"),
+    _l("Save"),
+)

@@ -1,0 +1,157 @@
+"""`flask generate`: what it writes works as it is, what it refuses it explains."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import config
+from core.generator import command
+from core.generator.attributes import KINDS, read
+from tests.project import ENGINES
+
+PYTHON = Path(sys.executable).name
+EVERY_TYPE = [
+    "name:string:80:unique",
+    "price:money",
+    "stock:integer",
+    "weight:decimal:optional",
+    "notes:text:optional",
+    "status:enum:draft,on_sale",
+    "sold_on:date:optional",
+    "seen_at:datetime",
+    "visible:boolean",
+]
+
+
+@pytest.fixture
+def shop(scaffold):
+    """A copy with generated modules: pages, an API, and both with records of the first."""
+
+    def generate(module, *arguments):
+        scaffold.python("-m", "flask", "generate", module, *arguments)
+        scaffold.add_entry(f"app.{module}")
+
+    # A model that gives its module the name, and one with an irregular plural.
+    generate("clients", "Client", "name:string", "tax_number:string:20:unique")
+    generate("tasks", "Task", "title:string", "--api")
+    client = "client:references:app.clients.models.Client"
+    referrer = "referrer:references:app.clients.models.Client:optional"
+    mice = ["ShelfMouse", *EVERY_TYPE, client, referrer, "--plural", "shelf_mice"]
+    generate("shop", *mice, "--both")
+    return scaffold
+
+
+@pytest.mark.structure
+def test_what_is_generated_passes_its_tests_and_the_checks(shop):
+    modules = ("app/clients", "app/tasks", "app/shop")
+
+    shop.revision()
+    shop.alembic("upgrade", "head")
+    untranslated = shop.run(PYTHON, "scripts/translations.py").stdout
+
+    assert "'Clients'" in untranslated
+    # What all generated modules say, core has in Spanish.
+    assert "was created" not in untranslated
+    assert " passed" in shop.python("-m", "pytest", "-q", *modules)
+    shop.python("-m", "ruff", "check", *modules)
+    shop.python("-m", "ruff", "format", "--check", *modules)
+    shop.python("-m", "djlint", "--quiet", "--check", *modules)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database_url", ENGINES, indirect=True)
+def test_what_is_generated_has_the_types_it_says_and_migrates_on_each_engine(shop, database_url):
+    on_engine = shop.on(database_url)
+
+    on_engine.revision()
+    on_engine.alembic("upgrade", "head")
+    on_engine.alembic("check")
+
+    shop.python("-m", "mypy")
+
+
+@pytest.fixture
+def generate(app, tmp_path, monkeypatch):
+    """Run the command in an empty folder; return its output, of a refusal too."""
+    monkeypatch.setattr(command, "BASE_DIR", tmp_path)
+
+    def generate(text):
+        return app.test_cli_runner().invoke(args=["generate", *text.split()]).output
+
+    return generate
+
+
+def test_it_says_what_it_wrote_and_what_comes_next(generate, tmp_path):
+    output = generate("tasks Task title:string")
+
+    assert "wrote app/tasks/models.py" in output
+    assert 'Add "app.tasks", to INSTALLED_APPS' in output
+    assert (tmp_path / "app/tasks/tests/test_pages.py").exists()
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.es.md"])
+def test_what_the_readme_shows_is_taken(generate, document):
+    text = (config.BASE_DIR / document).read_text(encoding="utf-8")
+    line = re.search("^flask generate (.+)$", text, re.MULTILINE)[1]
+    table = re.search(r"^\| `string`.*?\n\n", text, re.MULTILINE | re.DOTALL)[0]
+
+    assert "wrote app/shop/models.py" in generate(line)
+    for example in re.findall(r"\| `([^`]+)` \|$", table, re.MULTILINE):
+        name = example.partition(":")[0]
+        assert name == "client" or read(example).name == name
+    assert set(re.findall(r"`(\w+)`", table)) == set(KINDS)
+
+
+def test_it_writes_over_nothing(generate, tmp_path):
+    models = tmp_path / "app/tasks/models.py"
+    models.parent.mkdir(parents=True)
+    models.write_text("mine")
+
+    assert "app/tasks exists" in generate("tasks Task title:string")
+    assert [*models.parent.iterdir()] == [models]
+    assert models.read_text() == "mine"
+
+
+def test_pretending_writes_nothing(generate, tmp_path):
+    assert "would write app/tasks/models.py" in generate("tasks Task title:string --pretend")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("1shop Order name:string", "cannot use the name '1shop'"),
+        ("class Order name:string", "cannot use the name 'class'"),
+        ("../shop Order name:string", "cannot use the name '../shop'"),
+        ("core Order name:string", "'core'"),
+        ("shop order name:string", "such as Order"),
+        ("shop Page name:string", "such as Order"),
+        ("shop Item name:string --api", "such as Order"),
+        ("shop List name:string", "cannot use the name 'list'"),
+        ("shop Sheep name:string --plural sheep", "add --plural"),
+        ("shop Order", "Missing argument"),
+        ("shop Order count:integer", "the first attribute names the record"),
+        ("shop Order name:string:optional", "the first attribute names the record"),
+        ("shop Order name:string name:text", "named twice"),
+        ("shop Order name", "'name' has no type: write name:TYPE"),
+        ("shop Order name:words", "has no type: write name:TYPE, one of string, text"),
+        ("shop Order name:string:long", "write name:string:120"),
+        ("shop Order name:string:0", "write name:string:120"),
+        ("shop Order name:string size:integer:7", "write size:integer"),
+        ("shop Order name:string state:enum", "write state:enum:draft,active"),
+        ("shop Order name:string state:enum:Draft", "write state:enum:draft,active"),
+        ("shop Order name:string state:enum:a,a", "write state:enum:draft,active"),
+        ("shop Order name:string client:references", "references:app.clients.models.Client"),
+        ("shop Order name:string client:references:os.path", "references:app.clients.models.Cl"),
+        ("shop Order name:string version:integer", "cannot be called 'version'"),
+        ("shop Order name:string metadata:text", "cannot be called 'metadata'"),
+        ("shop Order name:string data:text", "cannot be called 'data'"),
+        ("shop Order name:string Total:money", "cannot be called 'Total'"),
+        ("shop Order name:string from:text", "cannot be called 'from'"),
+    ],
+)
+def test_what_it_cannot_do_is_said_with_the_remedy(generate, tmp_path, arguments, message):
+    assert message in generate(arguments)
+    assert not any(tmp_path.iterdir())
