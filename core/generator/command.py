@@ -47,7 +47,7 @@ def _attributes(
     return attributes
 
 
-@click.command()
+@click.command(epilog="Example: flask generate shop Article name:string:80:unique price:money")
 @click.argument("module")
 @click.argument("model")
 @click.argument("attributes", nargs=-1, required=True, callback=_attributes)
@@ -65,14 +65,11 @@ def generate(
     both: bool,
     pretend: bool,
 ) -> None:
-    r"""Write app/MODULE with one MODEL: pages or an API, and tests.
+    """Write app/MODULE with one MODEL: pages or an API, and tests.
 
     An attribute is name:type with options, the first one a string. Types: string, text, integer,
     decimal, money, boolean, date, datetime, enum:one,two, references:app.clients.models.Client.
     Options: a string's longest length, unique, optional.
-
-    \b
-        flask generate shop Item name:string:80:unique price:money notes:text:optional
     """
     folder = BASE_DIR / "app" / module
     record = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", model).lower()
