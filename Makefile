@@ -16,6 +16,8 @@ DONE := sqlite and $(QUICK)
 # The checks use all cores; a test file stays in one process, which builds its fixtures once. By
 # default files with few tests come last: those that take longest, with one core idle at the end.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
+# How much of our code the tests run, at least; it takes as long to measure as to test.
+COVERAGE := --cov --cov-fail-under=95
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,7 +30,7 @@ test: venv  ## run the tests on SQLite; ARGS="-k name" is handed to pytest
 	@TEST_DATABASE_URL= $(PY) -m pytest -m "$(QUICK)" $(ARGS)
 
 check: lint  ## check style, types and imports, then run the tests with coverage
-	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) --cov --cov-fail-under=95 -m "$(QUICK)" $(ARGS)
+	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) $(COVERAGE) -m "$(QUICK)" $(ARGS)
 
 lint: venv-dev  ## check style, types and imports alone
 	$(PY) -m ruff check .

@@ -115,8 +115,8 @@ def names(text: str, tables: set[str]) -> bool:
     return any(f'"{table}"' in text or f"'{table}'" in text for table in tables)
 
 
-def run_tests(project: Project, folder: Path, *paths: str) -> None:
-    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={folder}", "-m", QUICK]
+def run_tests(project: Project, folder: Path, chosen: str, *paths: str) -> None:
+    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={folder}", "-m", chosen]
     # Pytest's own filter makes warnings errors.
     result = project.having(PYTHONWARNINGS="").run("pytest", *options, *paths)
     # 5: the modules that are left have no tests.
@@ -151,7 +151,18 @@ def test_all_modules_leave_without_a_trace(project, tmp_path, sqlite_url):
     if find_spec("importlinter"):
         result = project.run("lint-imports", "--no-logo")
         assert result.returncode == 0, result.stdout
-    run_tests(project, tmp_path / "nested")
+    # Those that copy the project once more take longer than all others.
+    run_tests(project, tmp_path / "nested", f"{QUICK} and not sqlite")
+
+
+@pytest.mark.slow
+def test_without_modules_the_tests_of_copies_pass(project, tmp_path, sqlite_url):
+    modules = Modules(project)
+
+    modules.delete(set(modules.entries))
+
+    git(project.root, "init", "--quiet")
+    run_tests(project, tmp_path / "nested", f"{QUICK} and sqlite")
 
 
 def test_each_module_leaves_the_others_intact(tmp_path_factory, project):
@@ -168,7 +179,7 @@ def test_each_module_leaves_the_others_intact(tmp_path_factory, project):
         assert not tables(rest.variables["DATABASE_URL"]) & set(modules.tables[entry])
         rest.get("/")
         git(rest.root, "init", "--quiet")
-        run_tests(rest, folder / "nested", "app")
+        run_tests(rest, folder / "nested", QUICK, "app")
 
 
 def test_each_module_starts_without_the_others(project):
