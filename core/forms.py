@@ -18,7 +18,7 @@ from marshmallow import ValidationError
 from sqlalchemy import event
 from sqlalchemy.orm.collections import InstrumentedList, InstrumentedSet
 from werkzeug.datastructures import MultiDict
-from wtforms import Field, FileField, IntegerField
+from wtforms import Field, FieldList, FileField, FormField, IntegerField
 from wtforms.fields.core import UnboundField
 from wtforms.form import FormMeta
 from wtforms.validators import NumberRange, Optional
@@ -100,6 +100,18 @@ def _derived(form: str, meta: Any, name: str) -> Any:
     return field
 
 
+class _Given:
+    """What a new record has been given: where it has nothing yet, a field shows its default."""
+
+    def __init__(self, record: Any) -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        if name in sa.inspect(self._record).unloaded:
+            raise AttributeError(name)
+        return getattr(self._record, name)
+
+
 class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     """The base of the modules' forms.
 
@@ -131,7 +143,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             # Posted, though the request is treated as a GET (core/expired.py).
             kwargs.setdefault("formdata", g.expired)
             g.expired_shown = True
-        super().__init__(*args, obj=obj, **kwargs)
+        is_new = getattr(sa.inspect(obj, raiseerr=False), "transient", False)
+        super().__init__(*args, obj=_Given(obj) if is_new else obj, **kwargs)
         self.record = obj
         # Texts of what is stored now, by field name, after a conflict with another person's save.
         self.stored: dict[str, str] = {}
@@ -186,10 +199,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
-        for field in self:
-            if hasattr(field, "_object_list"):
-                # One of the choices may be what is gone: read them again.
-                field._object_list = None  # noqa: SLF001 - no public way
+        # One of the choices may be what is gone: read them again.
+        g.pop("choices", None)
         names = {self._name_of(column) for column in violation.columns} & set(self._fields)
         for name in names:
             self[name].errors = [*self[name].errors, violation.message]
@@ -217,6 +228,14 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
 def _differ(field: Field, stored: Any) -> bool:
     """Tell whether what was typed is not what the field showed of what is stored."""
+    if isinstance(field, FieldList):
+        return len(field) != len(stored) or any(map(_differ, field, stored))
+    if isinstance(field, FormField):
+        return any(
+            _differ(one, getattr(stored, one.short_name))
+            for one in field
+            if one.short_name != "version" and hasattr(stored, one.short_name)
+        )
     if isinstance(stored, (InstrumentedList, InstrumentedSet)):
         # Of many records the order says nothing.
         return bool(set(stored) ^ set(field.data))
