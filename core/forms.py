@@ -64,8 +64,9 @@ class ModelFormMeta(FormMeta):
 
 
 def _derive_fields(form_class: Any, meta: Any) -> None:
-    for place, name in enumerate(meta.fields, len(meta.fields)):
-        # A field that the class or its base declares by hand wins, in its place of the order.
+    for place, name in enumerate(meta.fields, -len(meta.fields)):
+        # A field that the class or its base declares by hand wins, in its place of the order; what
+        # is no attribute of the model stands behind all these.
         field: Any = getattr(form_class, name, None)
         if not isinstance(field, UnboundField) or hasattr(field, "is_derived"):
             field = _derived(form_class.__name__, meta, name)

@@ -160,3 +160,20 @@ def test_what_a_new_record_has_not_been_given_is_the_default(app):
         "version": None,
         "csrf_token": form.csrf_token.data,
     }
+
+
+def test_a_field_that_is_no_attribute_stands_behind_those_of_the_model(app):
+    class Extended(ModelForm):
+        extra = StringField("Extra")
+
+        class Meta:
+            model = Thing
+            fields = ("name", "code")
+
+    # As that of the first form that a process reads.
+    Extended.extra.creation_counter = 1
+
+    with app.test_request_context():
+        names = [field.name for field in Extended()]
+
+    assert names[:3] == ["name", "code", "extra"]
