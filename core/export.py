@@ -14,6 +14,7 @@ from flask import Response, abort, request, stream_with_context
 from sqlalchemy import Result, Select
 
 from core.i18n import local
+from core.listing import listing_of
 from core.models import label_of
 from core.pages import list_query
 from core.problem import wants_problem
@@ -34,7 +35,7 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     """
     # What an API is asked wrongly it refuses (core/rest.py), where a page reads on.
     refuse = partial(abort, 400)
-    listing = model.listing
+    listing = listing_of(model)
     query = listing.read(request.args, refuse) if wants_problem() else list_query(model)
     records = listing.apply(statement, query)
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
