@@ -202,7 +202,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         """Put a broken rule of the database at its fields; False if no field is concerned."""
         # One of the choices may be what is gone: read them again.
         g.pop("choices", None)
-        names = {self._name_of(column) for column in violation.columns} & set(self._fields)
+        own = [table.name for table in sa.inspect(self.Meta.model).tables]
+        # Those of another record, made in the same commit, may have the name of a field here.
+        columns = violation.columns if violation.table in (None, *own) else ()
+        names = {self._name_of(column) for column in columns} & set(self._fields)
         for name in names:
             self[name].errors = [*self[name].errors, violation.message]
         return bool(names)
