@@ -422,7 +422,10 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     for command in migrate:
         project.alembic(*command[1:])
     follow(project, Block("sh", shlex.join([*add, "--password", "secret"])))
+    again = project.run(*add, "--password", "secret")
 
+    assert again.returncode == 1
+    assert again.stderr == "Error: There is a user me@example.com already.\n"
     assert project.python("-c", ACCOUNT).startswith("done")
     away = project.having(
         DATABASE_URL="postgresql://shop@127.0.0.1:1/shop",
