@@ -16,7 +16,7 @@ from wtforms.widgets import Select
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
-from core.form_fields import BLANK
+from core.form_fields import BLANK, asked_once
 from core.paging import options_of
 from core.schemas import reader_of
 from services import db
@@ -41,8 +41,6 @@ class SearchSelectField(SelectFieldBase):
         super().__init__(label, validators, **kw)
         self.model = model
         self.above = above
-        # The name is wtforms-sqlalchemy's: a form forgets it when one of the choices may be gone.
-        self._object_list: dict[str, str] | None = None
 
     @property
     def has_new_words(self) -> bool:
@@ -79,9 +77,11 @@ class SearchSelectField(SelectFieldBase):
 
     @property
     def _first(self) -> dict[str, str]:
-        if self._object_list is None:
-            self._object_list = dict(options_of(self.model, self.above + 1))
-        return self._object_list
+        limit = self.above + 1
+        options: dict[str, str] = asked_once(
+            (self.model, limit), lambda: dict(options_of(self.model, limit))
+        )
+        return options
 
     @cached_property
     def _found(self) -> dict[str, str]:

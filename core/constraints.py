@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -34,7 +34,9 @@ NAME = re.compile(
     r"for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`"
     r"|CHECK constraint failed: (.+)|failed: index '(.+)'"
 )
-WRITTEN = re.compile(r'\s*(?:INSERT INTO|UPDATE) ["`]?(\w+)["`]?(.*)', re.DOTALL)
+WRITTEN = re.compile(
+    r'\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?["`]?(\w+)["`]?(.*)', re.DOTALL
+)
 COLUMN = re.compile(r"Column '([^']+)'|(?:failed: |, )[^.,']+\.([^,]+)")
 
 
@@ -45,6 +47,8 @@ class Violation:
     kind: str
     columns: tuple[str, ...]
     message: str
+    # Whose columns they are, if the statement tells.
+    table: str | None = field(default=None, compare=False)
 
     @property
     def errors(self) -> dict[str, list[str]]:
@@ -77,7 +81,10 @@ def violation_of(error: DBAPIError) -> Violation | None:
     elif kind == "missing":
         columns = _orphaned_columns(error)
     message = constraint.info.get("message") if constraint is not None else None
-    return Violation(kind, tuple(columns), str(message or MESSAGES[kind]))
+    written = WRITTEN.match(str(error.statement))
+    return Violation(
+        kind, tuple(columns), str(message or MESSAGES[kind]), written[1] if written else None
+    )
 
 
 def _read(orig: Any) -> tuple[str, str | None, list[str]]:

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from flask import Response, abort, request, stream_with_context
-from sqlalchemy import Result, Select
+from sqlalchemy import Result, Select, inspect
 
 from core.i18n import local
+from core.listing import listing_of
 from core.models import label_of
 from core.pages import list_query
 from core.problem import wants_problem
@@ -34,11 +35,16 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     """
     # What an API is asked wrongly it refuses (core/rest.py), where a page reads on.
     refuse = partial(abort, 400)
-    listing = model.listing
+    listing = listing_of(model)
     query = listing.read(request.args, refuse) if wants_problem() else list_query(model)
     records = listing.apply(statement, query)
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
-    heads = [label_of(model, column.partition(".")[0]) for column in columns]
+    firsts = [column.partition(".")[0] for column in columns]
+    # Of several columns of one related record each says which it is.
+    heads = [
+        ": ".join(_labels(model, column if firsts.count(first) > 1 else first))
+        for first, column in zip(firsts, columns, strict=True)
+    ]
     filename = model.__tablename__
     # Who has read before, as a guard does, gives the connection back: the file takes one.
     db.session.commit()
@@ -51,6 +57,13 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
         response.call_on_close(stack.pop_all().close)
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}.csv"'
     return response
+
+
+def _labels(model: Any, path: str) -> Iterator[str]:
+    first, _, rest = path.partition(".")
+    yield str(label_of(model, first))
+    if rest:
+        yield from _labels(inspect(model).relationships[first].mapper.class_, rest)
 
 
 def _lines(heads: list[str], result: Result[Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Form fields of columns and relationships, where WTForms has none or one with faults."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,7 +9,7 @@ from itertools import starmap
 from typing import Any
 
 import marshmallow
-from flask import current_app
+from flask import current_app, g
 from flask_babel import gettext
 from wtforms import DateField, Form, TimeField
 from wtforms.fields import DateTimeLocalField, DecimalField, SelectField, TextAreaField
@@ -30,6 +30,14 @@ DATETIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
 TIME_FORMATS = ["%H:%M:%S", "%H:%M"]
 
 
+def asked_once(key: Hashable, ask: Callable[[], Any]) -> Any:
+    """Return what ask() does, asked once in a request: each line of a form has the same choices."""
+    answers = g.setdefault("choices", {})
+    if key not in answers:
+        answers[key] = ask()
+    return answers[key]
+
+
 class _Choices:
     """Yields what WTForms 3.3 expects of choices, and refuses what is none of them in its words.
 
@@ -43,6 +51,12 @@ class _Choices:
             super().pre_validate(form)  # type: ignore[misc]
         except ValidationError:
             raise ValidationError(self.gettext("Not a valid choice.")) from None  # type: ignore[attr-defined]
+
+    def _get_object_list(self) -> Any:
+        # What the field would keep itself outlives what the form forgets.
+        self._object_list = None
+        key = self.query_factory, self.query  # type: ignore[attr-defined]
+        return asked_once(key, super()._get_object_list)  # type: ignore[misc]
 
     def iter_choices(self) -> Iterator[Choice]:
         return starmap(_choice, super().iter_choices())  # type: ignore[misc]

@@ -18,7 +18,7 @@ from marshmallow import ValidationError
 from sqlalchemy import event
 from sqlalchemy.orm.collections import InstrumentedList, InstrumentedSet
 from werkzeug.datastructures import MultiDict
-from wtforms import Field, FileField, IntegerField
+from wtforms import Field, FieldList, FileField, FormField, IntegerField
 from wtforms.fields.core import UnboundField
 from wtforms.form import FormMeta
 from wtforms.validators import NumberRange, Optional
@@ -64,8 +64,9 @@ class ModelFormMeta(FormMeta):
 
 
 def _derive_fields(form_class: Any, meta: Any) -> None:
-    for place, name in enumerate(meta.fields, len(meta.fields)):
-        # A field that the class or its base declares by hand wins, in its place of the order.
+    for place, name in enumerate(meta.fields, -len(meta.fields)):
+        # A field that the class or its base declares by hand wins, in its place of the order; what
+        # is no attribute of the model stands behind all these.
         field: Any = getattr(form_class, name, None)
         if not isinstance(field, UnboundField) or hasattr(field, "is_derived"):
             field = _derived(form_class.__name__, meta, name)
@@ -100,6 +101,18 @@ def _derived(form: str, meta: Any, name: str) -> Any:
     return field
 
 
+class _Given:
+    """What a new record has been given: where it has nothing yet, a field shows its default."""
+
+    def __init__(self, record: Any) -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        if name in sa.inspect(self._record).unloaded:
+            raise AttributeError(name)
+        return getattr(self._record, name)
+
+
 class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     """The base of the modules' forms.
 
@@ -131,7 +144,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             # Posted, though the request is treated as a GET (core/expired.py).
             kwargs.setdefault("formdata", g.expired)
             g.expired_shown = True
-        super().__init__(*args, obj=obj, **kwargs)
+        is_new = getattr(sa.inspect(obj, raiseerr=False), "transient", False)
+        super().__init__(*args, obj=_Given(obj) if is_new else obj, **kwargs)
         self.record = obj
         # Texts of what is stored now, by field name, after a conflict with another person's save.
         self.stored: dict[str, str] = {}
@@ -186,11 +200,12 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
-        for field in self:
-            if hasattr(field, "_object_list"):
-                # One of the choices may be what is gone: read them again.
-                field._object_list = None  # noqa: SLF001 - no public way
-        names = {self._name_of(column) for column in violation.columns} & set(self._fields)
+        # One of the choices may be what is gone: read them again.
+        g.pop("choices", None)
+        own = [table.name for table in sa.inspect(self.Meta.model).tables]
+        # Those of another record, made in the same commit, may have the name of a field here.
+        columns = violation.columns if violation.table in (None, *own) else ()
+        names = {self._name_of(column) for column in columns} & set(self._fields)
         for name in names:
             self[name].errors = [*self[name].errors, violation.message]
         return bool(names)
@@ -217,6 +232,14 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
 def _differ(field: Field, stored: Any) -> bool:
     """Tell whether what was typed is not what the field showed of what is stored."""
+    if isinstance(field, FieldList):
+        return len(field) != len(stored) or any(map(_differ, field, stored))
+    if isinstance(field, FormField):
+        return any(
+            _differ(one, getattr(stored, one.short_name))
+            for one in field
+            if one.short_name != "version" and hasattr(stored, one.short_name)
+        )
     if isinstance(stored, (InstrumentedList, InstrumentedSet)):
         # Of many records the order says nothing.
         return bool(set(stored) ^ set(field.data))

@@ -50,7 +50,8 @@ def init_i18n(app: Flask) -> None:
     app.register_blueprint(bp)
     app.jinja_env.filters.update(numberformat=_number, dateformat=_date)
     app.jinja_env.globals.update(
-        language=lambda: str(get_locale()),
+        # As HTML writes it (BCP 47): es-CO, which Python calls es_CO.
+        language=lambda: str(get_locale()).replace("_", "-"),
         languages={code: _own_name(code) for code in setting("LANGUAGES")},
         money=money,
         theme=lambda: _cookie("theme", THEMES) or "auto",
@@ -58,7 +59,9 @@ def init_i18n(app: Flask) -> None:
 
 
 def _own_name(code: str) -> str:
-    return str(Locale.parse(code).get_display_name(code)).capitalize()
+    name = str(Locale.parse(code).get_display_name(code))
+    # Not capitalize(), which would write "Español (colombia)".
+    return f"{name[:1].upper()}{name[1:]}"
 
 
 def select_language() -> Locale:

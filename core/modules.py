@@ -218,10 +218,14 @@ def _check_menu(app: Flask, module: Module) -> None:
 
 
 def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) -> None:
-    """Refuse a foreign key between two bases: neither could be created or migrated in order."""
+    """Refuse a foreign key to no table, or to another base's: no migration could order them."""
     keys = ((module, key) for module in modules for t in module.tables for key in t.foreign_keys)
     for module, key in keys:
         table, target = key.parent.table, key.target_fullname.rpartition(".")[0]
+        if target not in table.metadata.tables and target not in tables:
+            cause = f", whose table {table.name!r} has a foreign key to {target!r}, a table that"
+            remedy = "list the module of that table, or mend the name in ForeignKey(...)"
+            raise _refusal(module.entry, f"{cause} no listed module has", remedy)
         if target in tables and tables[target].metadata is not table.metadata:
             remedy = "put both on the scaffold's base (from core.models import Base)"
             cause = f", whose table {table.name!r} has a foreign key to {target!r} of another"

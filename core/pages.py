@@ -30,7 +30,7 @@ from core.database import READ_METHODS
 from core.errors import OUT_OF_RANGE, STALE
 from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm, RefusedError
-from core.listing import API_PARAMETERS, Listing, Query
+from core.listing import API_PARAMETERS, Query, listing_of
 from core.logs import request_id
 from core.models import Versioned, label_of
 from core.modules import installed_modules
@@ -122,7 +122,7 @@ def page_of(
     as ("id", "category.name"), the page has rows of these alone.
     """
     way = rows_of(model, tuple(columns)) if columns else RECORDS
-    return ListPage(statement, model.listing, list_query(model), way)
+    return ListPage(statement, listing_of(model), list_query(model), way)
 
 
 def list_query(model: Any) -> Query:
@@ -131,7 +131,7 @@ def list_query(model: Any) -> Query:
     args = MultiDict(
         (name, text) for name, text in request.args.items() if text and name not in API_PARAMETERS
     )
-    listing: Listing = model.listing
+    listing = listing_of(model)
     query = listing.read(args, lambda message: None, typed_condition)
     filtered = (listing.filter_of(name) for name in args if name not in query.args)
     left_out = tuple(found[0] for found in filtered if found)

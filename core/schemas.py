@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow
 import sqlalchemy as sa
-from flask_marshmallow.sqla import SQLAlchemyAutoSchema
+from flask_marshmallow.sqla import SQLAlchemyAutoSchema, SQLAlchemyAutoSchemaOpts
 from marshmallow import RAISE, ValidationError, fields, validate
 from marshmallow_sqlalchemy import ModelConverter
 
@@ -120,16 +120,58 @@ def reader_of(column: Any, is_stored: bool = False) -> Any:
     return reader
 
 
+class _Meta:
+    model_converter = Converter
+    # Without it a schema that was imported before the app exists keeps a stand-in session.
+    sqla_session = db.session
+    unknown = RAISE
+    # What the database or the models set, no client may.
+    dump_only = ("id", "created_at", "updated_at", "version")
+
+
+class _Options(SQLAlchemyAutoSchemaOpts):
+    """Those of a `class Meta`, also of one that forgot its base; its dump_only adds to ours.
+
+    An empty dump_only lets clients set everything.
+    """
+
+    dump_only: Any
+
+    def __init__(self, meta: Any, *args: Any, **kwargs: Any) -> None:
+        whole = meta if issubclass(meta, _Meta) else type("Meta", (meta, _Meta), {})
+        super().__init__(whole, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if self.dump_only:
+            self.dump_only = {*self.dump_only, *_Meta.dump_only}
+
+
 class Schema(SQLAlchemyAutoSchema):
     """The base of the modules' schemas; put `class Meta(Schema.Meta)` into each."""
 
-    class Meta:
-        model_converter = Converter
-        # Without it a schema that was imported before the app exists keeps a stand-in session.
-        sqla_session = db.session
-        unknown = RAISE
-        # What the database or the models set, no client may.
-        dump_only = ("id", "created_at", "updated_at", "version")
+    OPTIONS_CLASS = _Options
+    opts: Any
+
+    class Meta(_Meta):
+        pass
+
+    def __init__(self, **options: Any) -> None:
+        for name in self.opts.fields:
+            if name not in self._declared_fields:
+                raise LookupError(self._lacks(name))
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+
+    def _lacks(self, name: str) -> str:
+        """Say why there is no field of a name in Meta.fields, and what to do."""
+        model, schema = self.opts.model, type(self).__name__
+        if model is None:
+            return f"{schema} names fields and no model: add model = ... to its class Meta."
+        attributes = sa.inspect(model).attrs
+        if name not in attributes:
+            there_are = ", ".join(attributes.keys())
+            return f"{schema} names {name!r}, which {model.__name__} lacks; it has {there_are}."
+        remedy = "add include_fk = True to its class Meta"
+        if name in sa.inspect(model).relationships:
+            remedy = f"declare it, {name} = fields.Nested(...)"
+        return f"{schema} has no field for {name!r} of {model.__name__}: {remedy}."
 
     def load(self, data: Any, **kwargs: Any) -> Any:
         # marshmallow-sqlalchemy's own load reads a package's metadata from the disk at each call.

@@ -8,6 +8,7 @@ import io
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -87,17 +88,17 @@ def contents(catalog: Catalog) -> tuple[bytes, bytes]:
 def main(check: bool) -> int:
     """Write the catalogues, or with `check` only compare; return the number of findings."""
     findings = 0
-    # English is what the code is written in, wherever it stands in the list.
-    languages = [language for language in settings.LANGUAGES if language != "en"]
+    # What core, the first of the packages, has translated the others read from there.
+    in_core: dict[str, set[Any]] = {}
     for package in packages():
         template = template_of(package)
-        for language in languages if len(template) else ():
+        for language in languages_of(package) if len(template) else ():
             path, catalog = brought_up_to_date(package, language, template)
-            name = path.relative_to(ROOT)
-            for message in catalog:
-                if message.id and not all(_strings(message.string)):
-                    findings += 1
-                    print(f"{name}: no translation of {message.id!r}")
+            known: set[Any] = {one.id for one in catalog if all(_strings(one.string))}
+            known |= in_core.setdefault(language.partition("_")[0], known)
+            for text in (one.id for one in catalog if one.id and one.id not in known):
+                findings += 1
+                print(f"{path.relative_to(ROOT)}: no translation of {text!r}")
             for file, content in zip(
                 (path, path.with_suffix(".mo")), contents(catalog), strict=True
             ):
@@ -108,6 +109,22 @@ def main(check: bool) -> int:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(content)
     return findings
+
+
+def languages_of(package: Path) -> list[str]:
+    """Return the languages of the package's catalogues: es_CO reads that of es if it has no own.
+
+    English is what the code is written in, wherever it stands in the list.
+    """
+    found = [_catalogue(package, language) for language in settings.LANGUAGES]
+    return [language for language in dict.fromkeys(found) if language != "en"]
+
+
+def _catalogue(package: Path, language: str) -> str:
+    general = language.partition("_")[0]
+    is_general = general == "en" or (ROOT / "core/translations" / general).is_dir()
+    has_own = (package / "translations" / language).is_dir()
+    return general if is_general and not has_own else language
 
 
 def _strings(string: object) -> tuple[object, ...]:

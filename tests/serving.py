@@ -61,7 +61,7 @@ def slow():
 
 @bp.get("/seen")
 def seen():
-    return {"address": request.remote_addr, "scheme": request.scheme}
+    return {"address": request.remote_addr, "scheme": request.scheme, "host": request.host}
 
 
 @bp.get("/query/<int:seconds>")

@@ -10,6 +10,7 @@ from flask import has_app_context
 from sqlalchemy import select
 
 from core import export
+from core.export import csv_of
 from core.testing import app_on_test_database
 from services import db
 from tests.listed.models import Entry, Phase, Shelf
@@ -171,3 +172,19 @@ def test_a_query_that_fails_is_no_file(make_app):
 
     assert (answer.status_code, answer.mimetype) == (500, "text/html")
     assert "alembic upgrade head" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("columns", "heads"),
+    [
+        pytest.param(("name", "shelf.name"), "Name,Shelf", id="one"),
+        pytest.param(
+            ("name", "shelf.id", "shelf.name"), "Name,Shelf: Id,Shelf: Name", id="two-of-a-record"
+        ),
+    ],
+)
+def test_the_heads_tell_columns_of_one_related_record_apart(app, columns, heads):
+    with app.test_request_context():
+        text = csv_of(Entry, columns).get_data(as_text=True)
+
+    assert text.splitlines()[0] == f"\ufeff{heads}"

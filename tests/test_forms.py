@@ -377,6 +377,17 @@ def test_a_rule_about_no_field_of_the_form_is_not_shown_there(app):
     assert is_shown is False
 
 
+def test_a_rule_of_another_record_is_not_told_at_a_field_of_the_same_name(app, box):
+    with app.test_request_context():
+        form = BoxForm(meta={"csrf": False})
+        with database_rules(form):
+            db.session.add(Thing(name=None, code="K1", price=1, box_id=box.id))
+            db.session.commit()
+
+        assert not form.name.errors
+        assert get_flashed_messages() == ["This value is required."]
+
+
 def test_threads_that_open_a_form_for_the_first_time_get_all_fields(app):
     class FreshForm(ModelForm):
         class Meta:

@@ -17,6 +17,7 @@ import settings
 from core.i18n import money, read_decimal
 from core.setting import setting
 from core.testing import app_on_test_database
+from tests.conftest import use_defaults
 from tests.reading import Reader
 
 INDEX = "/listed/"
@@ -25,8 +26,11 @@ SPANISH = {"Accept-Language": "es-CO,es;q=0.9,en;q=0.5"}
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    with app_on_test_database(tmp_path_factory.mktemp("i18n"), ["tests.listed"]) as application:
-        yield application
+    folder = tmp_path_factory.mktemp("i18n")
+    with pytest.MonkeyPatch.context() as patch:
+        use_defaults(patch)
+        with app_on_test_database(folder, ["tests.listed"]) as application:
+            yield application
 
 
 @pytest.fixture
@@ -232,6 +236,20 @@ def test_the_first_language_is_for_those_who_ask_for_none(make_app, monkeypatch)
     monkeypatch.setattr(settings, "LANGUAGES", ["es", "en"], raising=False)
 
     assert language_of(make_app().test_client().get("/")) == "es"
+
+
+def test_a_language_of_a_country_is_written_as_html_wants_it(make_app, monkeypatch):
+    monkeypatch.setattr(settings, "LANGUAGES", ["en", "es_CO"], raising=False)
+    client = make_app().test_client()
+
+    english, spanish = client.get("/"), client.get("/", headers=SPANISH)
+
+    button = 'name="lang" value="es_CO" lang="es-CO">Español (Colombia)</button>'
+    assert button in " ".join(english.text.split())
+    assert language_of(spanish) == "es-CO"
+    assert 'value="es_CO"' not in spanish.text
+    # The catalogue is that of the language.
+    assert "Saltar al contenido" in spanish.text
 
 
 def test_a_product_of_one_language_has_no_switch(make_app, monkeypatch):

@@ -514,6 +514,17 @@ def test_a_foreign_key_between_two_bases_is_refused(scaffold):
     )
 
 
+def test_a_foreign_key_to_no_table_is_refused(scaffold):
+    key = "    one_id: Mapped[int] = mapped_column(ForeignKey('one_record.id'))\n"
+    add(scaffold, "two", OWN_BASE_MODELS.format(table="two_record") + key)
+
+    assert app_of(scaffold, "two") == (
+        "INSTALLED_APPS lists 'app.two', whose table 'two_record' has a foreign key to "
+        "'one_record', a table that no listed module has: list the module of that table, or mend "
+        "the name in ForeignKey(...)."
+    )
+
+
 def test_modules_on_the_scaffolds_base_and_on_their_own_live_together(scaffold):
     add(scaffold, "one", MODELS.format(table="one_record"))
     add(scaffold, "two", OWN_BASE_MODELS.format(table="two_record"))

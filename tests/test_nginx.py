@@ -124,17 +124,25 @@ def test_behind_a_load_balancer_the_app_sees_the_client_and_https(scaffold, sqli
     site = live_site(scaffold, sqlite_url)
 
     with fronted(site, tmp_path / "nginx", files=tmp_path / "files") as front:
-        forwarded = {"X_Forwarded_For": "6.6.6.6, 203.0.113.9", "X_Forwarded_Proto": "https"}
+        forwarded = {
+            "Host": "127.0.0.1",
+            "X_Forwarded_For": "6.6.6.6, 203.0.113.9",
+            "X_Forwarded_Proto": "https",
+        }
         with front.open("/probe/seen", **forwarded) as answer:
             seen = json.load(answer)
         line = front.lines(1)[0]
+        with front.open("/probe/seen", **forwarded, X_Forwarded_Port="8443") as answer:
+            at_its_port = json.load(answer)["host"]
         front.servers[0].stop()
         with pytest.raises(HTTPError) as caught:
             front.open("/", **forwarded)
         caught.value.close()
 
     assert count == 2
-    assert seen == {"address": "203.0.113.9", "scheme": "https"}
+    # Not the port of this nginx: every form would be refused, whose Referer names the public one.
+    assert seen == {"address": "203.0.113.9", "scheme": "https", "host": "127.0.0.1"}
+    assert at_its_port == "127.0.0.1:8443"
     assert line["client"] == "203.0.113.9"
     assert caught.value.headers["Strict-Transport-Security"] == "max-age=31536000"
 

@@ -11,9 +11,10 @@ from sqlalchemy.exc import DataError, DBAPIError
 import settings
 from core import listing, paging
 from core.errors import OUT_OF_RANGE, STALE
+from core.export import csv_of
 from core.listing import MAX_OFFSET
 from core.modules import installed_metadata
-from core.pages import database_rules
+from core.pages import database_rules, page_of
 from core.setting import DEFAULTS, setting
 from services import db
 from tests.reading import Reader, form_on, submit
@@ -484,3 +485,15 @@ def test_the_next_step_is_told_to_developers_alone(make_app, environment, is_tol
 
     assert ("INSTALLED_APPS" in text) is is_told
     assert ("The next step" in text) is is_told
+
+
+def test_a_model_without_a_listing_is_listed_in_the_order_of_its_key(app, save):
+    for row in (7, 3):
+        save(Crate(row=row, place=1))
+
+    with app.test_request_context("/?q=x&filter[row]=7&sort=row"):
+        rows = [crate.row for crate in page_of(Crate).items]
+        lines = csv_of(Crate, ("row",)).get_data(as_text=True).split()
+
+    assert rows == [7, 3]
+    assert lines[1:] == ["7", "3"]

@@ -422,7 +422,10 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     for command in migrate:
         project.alembic(*command[1:])
     follow(project, Block("sh", shlex.join([*add, "--password", "secret"])))
+    again = project.run(*add, "--password", "secret")
 
+    assert again.returncode == 1
+    assert again.stderr == "Error: There is a user me@example.com already.\n"
     assert project.python("-c", ACCOUNT).startswith("done")
     away = project.having(
         DATABASE_URL="postgresql://shop@127.0.0.1:1/shop",
@@ -642,8 +645,62 @@ with application.app_context():
 print("done")
 """
 
+PAGES = """
+bp = Blueprint('invoices', __name__, url_prefix='/invoices', template_folder='templates')
+from . import routes
+from ."""
+EDITING = """
+from flask import redirect, render_template, url_for
+from core.pages import database_rules
+from services import db
+from . import bp
+from .forms import InvoiceForm
+from .models import Invoice
 
-def test_the_records_within_others_of_the_document_are_written(scaffold, sqlite_url):
+@bp.get("/<int:id>")
+def invoice_edit(id):
+    invoice = db.get_or_404(Invoice, id)
+    form = InvoiceForm(obj=invoice)
+    return render_template("billing/invoice_edit.html", form=form, invoice=invoice)
+
+"""
+EDIT = """
+{% extends "base.html" %}
+{% from "macros/form.html" import render_form %}
+{% block title %}{{ invoice.number }}{% endblock %}
+{% block content %}
+{{ render_form(form, url_for(".invoice_update", id=invoice.id), "") }}
+{% endblock %}
+"""
+TYPING = """
+import re
+from core.factory import create_app
+from services import db
+from app.billing.models import Invoice, Line
+
+application = create_app({"WTF_CSRF_ENABLED": False})
+with application.app_context():
+    db.session.add(Invoice(id=9, number="A9", lines=[Line(text="Tea", price=2)]))
+    db.session.commit()
+client, url = application.test_client(), "/invoices/9"
+shown = client.get(url).text
+assert "Line 1" in shown and "Line 2" not in shown and "Add a line" in shown
+sent = {"number": "A9", "lines-0-text": "Tea", "lines-0-price": "2"}
+more = client.post(url, data=sent | {"add": "Add a line"})
+assert more.status_code == 200 and "lines-1-price" in more.text
+two = sent | {"lines-1-text": "Cup", "lines-1-price": "x"}
+wrong = client.post(url, data=two)
+assert wrong.status_code == 422 and 'id="lines-1-price-errors"' in wrong.text
+assert client.post(url, data=two | {"lines-1-price": "3"}).status_code == 302
+assert client.post(url, data=two | {"lines-1-price": "3", "lines-0-remove": "y"}).status_code == 302
+with application.app_context():
+    assert [line.text for line in db.session.get(Invoice, 9).lines] == ["Cup"]
+print("done")
+"""
+
+
+def test_the_records_within_others_of_the_documents_are_written(scaffold, sqlite_url):
+    document = "docs/operations.md"
     project = scaffold.on(sqlite_url)
     resources = (
         block_with("README.md", "python", "class TaskItem")
@@ -665,6 +722,15 @@ def test_the_records_within_others_of_the_document_are_written(scaffold, sqlite_
     project.install("app.billing")
 
     assert project.python("-c", SENDING).strip() == "done"
+
+    pages = project.root / "app/billing/__init__.py"
+    pages.write_text(pages.read_text().replace("\nfrom .", PAGES))
+    project.write("app/billing/forms.py", block_with(document, "python", "FieldList").text)
+    update = block_with(document, "python", "def invoice_update").text
+    project.write("app/billing/routes.py", EDITING + update)
+    project.write("app/billing/templates/billing/invoice_edit.html", EDIT)
+
+    assert project.python("-c", TYPING).strip() == "done"
 
 
 ACTING = """

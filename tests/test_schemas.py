@@ -11,7 +11,7 @@ from core.schemas import Schema, String
 from services import db
 from tests.kinds.models import Careful, Derived, Order, Record
 from tests.kinds.schemas import OrderSchema, RecordSchema
-from tests.sample.models import Mood, Size, Specimen, Thing
+from tests.sample.models import Mood, Scan, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
 
 
@@ -349,3 +349,56 @@ def test_put_gives_what_the_database_alone_has_a_default_for(app, save):
         db.session.commit()
 
         assert (patched, record.grade, record.line) == (3, 7, "z")
+
+
+OURS = ["created_at", "id", "updated_at", "version"]
+
+
+def read_only(**options):
+    """Return the names that clients may not set, by a `class Meta` that inherits nothing."""
+    schema = type("OwnSchema", (Schema,), {"Meta": type("Meta", (), {"model": Thing, **options})})()
+    return sorted(name for name, field in schema.fields.items() if field.dump_only)
+
+
+def test_a_meta_that_forgot_its_base_has_what_stands_there():
+    assert read_only() == OURS
+
+
+def test_names_that_are_read_only_add_to_those_of_all_schemas():
+    assert read_only(dump_only=("amount",)) == ["amount", *OURS]
+    assert read_only(dump_only=()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param(
+            {"model": Scan, "fields": ("id", "phtoo")},
+            "OwnSchema names 'phtoo', which Scan lacks; it has id, photo.",
+            id="typo",
+        ),
+        pytest.param(
+            {"model": Thing, "fields": ("id", "box_id")},
+            "OwnSchema has no field for 'box_id' of Thing: "
+            "add include_fk = True to its class Meta.",
+            id="foreign-key",
+        ),
+        pytest.param(
+            {"model": Thing, "fields": ("id", "box")},
+            "OwnSchema has no field for 'box' of Thing: declare it, box = fields.Nested(...).",
+            id="relationship",
+        ),
+        pytest.param(
+            {"fields": ("id",)},
+            "OwnSchema names fields and no model: add model = ... to its class Meta.",
+            id="no-model",
+        ),
+    ],
+)
+def test_a_name_without_a_field_is_refused_with_the_remedy(options, said):
+    meta = type("Meta", (Schema.Meta,), options)
+
+    with pytest.raises(LookupError) as caught:
+        type("OwnSchema", (Schema,), {"Meta": meta})()
+
+    assert str(caught.value) == said

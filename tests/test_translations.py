@@ -1,5 +1,6 @@
 """Holds the catalogues to the texts: each is translated, and what is compiled is fresh."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -109,3 +110,24 @@ def test_a_text_of_the_products_own_templates_goes_to_a_catalogue_beside_them(sc
 
     assert f"{po}: no translation of 'Good morning'" in result.stdout
     assert f"{po}: no translation of 'Good evening'" not in result.stdout
+
+
+@pytest.mark.structure
+@pytest.mark.parametrize("languages", ['["es_CO", "en"]', '["en_GB", "es_MX"]'])
+def test_a_language_of_a_country_reads_the_catalogue_of_the_language(project, languages):
+    project.write("settings.py", f"LANGUAGES = {languages}\n")
+
+    result = project.run(PYTHON, "scripts/translations.py")
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    # An empty one of its own would take the place of the other, and all texts be English again.
+    assert {path.name for path in project.root.glob("**/translations/*")} == {"es"}
+
+
+@pytest.mark.structure
+def test_a_text_that_core_has_translated_needs_no_second_translation(project):
+    shutil.copytree(project.root / "core/templates", project.root / "app/templates")
+
+    result = project.run(PYTHON, "scripts/translations.py")
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
