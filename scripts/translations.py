@@ -47,27 +47,15 @@ def template_of(package: Path) -> Catalog:
     return catalog
 
 
-def catalogue(package: Path, language: str) -> tuple[Path, Catalog]:
-    """Return the path of the package's catalogue and what is in it, if it is there."""
-    path = package / "translations" / language / "LC_MESSAGES" / "messages.po"
-    if not path.exists():
-        return path, Catalog(locale=language)
-    with path.open("rb") as file:
-        return path, read_po(file, locale=language)
-
-
 def brought_up_to_date(package: Path, language: str, template: Catalog) -> tuple[Path, Catalog]:
-    """Return the path of the package's catalogue, and what it should be.
-
-    A text that is new there and that core has too gets core's translation.
-    """
-    path, catalog = catalogue(package, language)
-    known = catalogue(ROOT / "core", language)[1]
+    """Return the path of the package's catalogue, and what it should be."""
+    path = package / "translations" / language / "LC_MESSAGES" / "messages.po"
+    catalog = Catalog(locale=language)
+    if path.exists():
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=language)
     catalog.update(template, no_fuzzy_matching=True)
     catalog.obsolete.clear()
-    for message in catalog:
-        if message.id and message.id in known and not all(_strings(message.string)):
-            message.string = known[message.id].string
     return path, catalog
 
 

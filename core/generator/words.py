@@ -1,4 +1,4 @@
-"""The words that all generated modules share: `make translations` copies what core has of them."""
+"""The words that all generated modules share: what core has translated they read from there."""
 
 from flask_babel import lazy_gettext as _l
 
