@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import starmap
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow
 from flask import current_app
@@ -77,13 +77,21 @@ class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # typ
     """Any number of related records."""
 
 
-class LocalDecimalField(DecimalField):
+class _Attributes:
+    """Adds to the input what the class knows of it; what a form says in `render_kw` wins."""
+
+    attributes: ClassVar[dict[str, str]]
+
+    def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
+        given = {**self.attributes, **(render_kw or {})}
+        super().__init__(*args, render_kw=given, **kwargs)  # type: ignore[call-arg]
+
+
+class LocalDecimalField(_Attributes, DecimalField):
     """A decimal as the user's language writes it; too many places are refused, not rounded away."""
 
     widget = TextInput()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"render_kw": {"inputmode": "decimal"}, **kwargs})
+    attributes: ClassVar = {"inputmode": "decimal"}
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist:
@@ -132,11 +140,17 @@ class DayField(_Written, DateField):
     """A day of any year."""
 
 
-class ClockField(_Written, TimeField):
+class _Clock(_Written, _Attributes):
+    """A time to the second; by default a browser refuses all seconds but those that are stored."""
+
+    attributes: ClassVar = {"step": "any"}
+
+
+class ClockField(_Clock, TimeField):
     """A time of day."""
 
 
-class WallField(_Written, DateTimeLocalField):
+class WallField(_Clock, DateTimeLocalField):
     """A day and a time of no zone."""
 
 

@@ -404,6 +404,25 @@ def test_a_choice_that_nobody_can_leave_out_is_not_required_in_html(client, url)
     assert "required" in page.tag("input", id="line")
 
 
+@pytest.mark.parametrize("name", ["moment", "wall", "clock"])
+def test_a_browser_takes_other_seconds_than_those_that_are_stored(client, url, name):
+    page = Reader(client.get(url).text)
+
+    assert page.tag("input", id=name)["step"] == "any"
+
+
+def test_an_attribute_of_an_input_is_changed_by_its_form_without_loss_of_the_others(app):
+    class NumberForm(Form):
+        number = LocalDecimalField(render_kw={"placeholder": "0.00"})
+        phone = LocalDecimalField(render_kw={"inputmode": "tel"})
+
+    with app.test_request_context():
+        tags = Reader("<form method=post>" + "".join(field() for field in NumberForm()))
+
+    assert tags.tag("input", id="number", inputmode="decimal")["placeholder"] == "0.00"
+    assert tags.tag("input", id="phone")["inputmode"] == "tel"
+
+
 @pytest.mark.parametrize(
     ("zone", "typed"),
     [("America/Bogota", "9999-12-31T23:59"), ("Europe/Madrid", "2027-03-28T02:30")],
