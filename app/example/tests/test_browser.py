@@ -257,6 +257,18 @@ def test_a_page_is_printed_dark_on_white_whatever_its_colours(page):
     expect(page.get_by_role("table")).to_be_visible()
 
 
+def test_a_long_word_leaves_the_other_columns_in_sight(page):
+    page.set_viewport_size(PHONE)
+    page.goto("/example/products")
+    page.locator("tbody a").first.evaluate("(one, word) => one.textContent = word", LONG)
+
+    fits = page.get_by_role("region", name="Products").evaluate(
+        "one => one.scrollWidth <= one.clientWidth"
+    )
+
+    assert fits
+
+
 COLOURS = """["color", "backgroundColor"].map(
   (name) => getComputedStyle(document.body)[name])"""
 
