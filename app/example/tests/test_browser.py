@@ -257,6 +257,19 @@ def test_a_page_is_printed_dark_on_white_whatever_its_colours(page):
     expect(page.get_by_role("table")).to_be_visible()
 
 
+def test_a_printed_list_has_all_its_columns(page):
+    # A sheet of A4 without its margins.
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+
+    page.goto("/example/products")
+
+    table = page.get_by_role("region", name="Products")
+    expect(page.get_by_role("columnheader", name="SKU")).to_be_visible()
+    assert table.evaluate("one => getComputedStyle(one).overflowX") == "visible"
+    assert _fits(page)
+
+
 def test_a_long_word_leaves_the_other_columns_in_sight(page):
     page.set_viewport_size(PHONE)
     page.goto("/example/products")
