@@ -270,6 +270,17 @@ def test_a_printed_list_has_all_its_columns(page):
     assert _fits(page)
 
 
+def test_a_ticked_box_is_drawn_by_the_browser_in_the_readers_own_colours(page):
+    page.goto("/example/products/new")
+    box = page.get_by_label("Featured")
+    expect(box).to_have_css("appearance", "none")
+
+    # Bootstrap's tick is a white picture, on what is white then, too.
+    page.emulate_media(forced_colors="active", color_scheme="light")
+
+    expect(box).to_have_css("appearance", "auto")
+
+
 def test_a_long_word_leaves_the_other_columns_in_sight(page):
     page.set_viewport_size(PHONE)
     page.goto("/example/products")
