@@ -484,3 +484,19 @@ def test_the_next_step_is_told_to_developers_alone(make_app, environment, is_tol
 
     assert ("INSTALLED_APPS" in text) is is_told
     assert ("The next step" in text) is is_told
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "back"),
+    [
+        ("/sample/things", "/sample/things/new"),
+        ("/sample/things/{id}", "/sample/things/{id}/edit"),
+        ("/sample/both?x=1", "/sample/both?x=1"),
+        ("/sample/boxes/{id}/delete", "/"),
+        ("/sample/nowhere", "/"),
+    ],
+)
+def test_on_a_page_that_answers_a_form_a_switch_leads_to_the_form(client, thing, sent_to, back):
+    page = Reader(client.post(sent_to.format(id=thing.id)).text)
+
+    assert page.forms[0].values["next"] == back.format(id=thing.id)
