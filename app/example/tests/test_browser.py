@@ -180,6 +180,27 @@ def test_a_form_is_filled_in_and_sent_with_the_keyboard_alone(page):
     expect(page.get_by_role("alert")).to_have_text("By keyboard was deleted.")
 
 
+def test_a_button_that_is_clicked_twice_saves_once(page):
+    sent = []
+
+    def keep_waiting(route):
+        sent.append(route)
+
+    page.goto("/example/categories/new")
+    page.get_by_label("Name").fill("Clicked twice")
+    place = page.get_by_role("button", name="Create").bounding_box()
+    page.route("**/example/categories", keep_waiting)
+
+    with page.expect_request("**/example/categories"):
+        page.mouse.click(place["x"] + 5, place["y"] + 5)
+    page.mouse.click(place["x"] + 5, place["y"] + 5)
+    sent[0].continue_()
+
+    expect(page.get_by_role("alert")).to_have_text("Clicked twice was created.")
+    assert len(sent) == 1
+    delete(page)
+
+
 def test_a_list_is_searched_filtered_and_sorted_by_its_controls(screen):
     page = screen
     page.goto("/example/products")
