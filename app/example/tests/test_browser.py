@@ -201,6 +201,24 @@ def test_a_button_that_is_clicked_twice_saves_once(page):
     delete(page)
 
 
+def test_an_open_question_does_not_lie_above_what_has_the_focus(page):
+    page.set_viewport_size(PHONE)
+    page.goto("/example/products/1")
+    page.locator(".confirm summary").focus()
+    page.keyboard.press("Enter")
+    question = page.locator(".confirm form")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Delete")).to_be_focused()
+    expect(question).to_be_visible()
+    page.keyboard.press("Tab")
+
+    expect(page.get_by_role("link", name="All products")).to_be_focused()
+    expect(question).to_be_hidden()
+    page.keyboard.press("Shift+Tab")
+    expect(question).to_be_visible()
+
+
 def test_a_list_is_searched_filtered_and_sorted_by_its_controls(screen):
     page = screen
     page.goto("/example/products")
