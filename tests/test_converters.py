@@ -291,6 +291,17 @@ def test_a_relation_shows_its_records_as_texts(client, url):
     assert re.search(r'<option selected value="\d+">Drawer</option>', page)
 
 
+@pytest.mark.parametrize("url", ["/sample/things/new", "/sample/things"], ids=["form", "filter"])
+def test_related_records_stand_in_the_order_of_their_texts(client, save, url):
+    for name in ("Zebra", "casa", "Ñandú", "Ámbar", "nube"):
+        save(Box(name=name))
+
+    page = client.get(url).text
+
+    names = re.findall(r">(Zebra|casa|Ñandú|Ámbar|nube)</option>", page)
+    assert names == ["Ámbar", "casa", "Ñandú", "nube", "Zebra"]
+
+
 def test_a_field_is_labelled_by_its_name_unless_told(client):
     page = client.get("/sample/things/new").text
 
