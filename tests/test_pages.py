@@ -529,3 +529,10 @@ def test_a_product_may_call_something_else_a_page_or_a_form(app, what):
 
     assert "(page" not in text
     assert "Error:" not in text
+
+
+def test_icons_stay_small_where_the_style_sheet_does_not_come(client):
+    icons = [own for tag, own in Reader(client.get(INDEX).text).tags if own.get("class") == "icon"]
+
+    assert icons
+    assert {own.get("width") for own in icons} == {"16"}
