@@ -50,7 +50,8 @@ def init_i18n(app: Flask) -> None:
     app.register_blueprint(bp)
     app.jinja_env.filters.update(numberformat=_number, dateformat=_date)
     app.jinja_env.globals.update(
-        language=lambda: str(get_locale()),
+        # As HTML writes it (BCP 47): a browser knows no pt_BR.
+        language=lambda: str(get_locale()).replace("_", "-"),
         languages={code: _own_name(code) for code in setting("LANGUAGES")},
         money=money,
         theme=lambda: _cookie("theme", THEMES) or "auto",
