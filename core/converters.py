@@ -194,6 +194,6 @@ def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> 
 
 
 def _check_number(field_args: Any, limit: float | Decimal | None) -> None:
-    field_args["validators"].insert(0, finite)
-    if limit is not None:
-        field_args["validators"].append(NumberRange(min=-limit, max=limit))
+    # Before those of the form: of two ranges the later one is what a browser is told.
+    limits = [] if limit is None else [NumberRange(min=-limit, max=limit)]
+    field_args["validators"][:0] = [finite, *limits]

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import starmap
-from typing import Any, ClassVar
+from typing import Any
 
 import marshmallow
 from flask import current_app
@@ -77,21 +77,16 @@ class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # typ
     """Any number of related records."""
 
 
-class _Attributes:
-    """Adds to the input what the class knows of it; what a form says in `render_kw` wins."""
-
-    attributes: ClassVar[dict[str, str]]
-
-    def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
-        given = {**self.attributes, **(render_kw or {})}
-        super().__init__(*args, render_kw=given, **kwargs)  # type: ignore[call-arg]
-
-
-class LocalDecimalField(_Attributes, DecimalField):
+class LocalDecimalField(DecimalField):
     """A decimal as the user's language writes it; too many places are refused, not rounded away."""
 
     widget = TextInput()
-    attributes: ClassVar = {"inputmode": "decimal"}
+
+    def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, render_kw=render_kw, **kwargs)
+        # The keypad of an iPhone has no minus.
+        if self.flags.min is not None and self.flags.min >= 0:
+            self.render_kw = {"inputmode": "decimal", **(render_kw or {})}
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist:
@@ -140,10 +135,12 @@ class DayField(_Written, DateField):
     """A day of any year."""
 
 
-class _Clock(_Written, _Attributes):
+class _Clock(_Written):
     """A time to the second; by default a browser refuses all seconds but those that are stored."""
 
-    attributes: ClassVar = {"step": "any"}
+    def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
+        given = {"step": "any", **(render_kw or {})}
+        super().__init__(*args, render_kw=given, **kwargs)  # type: ignore[call-arg]
 
 
 class ClockField(_Clock, TimeField):

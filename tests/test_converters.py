@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from werkzeug.datastructures import MultiDict
 from wtforms import Form
+from wtforms.validators import NumberRange
 
 from core.form_fields import LocalDecimalField, SecondsField
 from core.forms import ModelForm
@@ -422,16 +423,33 @@ def test_a_browser_takes_other_seconds_than_those_that_are_stored(client, url, n
     assert page.tag("input", id=name)["step"] == "any"
 
 
-def test_an_attribute_of_an_input_is_changed_by_its_form_without_loss_of_the_others(app):
+def test_a_keypad_of_digits_is_asked_for_where_no_minus_is_needed(app):
     class NumberForm(Form):
-        number = LocalDecimalField(render_kw={"placeholder": "0.00"})
-        phone = LocalDecimalField(render_kw={"inputmode": "tel"})
+        any = LocalDecimalField()
+        price = LocalDecimalField(validators=[NumberRange(min=0)], render_kw={"placeholder": "0"})
+        phone = LocalDecimalField(validators=[NumberRange(min=0)], render_kw={"inputmode": "tel"})
 
     with app.test_request_context():
-        tags = Reader("<form method=post>" + "".join(field() for field in NumberForm()))
+        page = Reader("<form method=post>" + "".join(field() for field in NumberForm()))
 
-    assert tags.tag("input", id="number", inputmode="decimal")["placeholder"] == "0.00"
-    assert tags.tag("input", id="phone")["inputmode"] == "tel"
+    assert "inputmode" not in page.tag("input", id="any")
+    assert page.tag("input", id="price", placeholder="0")["inputmode"] == "decimal"
+    assert page.tag("input", id="phone")["inputmode"] == "tel"
+
+
+def test_a_browser_is_told_the_range_of_the_form_within_that_of_the_column(app):
+    class RangeForm(ModelForm):
+        class Meta:
+            model = Specimen
+            fields = ("small", "whole")
+            field_args = {"small": {"validators": [NumberRange(min=0)]}}
+
+    with app.test_request_context():
+        page = Reader("<form method=post>" + "".join(field() for field in RangeForm()))
+
+    small, whole = (page.tag("input", id=name) for name in ("small", "whole"))
+    assert (small["min"], small["max"]) == ("0", "32767")
+    assert (whole["min"], whole["max"]) == ("-2147483647", "2147483647")
 
 
 @pytest.mark.parametrize(
