@@ -30,7 +30,7 @@ class SearchSelectField(SelectFieldBase):
     """One related record of `model`: a select up to `above` rows, beyond it a search with results.
 
     The search uses the model's `listing`. Without JavaScript its button sends the form, which comes
-    back with the results and all that was typed; static/search-select.js only saves the journey.
+    back with the results and all that was typed; static/forms.js only saves the journey.
     """
 
     widget = Select()

@@ -5,6 +5,7 @@ SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in
 """
 
 import uuid
+from collections.abc import Callable, Iterable
 from copy import copy
 from decimal import Decimal
 from typing import Any
@@ -38,7 +39,7 @@ from core.form_fields import (
     WallField,
 )
 from core.models import label_of
-from core.text import clean_text
+from core.text import clean_text, sort_key
 
 
 def stripped(value: str | None) -> str | None:
@@ -178,15 +179,21 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     def conv_ManyToOne(self, field_args: Any, **extra: Any) -> Any:
         required = InputRequired() if not field_args["allow_blank"] else Optional()
         field_args["validators"].insert(0, required)
-        return QuerySelectField(**field_args)
+        return QuerySelectField(**_in_order(**field_args))
 
     @converts("MANYTOMANY", "ONETOMANY")
     def conv_ManyToMany(self, field_args: Any, **extra: Any) -> Any:
         del field_args["allow_blank"]
-        return QuerySelectMultipleField(**field_args)
+        return QuerySelectMultipleField(**_in_order(**field_args))
+
+
+def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> dict[str, Any]:
+    """Let related records stand as a person looks for them; the stock query has no order at all."""
+    field_args["query_factory"] = lambda: sorted(query_factory(), key=sort_key)
+    return field_args
 
 
 def _check_number(field_args: Any, limit: float | Decimal | None) -> None:
-    field_args["validators"].insert(0, finite)
-    if limit is not None:
-        field_args["validators"].append(NumberRange(min=-limit, max=limit))
+    # Before those of the form: of two ranges the later one is what a browser is told.
+    limits = [] if limit is None else [NumberRange(min=-limit, max=limit)]
+    field_args["validators"][:0] = [finite, *limits]

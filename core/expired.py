@@ -13,13 +13,9 @@ EXPIRED = _l(
 
 
 def shown_again() -> ResponseReturnValue | None:
-    """Return the page of the form that was sent, or what refuses it; None if it has no page.
-
-    Its page is that of x_new for x_create, of x_edit for x_update, else its own.
-    """
-    endpoint = str(request.endpoint).replace("_create", "_new").replace("_update", "_edit")
-    methods = _methods(endpoint)
-    if "GET" not in methods:
+    """Return the page of the form that was sent, or what refuses it; None if it has no page."""
+    endpoint = form_endpoint()
+    if endpoint is None:
         return None
     try:
         with _treated_as_get():
@@ -28,7 +24,7 @@ def shown_again() -> ResponseReturnValue | None:
         if refusal is not None:
             return refusal
         flash(EXPIRED, "warning")
-        page = _page(endpoint, takes_post="POST" in methods)
+        page = _page(endpoint, takes_post="POST" in _methods(endpoint))
     except Exception as failure:
         session.pop("_flashes", None)
         # Flask answers 500 to whatever leaves a handler, a 404 too.
@@ -38,6 +34,15 @@ def shown_again() -> ResponseReturnValue | None:
         return None
     page.status_code = 400
     return page
+
+
+def form_endpoint() -> str | None:
+    """Return the endpoint of the page with the form that was sent.
+
+    Its page is that of x_new for x_create, of x_edit for x_update, else its own.
+    """
+    endpoint = str(request.endpoint).replace("_create", "_new").replace("_update", "_edit")
+    return endpoint if "GET" in _methods(endpoint) else None
 
 
 def _page(endpoint: str, takes_post: bool) -> Response | None:

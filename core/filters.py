@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +18,7 @@ from core.i18n import from_local, local, write_decimal
 from core.listing import Condition, Listing
 from core.models import label_of
 from core.paging import ListPage, options_of
-from core.text import clean_text
+from core.text import clean_text, sort_key
 
 # Related rows in a select; of a larger table the user types words, or the number.
 MOST_CHOICES = 200
@@ -52,7 +51,7 @@ def related_choices(page: ListPage) -> Related:
     for name, model in _related(page.listing):
         choices = options_of(model, MOST_CHOICES + 1)
         if len(choices) <= MOST_CHOICES:
-            found.append((name, tuple(sorted(choices, key=itemgetter(1)))))
+            found.append((name, tuple(sorted(choices, key=lambda one: sort_key(one[1])))))
     return tuple(found)
 
 

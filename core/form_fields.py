@@ -96,8 +96,11 @@ class LocalDecimalField(DecimalField):
 
     widget = TextInput()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"render_kw": {"inputmode": "decimal"}, **kwargs})
+    def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, render_kw=render_kw, **kwargs)
+        # The keypad of an iPhone has no minus.
+        if self.flags.min is not None and self.flags.min >= 0:
+            self.render_kw = {"inputmode": "decimal", **(render_kw or {})}
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist:
@@ -146,11 +149,19 @@ class DayField(_Written, DateField):
     """A day of any year."""
 
 
-class ClockField(_Written, TimeField):
+class _Clock(_Written):
+    """A time to the second; by default a browser refuses all seconds but those that are stored."""
+
+    def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
+        given = {"step": "any", **(render_kw or {})}
+        super().__init__(*args, render_kw=given, **kwargs)  # type: ignore[call-arg]
+
+
+class ClockField(_Clock, TimeField):
     """A time of day."""
 
 
-class WallField(_Written, DateTimeLocalField):
+class WallField(_Clock, DateTimeLocalField):
     """A day and a time of no zone."""
 
 

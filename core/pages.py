@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -24,10 +24,12 @@ from sqlalchemy import Select
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
+from werkzeug.routing import BuildError
 
 from core.constraints import violation_of
 from core.database import READ_METHODS
 from core.errors import OUT_OF_RANGE, STALE
+from core.expired import form_endpoint
 from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm, RefusedError
 from core.listing import API_PARAMETERS, Query, listing_of
@@ -82,8 +84,11 @@ def _vary(response: Response) -> Response:
 
 def _here() -> str:
     """Return where a switch of the header leads back to."""
-    path = request.full_path.rstrip("?") if request.method in READ_METHODS else "/"
-    return f"{request.root_path}{path}"
+    if request.method in READ_METHODS or form_endpoint() == str(request.endpoint):
+        return f"{request.root_path}{request.full_path.rstrip('?')}"
+    with suppress(BuildError):
+        return url_for(str(form_endpoint()), **(request.view_args or {}))
+    return url_for("core.welcome")
 
 
 def _current(targets: Sequence[str], endpoint: str | None) -> dict[str, str]:

@@ -22,3 +22,8 @@ def fold(value: str | None) -> str | None:
         return None
     decomposed = unicodedata.normalize("NFKD", value.casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def sort_key(text: object) -> str:
+    """Return what texts are put in order by for people, to whom "ámbar" comes before "Zebra"."""
+    return fold(str(text)) or ""

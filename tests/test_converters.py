@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from werkzeug.datastructures import MultiDict
 from wtforms import Form
+from wtforms.validators import NumberRange
 
 from core.form_fields import LocalDecimalField, SecondsField
 from core.forms import ModelForm
@@ -291,6 +292,17 @@ def test_a_relation_shows_its_records_as_texts(client, url):
     assert re.search(r'<option selected value="\d+">Drawer</option>', page)
 
 
+@pytest.mark.parametrize("url", ["/sample/things/new", "/sample/things"], ids=["form", "filter"])
+def test_related_records_stand_in_the_order_of_their_texts(client, save, url):
+    for name in ("Zebra", "casa", "Ñandú", "Ámbar", "nube"):
+        save(Box(name=name))
+
+    page = client.get(url).text
+
+    names = re.findall(r">(Zebra|casa|Ñandú|Ámbar|nube)</option>", page)
+    assert names == ["Ámbar", "casa", "Ñandú", "nube", "Zebra"]
+
+
 def test_a_field_is_labelled_by_its_name_unless_told(client):
     page = client.get("/sample/things/new").text
 
@@ -402,6 +414,42 @@ def test_a_choice_that_nobody_can_leave_out_is_not_required_in_html(client, url)
 
     assert "required" not in page.tag("select", id="size")
     assert "required" in page.tag("input", id="line")
+
+
+@pytest.mark.parametrize("name", ["moment", "wall", "clock"])
+def test_a_browser_takes_other_seconds_than_those_that_are_stored(client, url, name):
+    page = Reader(client.get(url).text)
+
+    assert page.tag("input", id=name)["step"] == "any"
+
+
+def test_a_keypad_of_digits_is_asked_for_where_no_minus_is_needed(app):
+    class NumberForm(Form):
+        any = LocalDecimalField()
+        price = LocalDecimalField(validators=[NumberRange(min=0)], render_kw={"placeholder": "0"})
+        phone = LocalDecimalField(validators=[NumberRange(min=0)], render_kw={"inputmode": "tel"})
+
+    with app.test_request_context():
+        page = Reader("<form method=post>" + "".join(field() for field in NumberForm()))
+
+    assert "inputmode" not in page.tag("input", id="any")
+    assert page.tag("input", id="price", placeholder="0")["inputmode"] == "decimal"
+    assert page.tag("input", id="phone")["inputmode"] == "tel"
+
+
+def test_a_browser_is_told_the_range_of_the_form_within_that_of_the_column(app):
+    class RangeForm(ModelForm):
+        class Meta:
+            model = Specimen
+            fields = ("small", "whole")
+            field_args = {"small": {"validators": [NumberRange(min=0)]}}
+
+    with app.test_request_context():
+        page = Reader("<form method=post>" + "".join(field() for field in RangeForm()))
+
+    small, whole = (page.tag("input", id=name) for name in ("small", "whole"))
+    assert (small["min"], small["max"]) == ("0", "32767")
+    assert (whole["min"], whole["max"]) == ("-2147483647", "2147483647")
 
 
 @pytest.mark.parametrize(

@@ -349,6 +349,17 @@ def test_behind_a_prefix_a_switch_leads_back_below_it(client):
     )
 
 
+def test_a_language_of_a_country_is_named_as_html_names_it(make_app, monkeypatch):
+    monkeypatch.setattr(settings, "LANGUAGES", ["en", "pt_BR", "zh_Hant_TW"])
+    client = make_app(["tests.listed"]).test_client()
+
+    page = Reader(client.get("/", headers={"Accept-Language": "pt-BR"}).text)
+
+    switches = {own["value"]: own["lang"] for _, own in page.tags if own.get("name") == "lang"}
+    assert page.tag("html")["lang"] == "pt-BR"
+    assert switches == {"en": "en", "zh_Hant_TW": "zh-Hant-TW"}
+
+
 def test_the_words_of_app_itself_win(make_app, tmp_path, monkeypatch):
     folder = tmp_path / "app" / "translations" / "es" / "LC_MESSAGES"
     folder.mkdir(parents=True)

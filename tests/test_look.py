@@ -1,6 +1,8 @@
 """What a product wants to look different it changes from its side: core stays as it is."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -9,6 +11,7 @@ import settings
 from core.application import Application
 from tests.reading import Reader
 
+ROOT = Path(__file__).resolve().parent.parent
 BASE = """<html><head>
 <title>{% block title %}{% endblock %}</title>
 <link rel="stylesheet" href="{{ url_for('core.static', filename='app.css') }}">
@@ -139,3 +142,40 @@ def test_the_name_of_the_product_is_all_that_is_visible(make_app, monkeypatch):
         page = client.get(path).text
         assert "Corner Shop" in page
         assert "Andamio" not in page
+
+
+def contrast(one, other):
+    """Return the contrast of two colours (WCAG 2.2)."""
+    light, dark = sorted(map(luminance, (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    digits = colour.lstrip("#")
+    if len(digits) == 3:
+        digits = "".join(digit * 2 for digit in digits)
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("mark", "grounds"),
+    [
+        ("focus", ("page", "surface", "surface-head", "brand-soft")),
+        ("control", ("page", "surface")),
+    ],
+)
+def test_the_focus_and_the_edge_of_an_input_are_seen(mark, grounds, theme):
+    style = (ROOT / "core" / "static" / "app.css").read_text(encoding="utf-8")
+    pairs = re.findall(r"--([\w-]+): light-dark\(([^)]+)\)", style)
+    colours = {name: pair.split(", ")[theme] for name, pair in pairs}
+    colours["focus"] = colours[re.search(r"outline: 3px solid var\(--([\w-]+)\)", style)[1]]
+
+    least = min(contrast(colours[mark], colours[ground]) for ground in grounds)
+
+    # WCAG 1.4.11.
+    assert least >= 3

@@ -555,6 +555,18 @@ class TestPage:
         assert {"Mark a thing.", "One page of the list.", "Rows on a page."} <= words
         assert not re.search("Mark a thing|The record|Rows |There is |At most ", rest)
 
+    def test_what_the_document_marks_as_code_is_code(self, client):
+        page = client.get(f"{API}/docs").text
+
+        assert "<code>next_cursor</code> of an answer" in page
+        assert "`" not in re.sub("<pre.*?</pre>", "", page, flags=re.DOTALL)
+
+    def test_an_answer_without_headers_of_its_own_has_no_line_for_them(self, client):
+        page = client.get(f"{API}/docs").text
+
+        assert "Headers: ETag" in page
+        assert not re.search(r"Headers:\s*<", page)
+
     def test_it_has_no_inline_code(self, client):
         page = client.get(f"{API}/docs").text
 

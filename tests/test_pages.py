@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from flask import get_flashed_messages
+from flask import get_flashed_messages, render_template_string
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DataError, DBAPIError
 
@@ -497,3 +497,55 @@ def test_a_model_without_a_listing_is_listed_in_the_order_of_its_key(app, save):
 
     assert rows == [7, 3]
     assert lines[1:] == ["7", "3"]
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "back"),
+    [
+        ("/sample/things", "/sample/things/new"),
+        ("/sample/things/{id}", "/sample/things/{id}/edit"),
+        ("/sample/both?x=1", "/sample/both?x=1"),
+        ("/sample/boxes/{id}/delete", "/"),
+        ("/sample/nowhere", "/"),
+    ],
+)
+def test_on_a_page_that_answers_a_form_a_switch_leads_to_the_form(client, thing, sent_to, back):
+    page = Reader(client.post(sent_to.format(id=thing.id)).text)
+
+    assert page.forms[0].values["next"] == back.format(id=thing.id)
+
+
+def title_of(answer):
+    return " ".join(re.search("<title>(.*?)</title>", answer.text, re.DOTALL)[1].split())
+
+
+@pytest.mark.usefixtures("many")
+def test_the_title_tells_the_pages_of_a_list_apart(client):
+    titles = [title_of(client.get(f"{INDEX}?page={page}")) for page in (1, 2)]
+
+    name = setting("APP_NAME")
+    assert titles == [f"Things · {name}", f"Things (page 2) · {name}"]
+
+
+def test_the_title_tells_of_errors_in_a_form(client):
+    form = form_on(client.get(f"{INDEX}/new"))
+
+    refused = client.post(form.action, data=form.values)
+
+    assert title_of(refused) == f"Error: Edit · {setting('APP_NAME')}"
+
+
+@pytest.mark.parametrize("what", [{}, "about", 3, None], ids=repr)
+def test_a_product_may_call_something_else_a_page_or_a_form(app, what):
+    with app.test_request_context(method="POST"):
+        text = render_template_string("{% extends 'base.html' %}", page=what, form=what)
+
+    assert "(page" not in text
+    assert "Error:" not in text
+
+
+def test_icons_stay_small_where_the_style_sheet_does_not_come(client):
+    icons = [own for tag, own in Reader(client.get(INDEX).text).tags if own.get("class") == "icon"]
+
+    assert icons
+    assert {own.get("width") for own in icons} == {"16"}

@@ -364,6 +364,8 @@ assert client.get("/notes/?q=milk").location == "/login"
 assert "me@example.com" not in client.get("/").text
 for wrong in (sign_in("wrong"), sign_in("secret", "you@example.com"), sign_in("secret", "me\\0@b")):
     assert wrong.status_code == 422, wrong.text
+# A browser and a password manager know what to fill in (WCAG 1.3.5).
+assert re.findall('autocomplete="(.*?)"', wrong.text) == ["username", "current-password"]
 home = sign_in("secret")
 assert home.location.endswith("/notes/?q=milk"), home.location
 assert "Expires" in home.headers["Set-Cookie"]

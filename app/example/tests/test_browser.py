@@ -180,6 +180,45 @@ def test_a_form_is_filled_in_and_sent_with_the_keyboard_alone(page):
     expect(page.get_by_role("alert")).to_have_text("By keyboard was deleted.")
 
 
+def test_a_button_that_is_clicked_twice_saves_once(page):
+    sent = []
+
+    def keep_waiting(route):
+        sent.append(route)
+
+    page.goto("/example/categories/new")
+    page.get_by_label("Name").fill("Clicked twice")
+    place = page.get_by_role("button", name="Create").bounding_box()
+    page.route("**/example/categories", keep_waiting)
+
+    with page.expect_request("**/example/categories"):
+        page.mouse.click(place["x"] + 5, place["y"] + 5)
+    page.mouse.click(place["x"] + 5, place["y"] + 5)
+    sent[0].continue_()
+
+    expect(page.get_by_role("alert")).to_have_text("Clicked twice was created.")
+    assert len(sent) == 1
+    delete(page)
+
+
+def test_an_open_question_does_not_lie_above_what_has_the_focus(page):
+    page.set_viewport_size(PHONE)
+    page.goto("/example/products/1")
+    page.locator(".confirm summary").focus()
+    page.keyboard.press("Enter")
+    question = page.locator(".confirm form")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Delete")).to_be_focused()
+    expect(question).to_be_visible()
+    page.keyboard.press("Tab")
+
+    expect(page.get_by_role("link", name="All products")).to_be_focused()
+    expect(question).to_be_hidden()
+    page.keyboard.press("Shift+Tab")
+    expect(question).to_be_visible()
+
+
 def test_a_list_is_searched_filtered_and_sorted_by_its_controls(screen):
     page = screen
     page.goto("/example/products")
@@ -255,6 +294,42 @@ def test_a_page_is_printed_dark_on_white_whatever_its_colours(page):
     assert page.evaluate(COLOURS) == ["rgb(27, 42, 48)", "rgb(255, 255, 255)"]
     expect(page.get_by_role("link", name="Download as CSV")).to_be_hidden()
     expect(page.get_by_role("table")).to_be_visible()
+
+
+def test_a_printed_list_has_all_its_columns(page):
+    # A sheet of A4 without its margins.
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+
+    page.goto("/example/products")
+
+    table = page.get_by_role("region", name="Products")
+    expect(page.get_by_role("columnheader", name="SKU")).to_be_visible()
+    assert table.evaluate("one => getComputedStyle(one).overflowX") == "visible"
+    assert _fits(page)
+
+
+def test_a_ticked_box_is_drawn_by_the_browser_in_the_readers_own_colours(page):
+    page.goto("/example/products/new")
+    box = page.get_by_label("Featured")
+    expect(box).to_have_css("appearance", "none")
+
+    # Bootstrap's tick is a white picture, on what is white then, too.
+    page.emulate_media(forced_colors="active", color_scheme="light")
+
+    expect(box).to_have_css("appearance", "auto")
+
+
+def test_a_long_word_leaves_the_other_columns_in_sight(page):
+    page.set_viewport_size(PHONE)
+    page.goto("/example/products")
+    page.locator("tbody a").first.evaluate("(one, word) => one.textContent = word", LONG)
+
+    fits = page.get_by_role("region", name="Products").evaluate(
+        "one => one.scrollWidth <= one.clientWidth"
+    )
+
+    assert fits
 
 
 COLOURS = """["color", "backgroundColor"].map(

@@ -34,8 +34,8 @@ def test_the_list_speaks_spanish(spanish, make_product):
         ["Sencha", "TEA-1", "Tea", "1.234,50 US$", "1.234", "Retirado"],
     ]
     options = page.form("Aplicar").options
-    assert options["filter[status]"] == ["todos", "Borrador", "Activo", "Retirado"]
-    assert options["filter[featured]"] == ["todos", "sí", "no"]
+    assert options["filter[status]"] == ["cualquiera", "Borrador", "Activo", "Retirado"]
+    assert options["filter[featured]"] == ["cualquiera", "sí", "no"]
 
 
 def test_a_product_shows_its_fields_in_spanish(spanish, make_product):

@@ -1,3 +1,25 @@
+/* What forms do beyond HTML; all of them work without it. */
+
+/* A second click on a button that has sent its form would send it again: of a slow save it makes
+   two. After a while the form may be sent again, as when the browser was told to stop. */
+const AGAIN = 5000;
+let sent = new WeakMap();
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || !form.matches("[method=post i]")) {
+    return;
+  }
+  if (event.timeStamp - sent.get(form) < AGAIN) {
+    event.preventDefault();
+  } else {
+    sent.set(form, event.timeStamp);
+  }
+});
+window.addEventListener("pageshow", () => {
+  // The browser may have kept the page for who comes back to it.
+  sent = new WeakMap();
+});
+
 /* Searches related records without a journey of the page: asks for the form as its button would,
    and takes the select with the results, and the sentence that counts them, out of the answer. */
 for (const box of document.querySelectorAll("[data-search-select]")) {
