@@ -31,6 +31,17 @@ ENGINES = [
     pytest.param("mariadb", marks=pytest.mark.mariadb),
 ]
 
+
+def mostly_on(chosen: str) -> pytest.MarkDecorator:
+    """Run a test on one engine, and on the others, where it says nothing new, by `make slow`."""
+    engines = []
+    for name in SERVERS:
+        marks = [] if name == "sqlite" else [getattr(pytest.mark, name)]
+        marks += [] if name == chosen else [pytest.mark.slow]
+        engines.append(pytest.param(name, marks=marks))
+    return pytest.mark.parametrize("database_url", engines, indirect=True)
+
+
 # Fixtures that are SQLite's or start from nothing, and those that are the servers'.
 OWN = {"sqlite_url", "project", "scaffold"}
 SHARED = {"app", "database_url", "live_server", "postgresql_url"}

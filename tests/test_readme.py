@@ -19,7 +19,7 @@ import config
 from core.security import content_security_policy
 from core.setting import DEFAULTS
 from core.testing import free_port, wait_for
-from tests.project import Project, connected, empty_database
+from tests.project import Project, connected, empty_database, mostly_on
 
 ROOT = config.BASE_DIR
 KEY = "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV"
@@ -56,18 +56,6 @@ class Block:
     @property
     def commands(self) -> list[list[str]]:
         return [shlex.split(line) for line in self.text.splitlines()]
-
-
-# Code for every engine, by `make slow` on those where it says nothing that is new.
-POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
-MARIADB_SLOWLY = pytest.param("mariadb", marks=[pytest.mark.mariadb, pytest.mark.slow])
-SQLITE_SLOWLY = pytest.param("sqlite", marks=pytest.mark.slow)
-mostly_on_postgresql = pytest.mark.parametrize(
-    "database_url", [POSTGRESQL, SQLITE_SLOWLY, MARIADB_SLOWLY], indirect=True
-)
-slowly_on_mariadb = pytest.mark.parametrize(
-    "database_url", ["sqlite", POSTGRESQL, MARIADB_SLOWLY], indirect=True
-)
 
 
 def read(document: str) -> str:
@@ -281,7 +269,7 @@ def curl(line: list[str], base: str) -> tuple[int, str]:
 
 
 @pytest.mark.structure
-@slowly_on_mariadb
+@mostly_on("sqlite")
 def test_the_modules_of_the_readme_work_as_written(scaffold, database_url):
     project = scaffold.on(database_url)
     project.write(
@@ -487,7 +475,7 @@ def revise(project: Project, command: Block, code: Block) -> None:
 
 
 @pytest.mark.structure
-@slowly_on_mariadb
+@mostly_on("postgresql")
 def test_the_migrations_of_the_document_go_up_and_down(scaffold, database_url):
     document = "docs/migrations.md"
     project = scaffold.on(database_url)
@@ -552,7 +540,7 @@ with app.test_request_context("/?q=NANDU"):
 
 
 @pytest.mark.structure
-@mostly_on_postgresql
+@mostly_on("postgresql")
 def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, database_url):
     document = "docs/search.md"
     project = scaffold.on(database_url)
@@ -944,11 +932,7 @@ with app.app_context():
 
 @pytest.mark.structure
 @pytest.mark.postgresql
-@pytest.mark.parametrize(
-    "database_url",
-    ["sqlite", *(pytest.param(name, marks=pytest.mark.slow) for name in ("postgresql", "mariadb"))],
-    indirect=True,
-)
+@mostly_on("sqlite")
 def test_the_rows_move_to_another_database_as_documented(scaffold, database_url, tmp_path):
     document = "docs/operations.md"
     upgrade, move = block_with(document, "sh", "python move.py").commands
@@ -1012,7 +996,7 @@ print("done")
 
 
 @pytest.mark.structure
-@mostly_on_postgresql
+@mostly_on("postgresql")
 def test_the_outbox_of_the_document_sends_what_was_committed(scaffold, database_url):
     project = scaffold.on(database_url)
     for block in blocks("docs/growing.md"):
@@ -1121,7 +1105,7 @@ class Note"""
 
 
 @pytest.mark.structure
-@mostly_on_postgresql
+@mostly_on("postgresql")
 def test_the_lists_of_the_document_go_by_what_is_related(scaffold, database_url):
     project = scaffold.on(database_url)
     write_files(project, "app/notes/")

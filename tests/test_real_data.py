@@ -15,7 +15,7 @@ import pytest
 from config import BASE_DIR
 from core.setting import setting
 from core.testing import production_environment, served
-from tests.project import connected, count, empty_database
+from tests.project import connected, count, empty_database, mostly_on
 
 CLIENTS = 4
 
@@ -151,6 +151,7 @@ def assert_takes_places(project, database_url, share):
 
 
 @pytest.mark.structure
+@mostly_on("postgresql")
 def test_a_module_of_ones_own_takes_a_hundredth_of_the_world(project, database_url):
     assert_takes_places(project, database_url, share=100)
 
