@@ -22,7 +22,7 @@ from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
 from core.columns import LARGEST_REAL, integer_limit, is_real, looks_at_others, numeric_limit
-from core.filters import enum_choices
+from core.filters import enum_choices, shown
 from core.form_fields import (
     BLANK,
     DATETIME_FORMATS,
@@ -111,7 +111,10 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         return super().conv_Text(**args)
 
     @converts("Boolean")
-    def conv_Boolean(self, field_args: Any, **extra: Any) -> Any:
+    def conv_Boolean(self, column: Any, field_args: Any, **extra: Any) -> Any:
+        if column.nullable:
+            # A box has two states: what nobody has answered yet would be saved as a no.
+            return EnumField(choices=_answers, coerce=_answer, **field_args)
         # A browser sends nothing for an unchecked box: InputRequired, put last, would forbid False.
         field_args["validators"].pop()
         return super().conv_Boolean(field_args)
@@ -185,6 +188,18 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     def conv_ManyToMany(self, field_args: Any, **extra: Any) -> Any:
         del field_args["allow_blank"]
         return QuerySelectMultipleField(**_in_order(**field_args))
+
+
+def _answers() -> list[tuple[str, str]]:
+    return [("", BLANK), ("true", shown(True)), ("false", shown(False))]
+
+
+def _answer(value: Any) -> bool | None:
+    if isinstance(value, str):
+        if value not in ("", "true", "false"):
+            raise ValueError(value)
+        return value == "true" if value else None
+    return None if value is None else bool(value)
 
 
 def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> dict[str, Any]:

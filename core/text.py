@@ -21,7 +21,8 @@ def fold(value: str | None) -> str | None:
     if value is None:
         return None
     decomposed = unicodedata.normalize("NFKD", value.casefold())
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+    # A list: a generator would be called for each character.
+    return "".join([char for char in decomposed if not unicodedata.combining(char)])
 
 
 def sort_key(text: object) -> str:

@@ -13,7 +13,7 @@ from wtforms.validators import NumberRange
 from core.form_fields import LocalDecimalField, SecondsField
 from core.forms import ModelForm
 from services import db
-from tests.kinds.models import Derived
+from tests.kinds.models import Derived, Record
 from tests.reading import Reader, form_on, submit
 from tests.sample.forms import SpecimenForm
 from tests.sample.models import Box, Mood, Size, Specimen
@@ -421,6 +421,36 @@ def test_a_browser_takes_other_seconds_than_those_that_are_stored(client, url, n
     page = Reader(client.get(url).text)
 
     assert page.tag("input", id=name)["step"] == "any"
+
+
+class AnsweredForm(ModelForm):
+    class Meta:
+        model = Record
+        fields = ("flag",)
+
+
+@pytest.mark.parametrize(("stored", "shown"), [(None, ""), (True, "true"), (False, "false")])
+def test_a_question_that_nobody_has_answered_stays_so(app, stored, shown):
+    record = Record(flag=stored)
+    with app.test_request_context():
+        page = f"<form method=post>{AnsweredForm(obj=record).flag()}</form>"
+    [form] = Reader(page).forms
+
+    with app.test_request_context(method="POST", data=form.values):
+        sent = AnsweredForm(obj=record, meta={"csrf": False})
+        is_valid = sent.validate()
+        sent.populate_obj(record)
+
+    assert (form.values["flag"], is_valid, record.flag) == (shown, True, stored)
+    assert re.findall(">([^<]+)</option>", page) == ["—", "yes", "no"]
+
+
+def test_an_answer_that_is_none_is_refused(app):
+    with app.test_request_context(method="POST", data={"flag": "perhaps"}):
+        form = AnsweredForm(meta={"csrf": False})
+
+        assert not form.validate()
+        assert form.errors == {"flag": ["Not a valid choice."]}
 
 
 def test_a_keypad_of_digits_is_asked_for_where_no_minus_is_needed(app):
