@@ -22,6 +22,7 @@ EVERY_TYPE = [
     "sold_on:date:optional",
     "seen_at:datetime",
     "visible:boolean",
+    "insured:boolean:optional",
 ]
 
 
