@@ -198,7 +198,7 @@ def _register(app: Flask, module: Module) -> None:
             raise _refusal(module.entry, cause, "give it another name in Blueprint(...)")
         try:
             app.register_blueprint(blueprint)
-        except Exception as error:  # What it records may be anybody's code.
+        except AssertionError as error:
             cause = f", whose blueprint {blueprint.name!r} cannot be registered ({error})"
             remedy = "mend it: no two of its views have one name"
             raise _refusal(module.entry, cause, remedy) from error
