@@ -149,9 +149,13 @@ def _import_failure(entry: str, folder: str, error: BaseException) -> ModuleErro
 def _place(folder: str, error: BaseException) -> str:
     """Return the last line of the module that the error came through, else its folder."""
     place = f"{folder}/"
-    for frame in traceback.extract_tb(error.__traceback__):
-        _, found, path = Path(frame.filename).as_posix().rpartition(f"/{folder}/")
-        place = f"{folder}/{path}, line {frame.lineno}," if found else place
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        # Its own line never ran.
+        frames.append((str(error.filename), error.lineno))
+    for filename, line in frames:
+        _, found, path = Path(filename).as_posix().rpartition(f"/{folder}/")
+        place = f"{folder}/{path}, line {line}," if found else place
     return place
 
 
@@ -192,7 +196,12 @@ def _register(app: Flask, module: Module) -> None:
             other = getattr(app.blueprints.get(blueprint.name), "import_name", "the scaffold")
             cause = f", whose blueprint {blueprint.name!r} has the name of the one in {other}"
             raise _refusal(module.entry, cause, "give it another name in Blueprint(...)")
-        app.register_blueprint(blueprint)
+        try:
+            app.register_blueprint(blueprint)
+        except AssertionError as error:
+            cause = f", whose blueprint {blueprint.name!r} cannot be registered ({error})"
+            remedy = "mend it: no two of its views have one name"
+            raise _refusal(module.entry, cause, remedy) from error
     _check_menu(app, module)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any
 
 from babel import Locale
@@ -65,3 +66,8 @@ def check_settings() -> None:
             if accepts(value):
                 continue
         raise ConfigError(f"{name} in settings.py is {value!r}: set it to {wanted}.")
+    # One of the product's own is left alone, unless it looks like what is missing.
+    missing = [name for name in SETTINGS if not hasattr(settings, name)]
+    for name in vars(settings).keys() - SETTINGS.keys():
+        for meant in get_close_matches(name, missing, 1, cutoff=0.85):
+            raise ConfigError(f"settings.py has {name}, which nothing reads: call it {meant}.")

@@ -212,6 +212,25 @@ def test_a_setting_that_a_request_would_fail_with_stops_the_start(monkeypatch, n
     assert caught.value.message == f"{name} in settings.py is {value!r}: set it to {wanted}."
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("TIME_ZONE", "TIMEZONE"), ("LANGUAGE", "LANGUAGES")])
+def test_a_setting_that_was_mistyped_stops_the_start(monkeypatch, typed, meant):
+    monkeypatch.delattr(settings, meant, raising=False)
+    monkeypatch.setattr(settings, typed, "es", raising=False)
+
+    with pytest.raises(ConfigError) as caught:
+        check_settings()
+
+    assert caught.value.message == f"settings.py has {typed}, which nothing reads: call it {meant}."
+
+
+def test_a_setting_of_the_product_may_resemble_one_that_is_set(monkeypatch):
+    monkeypatch.setattr(settings, "LANGUAGES", ["es"], raising=False)
+    monkeypatch.setattr(settings, "LANGUAGE", "es", raising=False)
+    monkeypatch.setattr(settings, "SHOP_COLOUR", "red", raising=False)
+
+    check_settings()
+
+
 def test_a_setting_may_be_a_tuple(monkeypatch):
     monkeypatch.setattr(settings, "LANGUAGES", ("es", "pt_BR"))
     monkeypatch.setattr(settings, "CSP", {"script-src": ("https://x.com",)})

@@ -124,6 +124,24 @@ def test_a_module_whose_models_fail_to_import_is_refused(make_app, package):
     assert isinstance(error.__cause__, ZeroDivisionError)
 
 
+def test_the_line_of_a_syntax_error_is_told(make_app, package):
+    package("shaky", BLUEPRINT.format(name="shaky"), models="x = 1\ny = (\n")
+
+    assert "mend lab/shaky/models.py, line 2, or remove" in str(refusal(make_app, "lab.shaky"))
+
+
+def test_two_views_of_one_name_are_refused(make_app, package):
+    page = "bp.add_url_rule('/{0}', 'page', lambda: '{0}')\n"
+    init = BLUEPRINT.format(name="twofold") + page.format("one") + page.format("two")
+    package("twofold", init)
+
+    assert str(refusal(make_app, "lab.twofold")) == (
+        "INSTALLED_APPS lists 'lab.twofold', whose blueprint 'twofold' cannot be registered (View "
+        "function mapping is overwriting an existing endpoint function: twofold.page): mend it: no "
+        "two of its views have one name."
+    )
+
+
 def test_a_module_without_a_blueprint_is_refused(make_app, package):
     package("plain", "from tests.sample import sample_bp\n")
 
