@@ -3,6 +3,7 @@
 COST=write .venv/bin/python -m pytest tests/test_cost.py writes the numbers of this Python anew.
 """
 
+import gc
 import json
 import os
 import sys
@@ -85,11 +86,15 @@ def _count(app, request):
         connection = db.engine
     event.listen(connection, "before_cursor_execute", note_query)
     before = sys.getprofile()
+    # What other tests left is not to be cleared away in this request.
+    gc.collect()
+    gc.disable()
     sys.setprofile(note_call)
     try:
         request()
     finally:
         sys.setprofile(before)
+        gc.enable()
         event.remove(connection, "before_cursor_execute", note_query)
     return calls, queries
 
