@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask_marshmallow.sqla import SQLAlchemyAutoSchema
 from marshmallow import RAISE, ValidationError, fields, validate
 from marshmallow_sqlalchemy import ModelConverter
+from sqlalchemy.orm import CompositeProperty
 
 from core.base import UTCDateTime
 from core.columns import (
@@ -72,6 +73,18 @@ class Converter(ModelConverter):
         sa.Uuid: lambda _, kind: UUID if kind.as_uuid else String,
     }
 
+    def property2field(self, prop: Any, **kwargs: Any) -> Any:
+        # Several columns as one value: it has the fields of these.
+        return (
+            None if isinstance(prop, CompositeProperty) else super().property2field(prop, **kwargs)
+        )
+
+    def _get_field_kwargs_for_property(self, prop: Any) -> dict[str, Any]:
+        kwargs = super()._get_field_kwargs_for_property(prop)
+        if any(_sets_itself(column, prop.parent) for column in getattr(prop, "columns", ())):
+            kwargs["dump_only"] = True
+        return kwargs
+
     def _add_column_kwargs(self, kwargs: dict[str, Any], column: Any) -> None:
         super()._add_column_kwargs(kwargs, column)
         kind = column.type
@@ -91,6 +104,14 @@ class Converter(ModelConverter):
         if limit is not None:
             kwargs["validate"].append(validate.Range(min=-limit, max=limit))
         _add_default(kwargs, column)
+
+
+def _sets_itself(column: Any, mapper: Any) -> bool:
+    """Tell whether a column's value is the database's to choose, or SQLAlchemy's."""
+    if column is mapper.version_id_col or column is mapper.polymorphic_on:
+        return True
+    is_counted = isinstance(column, sa.Column) and column is column.table.autoincrement_column
+    return is_counted or getattr(column, "computed", None) is not None
 
 
 def _is_text(kind: Any) -> bool:
