@@ -38,3 +38,9 @@ def looks_at_others(default: Any) -> bool:
     """Tell whether a default reads the other values, which only an INSERT knows."""
     # SQLAlchemy wraps a function that takes no context.
     return default is not None and default.is_callable and default.arg is default._given_arg  # noqa: SLF001
+
+
+def key_names(entity: Any) -> list[str]:
+    """Return the attributes of a model's primary key."""
+    mapper = sa.inspect(entity).mapper
+    return [mapper.get_property_by_column(column).key for column in mapper.primary_key]

@@ -1,0 +1,74 @@
+"""Models that inherit, names that are not their columns', values that nobody sends."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Computed, ForeignKey, String
+from sqlalchemy.orm import Mapped, composite, mapped_column
+
+from core.listing import Listing
+from core.models import Base
+
+
+class Animal(Base):
+    __tablename__ = "unusual_animal"
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+    listing = Listing(
+        search=("name",), filters=("name",), sort=("key", "name"), default="name", label="name"
+    )
+
+    key: Mapped[int] = mapped_column("animal_id", primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column("class", String(40))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Cat(Animal):
+    """Rows in its parent's table."""
+
+    __mapper_args__ = {"polymorphic_identity": "cat"}
+
+
+class Bird(Animal):
+    """A table of its own beside its parent's."""
+
+    __tablename__ = "unusual_bird"
+    __mapper_args__ = {"polymorphic_identity": "bird"}
+
+    key: Mapped[int] = mapped_column(ForeignKey("unusual_animal.animal_id"), primary_key=True)
+    wings: Mapped[int | None]
+
+
+class Named(Base):
+    """What several tables share, their list too."""
+
+    __abstract__ = True
+    listing = Listing(search=("name",), sort=("name",), default="-name")
+
+    name: Mapped[str] = mapped_column(String(40))
+
+
+class Stone(Named):
+    __tablename__ = "unusual_stone"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+@dataclass
+class Size:
+    width: int
+    height: int
+
+
+class Sheet(Base):
+    """Values that the database computes, and two columns that are one value."""
+
+    __tablename__ = "unusual_sheet"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    area: Mapped[int] = mapped_column(Computed("width * height", persisted=True))
+
+    size: Mapped[Size] = composite("width", "height")
