@@ -23,8 +23,20 @@ def numeric_limit(column_type: sa.Numeric[Any]) -> Decimal | None:
     """Return the largest value that the column takes, None if it has no precision."""
     if column_type.precision is None:
         return None
-    scale = column_type.scale or 0
-    return Decimal(10) ** (column_type.precision - scale) - Decimal(1).scaleb(-scale)
+    # Not by arithmetic, which rounds to 28 digits.
+    return Decimal((0, (9,) * column_type.precision, -(column_type.scale or 0)))
+
+
+def lowest(limit: Any) -> Any:
+    """Return what is as far below zero as a limit is above; a decimal's own minus rounds."""
+    return limit.copy_negate() if isinstance(limit, Decimal) else -limit
+
+
+def decimal_places(column_type: sa.Numeric[Any]) -> int | None:
+    """Return how many decimal places the column keeps, None if there is no limit."""
+    # In SQL a precision without a scale is one for whole numbers.
+    is_whole = column_type.scale is None and column_type.precision is not None
+    return 0 if is_whole else column_type.scale
 
 
 def is_real(kind: Any) -> bool:

@@ -20,7 +20,15 @@ from wtforms.validators import DataRequired, InputRequired, NumberRange, Optiona
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
-from core.columns import LARGEST_REAL, integer_limit, is_real, looks_at_others, numeric_limit
+from core.columns import (
+    LARGEST_REAL,
+    decimal_places,
+    integer_limit,
+    is_real,
+    looks_at_others,
+    lowest,
+    numeric_limit,
+)
 from core.filters import enum_choices
 from core.form_fields import (
     BLANK,
@@ -52,6 +60,12 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
         return uuid.UUID(str(value)) if value else None
     except ValueError:
         raise ValueError(gettext("This is not a valid UUID.")) from None
+
+
+def written_uuid(value: Any) -> str | None:
+    """Filter: the same, for a column whose values are texts."""
+    token = parsed_uuid(value)
+    return None if token is None else str(token)
 
 
 def finite(form: Form, field: Field) -> None:
@@ -141,8 +155,9 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         return ClockField(format=TIME_FORMATS, **field_args)
 
     @converts("Uuid", "sql.sqltypes.UUID")
-    def conv_PGUuid(self, field_args: Any, **extra: Any) -> Any:
-        field_args["filters"] = [*field_args["filters"], stripped, parsed_uuid]
+    def conv_PGUuid(self, column: Any, field_args: Any, **extra: Any) -> Any:
+        read = parsed_uuid if column.type.as_uuid else written_uuid
+        field_args["filters"] = [*field_args["filters"], stripped, read]
         return StringField(**field_args)
 
     @converts("Enum")
@@ -172,7 +187,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
         _check_number(field_args, numeric_limit(column.type))
-        return LocalDecimalField(places=column.type.scale, **field_args)
+        return LocalDecimalField(places=decimal_places(column.type), **field_args)
 
     @converts("MANYTOONE")
     def conv_ManyToOne(self, field_args: Any, **extra: Any) -> Any:
@@ -189,4 +204,4 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 def _check_number(field_args: Any, limit: float | Decimal | None) -> None:
     field_args["validators"].insert(0, finite)
     if limit is not None:
-        field_args["validators"].append(NumberRange(min=-limit, max=limit))
+        field_args["validators"].append(NumberRange(min=lowest(limit), max=limit))

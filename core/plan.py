@@ -34,6 +34,8 @@ AS_IT_IS: dict[type, type] = {
 # Fields that look at nothing but the value.
 SIMPLE = {
     *AS_IT_IS,
+    own.TextUUID,
+    own.WallDateTime,
     own.ExactDecimal,
     fields.Decimal,
     own.Float,

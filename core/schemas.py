@@ -10,15 +10,18 @@ import sqlalchemy as sa
 from flask_marshmallow.sqla import SQLAlchemyAutoSchema
 from marshmallow import RAISE, ValidationError, fields, validate
 from marshmallow_sqlalchemy import ModelConverter
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import CompositeProperty
 
 from core.base import UTCDateTime
 from core.columns import (
     LARGEST_REAL,
     LONGEST,
+    decimal_places,
     integer_limit,
     is_real,
     looks_at_others,
+    lowest,
     numeric_limit,
 )
 from core.fields import (
@@ -35,7 +38,9 @@ from core.fields import (
     ISODateTime,
     Real,
     String,
+    TextUUID,
     Time,
+    WallDateTime,
 )
 from services import db
 
@@ -50,6 +55,18 @@ def _enum(converter: Any, kind: sa.Enum) -> Any:
     return partial(fields.Enum, enum=members, by_value=Integer(strict=True) if are_whole else True)
 
 
+def _uuid(converter: Any, kind: sa.Uuid[Any]) -> Any:
+    return UUID if kind.as_uuid else TextUUID
+
+
+def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
+    """Return how to make the list of an array, whose values have the limits of their type."""
+    inner = converter.column2field(sa.Column(kind.item_type), allow_none=False)
+    for _ in range((kind.dimensions or 1) - 1):
+        inner = fields.List(inner)
+    return partial(fields.List, inner)
+
+
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
 
 
@@ -62,7 +79,10 @@ class Converter(ModelConverter):
         **dict.fromkeys((sa.LargeBinary, sa.BINARY, sa.VARBINARY), Binary),
         UTCDateTime: ISODateTime,
         sa.Boolean: Boolean,
+        **dict.fromkeys((sa.ARRAY, postgresql.ARRAY), _array),
+        **dict.fromkeys((sa.Uuid, postgresql.UUID), _uuid),
         sa.Date: Date,
+        sa.DateTime: lambda _, kind: ISODateTime if kind.timezone else WallDateTime,
         sa.Enum: _enum,
         sa.Float: lambda _, kind: Real if is_real(kind) else Float,
         sa.Integer: Integer,
@@ -70,7 +90,6 @@ class Converter(ModelConverter):
         sa.Numeric: ExactDecimal,
         sa.String: String,
         sa.Time: Time,
-        sa.Uuid: lambda _, kind: UUID if kind.as_uuid else String,
     }
 
     def property2field(self, prop: Any, **kwargs: Any) -> Any:
@@ -94,6 +113,8 @@ class Converter(ModelConverter):
             limit = integer_limit(kind)
         elif isinstance(kind, sa.Numeric):
             limit = numeric_limit(kind)
+            if kind.asdecimal:
+                kwargs["places"] = decimal_places(kind)
         elif is_real(kind):
             limit = LARGEST_REAL
         elif isinstance(kind, sa.Interval):
@@ -102,7 +123,7 @@ class Converter(ModelConverter):
             # A required text is not blank.
             kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))
         if limit is not None:
-            kwargs["validate"].append(validate.Range(min=-limit, max=limit))
+            kwargs["validate"].append(validate.Range(min=lowest(limit), max=limit))
         _add_default(kwargs, column)
 
 

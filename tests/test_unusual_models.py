@@ -1,14 +1,21 @@
 """What core derives from models that inherit, rename columns or let the database fill some."""
 
+from decimal import Decimal
+
 import pytest
-from sqlalchemy import delete
+from marshmallow import ValidationError
+from sqlalchemy import Integer, Numeric, String, delete
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.conformance import ConformingClient
 from core.pages import page_of
 from core.paging import options_of
+from core.schemas import Schema
 from services import db
 from tests.project import ENGINES, app_on
-from tests.unusual.models import Animal, Bird, Cat, Sheet, Stone
+from tests.unusual.models import Animal, Bird, Cat, Measure, Sheet, Stone
+from tests.unusual.schemas import MeasureSchema
 
 # Keys that no sequence reaches here.
 ROWS = [
@@ -95,3 +102,100 @@ def test_what_the_database_computes_is_answered_and_not_taken(app, client):
     with app.app_context():
         db.session.execute(delete(Sheet))
         db.session.commit()
+
+
+@pytest.fixture
+def measures(app):
+    """Delete what the test stores of these."""
+    yield
+    with app.app_context():
+        db.session.execute(delete(Measure))
+        db.session.commit()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("whole", "1.5", "At most 0 decimal places."),
+        ("wall", "2026-01-31T09:30:00+05:00", "Not a valid datetime without an offset."),
+        ("wall", "2026-01-31T09:30:00Z", "Not a valid datetime without an offset."),
+        ("token", "abc", "Not a valid UUID."),
+    ],
+)
+def test_what_a_column_would_store_as_something_else_is_refused(client, field, value, message):
+    answer = client.post("/unusual/measures", json={field: value})
+
+    assert (answer.status_code, answer.json["errors"]) == (422, {field: [message]})
+
+
+@pytest.mark.usefixtures("measures")
+@pytest.mark.parametrize(
+    ("field", "sent", "answered"),
+    [
+        ("whole", 12, "12"),
+        ("wall", "2026-01-31T09:30:00.5", "2026-01-31T09:30:00.500000"),
+        ("zoned", "2026-01-31T09:30:00+05:00", "2026-01-31T04:30:00Z"),
+        ("token", "6F1C2A52-9d3e-4b7a-8c15-0e2f4a6b8d90", "6f1c2a52-9d3e-4b7a-8c15-0e2f4a6b8d90"),
+    ],
+)
+def test_what_a_column_keeps_is_answered_and_found(client, field, sent, answered):
+    made = client.post("/unusual/measures", json={field: sent})
+    again = client.put(made.headers["Location"], json={field: answered})
+
+    assert made.json["data"][field] == answered
+    assert again.json == made.json
+    if field != "whole":
+        found = client.get(f"/unusual/measures?filter[{field}]={answered}").json
+        assert found["data"] == [made.json["data"]]
+
+
+@pytest.mark.usefixtures("measures")
+def test_a_decimal_without_a_precision_keeps_its_places(client):
+    made = client.post("/unusual/measures", json={"plain": "12.55"})
+
+    assert Decimal(made.json["data"]["plain"]) == Decimal("12.55")
+
+
+def test_a_decimal_has_all_the_digits_of_its_column():
+    schema, most = MeasureSchema(), "99999999999999999999.999999999999999999"
+
+    loaded = schema.load({"fine": most})
+
+    assert str(loaded["fine"]) == most
+    assert schema.dump(Measure(**loaded))["fine"] == most
+    with pytest.raises(ValidationError):
+        schema.load({"fine": "100000000000000000000"})
+
+
+class Elsewhere(DeclarativeBase):
+    pass
+
+
+class Lists(Elsewhere):
+    __tablename__ = "unusual_lists"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    words: Mapped[list[str] | None] = mapped_column(ARRAY(String(3)))
+    wholes: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    grid: Mapped[list[list[Decimal]] | None] = mapped_column(ARRAY(Numeric(4, 1), dimensions=2))
+
+
+class ListsSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Lists
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("words", ["four"], {0: ["Longer than maximum length 3."]}),
+        ("wholes", [1, 1.5], {1: ["Not a valid integer."]}),
+        ("wholes", [None], {0: ["Field may not be null."]}),
+        ("grid", [["1.5", "1.25"]], {0: {1: ["At most 1 decimal places."]}}),
+    ],
+)
+def test_an_array_refuses_values_that_the_database_would_cut(field, value, message):
+    with pytest.raises(ValidationError) as refused:
+        ListsSchema().load({field: value})
+
+    assert refused.value.messages == {field: message}

@@ -6,6 +6,7 @@ from copy import deepcopy
 from decimal import Decimal
 from functools import partial
 from itertools import count
+from math import nextafter
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,11 +20,13 @@ from core.fields import (
     CLOCK,
     NOT_BLANK,
     NOT_NUL,
+    WALL,
     Binary,
     ExactDecimal,
     Interval,
     String,
     Time,
+    WallDateTime,
 )
 
 # A class or a dot that takes any character would take a NUL too, and so would an open end.
@@ -119,6 +122,8 @@ class Converter(OpenAPIConverter):
             return {"contentEncoding": "base64", "pattern": f"^{BASE64}$"}
         if isinstance(field, Time):
             return {"pattern": f"^{CLOCK}$"}
+        if isinstance(field, WallDateTime):
+            return {"pattern": f"^{WALL}$"}
         patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
         if isinstance(field, String) and not any(map(_is_clean, patterns)):
             patterns.append(NOT_NUL)
@@ -169,7 +174,18 @@ def _number(field: Any) -> dict[str, Any]:
     low, high = _limits(field)
     step = None if field.most_places is None else Decimal(1).scaleb(-field.most_places)
     found = {"minimum": low, "maximum": high, "multipleOf": step}
-    return {name: float(value) for name, value in found.items() if value is not None}
+    return {name: _float(value) for name, value in found.items() if value is not None}
+
+
+def _float(value: Any) -> float:
+    """Return a limit as a number of JSON, which is none that lies behind it."""
+    number = float(value)
+    return nextafter(number, 0) if _size(repr(number)) > _size(value) else number
+
+
+def _size(number: Any) -> Decimal:
+    # Python's abs() of a decimal rounds.
+    return Decimal(number).copy_abs()
 
 
 def _decimal(field: Any) -> dict[str, Any]:
@@ -185,7 +201,7 @@ def _decimal(field: Any) -> dict[str, Any]:
 def _whole(low: Any, high: Any) -> str:
     if low is None or high is None:
         return "(0|[1-9][0-9]*)"
-    digits = len(str(int(max(abs(low), abs(high)))))
+    digits = len(str(int(max(_size(low), _size(high)))))
     return "[0-9]" if digits == 1 else f"(0|[1-9][0-9]{{0,{digits - 1}}})"
 
 

@@ -1,8 +1,10 @@
 """Models that inherit, names that are not their columns', values that nobody sends."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import Computed, ForeignKey, String
+from sqlalchemy import Computed, DateTime, ForeignKey, Numeric, String, Uuid
 from sqlalchemy.orm import Mapped, composite, mapped_column
 
 from core.listing import Listing
@@ -72,3 +74,18 @@ class Sheet(Base):
     area: Mapped[int] = mapped_column(Computed("width * height", persisted=True))
 
     size: Mapped[Size] = composite("width", "height")
+
+
+class Measure(Base):
+    """Types that an engine, or a driver, reads in its own way."""
+
+    __tablename__ = "unusual_measure"
+    listing = Listing(filters=("wall", "zoned", "token"), sort=("wall", "zoned"), default="id")
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    whole: Mapped[Decimal | None] = mapped_column(Numeric(30))
+    fine: Mapped[Decimal | None] = mapped_column(Numeric(38, 18))
+    plain: Mapped[Decimal | None]
+    wall: Mapped[datetime | None] = mapped_column(DateTime)
+    zoned: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    token: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))

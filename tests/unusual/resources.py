@@ -10,7 +10,7 @@ from core.schemas import Schema
 from services import db
 
 from . import unusual_bp
-from .schemas import AnimalSchema, BirdSchema, CatSchema, SheetSchema, StoneSchema
+from .schemas import AnimalSchema, BirdSchema, CatSchema, MeasureSchema, SheetSchema, StoneSchema
 
 api = Api(unusual_bp)
 
@@ -45,3 +45,4 @@ add(CatSchema(), "cat")
 add(BirdSchema(), "bird")
 add(StoneSchema(), "stone")
 add(SheetSchema(), "sheet")
+add(MeasureSchema(), "measure")

@@ -2,7 +2,7 @@
 
 from core.schemas import Schema
 
-from .models import Animal, Bird, Cat, Sheet, Stone
+from .models import Animal, Bird, Cat, Measure, Sheet, Stone
 
 
 class AnimalSchema(Schema):
@@ -28,3 +28,8 @@ class StoneSchema(Schema):
 class SheetSchema(Schema):
     class Meta(Schema.Meta):
         model = Sheet
+
+
+class MeasureSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Measure
