@@ -1,5 +1,6 @@
 """What core derives from models that inherit, rename columns or let the database fill some."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -9,12 +10,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from core.conformance import ConformingClient
+from core.openapi import api_document
 from core.pages import page_of
 from core.paging import options_of
 from core.schemas import Schema
 from services import db
 from tests.project import ENGINES, app_on
-from tests.unusual.models import Animal, Bird, Cat, Measure, Sheet, Stone
+from tests.unusual.models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone
 from tests.unusual.schemas import MeasureSchema
 
 # Keys that no sequence reaches here.
@@ -199,3 +201,25 @@ def test_an_array_refuses_values_that_the_database_would_cut(field, value, messa
         ListsSchema().load({field: value})
 
     assert refused.value.messages == {field: message}
+
+
+def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, client):
+    """The client holds both answers to the document."""
+    full = {"code": "A1", "day": date(2026, 1, 31), "at": datetime(2026, 1, 31, tzinfo=UTC)}
+    with app.app_context():
+        db.session.add(Lieu(id=1001, within=Lieu(id=1002, **full), mail="a@example.com", **full))
+        db.session.commit()
+
+    answers = [client.get(f"/unusual/places/{key}").json["data"] for key in (1001, 1002)]
+
+    assert [one["within"] for one in answers] == ["A1", None]
+    assert [one["mail"] for one in answers] == ["a@example.com", None]
+    with app.app_context():
+        schemas = api_document()["components"]["schemas"]
+        db.session.execute(delete(Lieu))
+        db.session.commit()
+    place, sent = (schemas[name]["properties"] for name in ("LieuEtroit", "LieuEtroitInput"))
+    for name, kind in {"day": ["string", "null"], "stamp": ["number", "null"]}.items():
+        assert place[name] == {"type": kind}
+    assert sent["code"]["type"] == ["string", "null"]
+    assert schemas["LieuEtroitInput"]["additionalProperties"] is True

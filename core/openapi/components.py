@@ -1,6 +1,7 @@
 """What a schema takes and answers, as JSON Schema: its fields with all their real limits."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from apispec import APISpec
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from marshmallow import INCLUDE, fields, missing, validate
+from marshmallow import RAISE, fields, missing, validate
 from sqlalchemy.orm import MANYTOONE
 
 from core.fields import (
@@ -29,6 +30,9 @@ from core.fields import (
     WallDateTime,
 )
 
+# How a field writes a date or a time unless it says otherwise.
+ISO = (None, "iso", "iso8601")
+TIMES = (fields.DateTime, fields.Date, fields.Time)
 # A class or a dot that takes any character would take a NUL too, and so would an open end.
 TAKES_ANY = re.compile(r"(?<!\\)\.|\[\^|\\[SDW]|(?<!\$)\Z")
 
@@ -62,7 +66,7 @@ class Converter(OpenAPIConverter):
             "properties": {name: self.field2property(field) for name, field in named.items()},
         }
         if sent:
-            described["additionalProperties"] = schema.unknown == INCLUDE
+            described["additionalProperties"] = schema.unknown != RAISE
             required = [name for name, field in named.items() if field.required and not partial]
             described |= {"required": required} if required else {}
         return described
@@ -74,15 +78,32 @@ class Converter(OpenAPIConverter):
         # What is new is whole, in a PATCH too.
         inner = self.describe(field.schema, self.sent)
         self.partial = partial
-        if not self.sent and _may_lack(field):
-            inner["type"] = ["object", "null"]
         return {"type": "array", "items": inner} if field.many or field.schema.many else inner
 
     def field2type_and_format(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        if isinstance(field, fields.Decimal) and field.as_string:
+        written = field.format if isinstance(field, TIMES) else None
+        if written not in ISO:
+            return {"type": "number" if str(written).startswith("timestamp") else "string"}
+        found = super().field2type_and_format(field, **kwargs)
+        if getattr(field, "as_string", False):
             # Answered as a text, so that no reader's float rounds it; taken as either.
-            return {"type": ["string", "number"] if self.sent else "string"}
-        return super().field2type_and_format(field, **kwargs)
+            return {"type": ["string", found["type"]] if self.sent else "string"}
+        return found
+
+    def datetime2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        # apispec's are none that JSON Schema knows.
+        return {}
+
+    def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
+        if not field.allow_none and (self.sent or not _may_lack(field)):
+            return {}
+        made: dict[str, Any] = {}
+        if "type" in ret:
+            kinds = ret["type"]
+            made["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]
+        if None not in ret.get("enum", [None]):
+            made["enum"] = [*ret["enum"], None]
+        return made
 
     def field2default(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         default = field.load_default
@@ -139,9 +160,15 @@ class Converter(OpenAPIConverter):
 
 
 def _may_lack(field: Any) -> bool:
-    """Tell whether the one record behind a nested field may be missing."""
+    """Tell whether there may be nothing in a field's column, or behind its relationship."""
     model = getattr(getattr(field.parent, "opts", None), "model", None)
-    relation = model and sa.inspect(model).relationships.get(field.attribute or field.name)
+    if model is None:
+        return False
+    mapper, name = sa.inspect(model), field.attribute or field.name
+    if name in mapper.columns:
+        # What an expression gives, only the database knows.
+        return bool(getattr(mapper.columns[name], "nullable", True))
+    relation = mapper.relationships.get(name)
     if relation is None or relation.uselist or relation.innerjoin:
         return False
     is_owned = relation.direction is MANYTOONE
@@ -215,6 +242,11 @@ def _plain(value: Any) -> str:
     return format(Decimal(str(value)), "f")
 
 
+def _plain_name(name: str) -> str:
+    """Return a name as OpenAPI lets a component have it: Canción as Cancion."""
+    return re.sub(r"[^a-zA-Z0-9._-]", "", unicodedata.normalize("NFKD", name)) or "Schema"
+
+
 class Components:
     """The schemas that the document names: of each what is answered, sent, and sent by a PATCH."""
 
@@ -259,7 +291,7 @@ class Components:
     def _name(self, schema: Any) -> str:
         """Return the name of a schema's class; that of a second one of the name has a number."""
         if schema not in self._names:
-            name = type(schema).__name__.removesuffix("Schema")
+            name = _plain_name(type(schema).__name__.removesuffix("Schema"))
             taken = set(self._names.values())
             names = (name if number == 1 else f"{name}{number}" for number in count(1))
             self._names[schema] = next(one for one in names if one not in taken)

@@ -1,11 +1,11 @@
 """Models that inherit, names that are not their columns', values that nobody sends."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import Computed, DateTime, ForeignKey, Numeric, String, Uuid
-from sqlalchemy.orm import Mapped, composite, mapped_column
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
 from core.listing import Listing
 from core.models import Base
@@ -89,3 +89,16 @@ class Measure(Base):
     wall: Mapped[datetime | None] = mapped_column(DateTime)
     zoned: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     token: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+
+
+class Lieu(Base):
+    __tablename__ = "unusual_lieu"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mail: Mapped[str | None] = mapped_column(String(80))
+    code: Mapped[str | None] = mapped_column(String(20))
+    day: Mapped[date | None]
+    at: Mapped[datetime | None]
+    within_id: Mapped[int | None] = mapped_column(ForeignKey("unusual_lieu.id"))
+
+    within: Mapped["Lieu | None"] = relationship(remote_side=[id])

@@ -10,7 +10,15 @@ from core.schemas import Schema
 from services import db
 
 from . import unusual_bp
-from .schemas import AnimalSchema, BirdSchema, CatSchema, MeasureSchema, SheetSchema, StoneSchema
+from .schemas import (
+    AnimalSchema,
+    BirdSchema,
+    CatSchema,
+    LieuÉtroitSchema,
+    MeasureSchema,
+    SheetSchema,
+    StoneSchema,
+)
 
 api = Api(unusual_bp)
 
@@ -46,3 +54,4 @@ add(BirdSchema(), "bird")
 add(StoneSchema(), "stone")
 add(SheetSchema(), "sheet")
 add(MeasureSchema(), "measure")
+add(LieuÉtroitSchema(), "place")
