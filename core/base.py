@@ -29,6 +29,8 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 
+SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
 
 @compiles(DateTime, "mariadb", "mysql")
 @compiles(Time, "mariadb", "mysql")
@@ -38,6 +40,13 @@ def _with_microseconds(element: Any, compiler: Any, **options: Any) -> str:
     """Ask MariaDB for what the other engines keep: by itself it cuts off the parts of a second."""
     name = getattr(element, "name", element.__visit_name__)
     return f"{name.upper()}(6)"
+
+
+@compiles(current_timestamp, "sqlite")
+@compiles(now, "sqlite")
+def _as_stored(element: Any, compiler: Any, **options: Any) -> str:
+    """Write the moment as SQLAlchemy writes one: SQLite compares texts, and its own is shorter."""
+    return SQLITE_NOW
 
 
 @compiles(Float, "mariadb", "mysql")

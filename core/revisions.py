@@ -15,6 +15,7 @@ from alembic.util.sqla_compat import _nullability_might_be_unset as _is_nullable
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import current_timestamp, now
 
+from core.base import SQLITE_NOW
 from services import log
 
 # How the engines repeat a text: 'it''s', ('it''s') or 'it''s'::character varying.
@@ -47,6 +48,12 @@ class _Defaults:
         text = TEXT_DEFAULT.fullmatch(reflected or "")
         if text and declared is not None and isinstance(column.server_default.arg, str):
             return bool(text[1].replace("''", "'") != column.server_default.arg)
+        if isinstance(self, SQLiteImpl):
+            # So columns of before were made.
+            declared, reflected = (
+                one and one.replace("CURRENT_TIMESTAMP", SQLITE_NOW)
+                for one in (declared, reflected)
+            )
         if isinstance(self, MySQLImpl):
             # Older columns, and texts, have no microseconds: that is no difference.
             declared, reflected = (

@@ -2,13 +2,18 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from alembic.ddl.impl import DefaultImpl
 from marshmallow import ValidationError
 from sqlalchemy import Integer, Numeric, String, delete
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+import core.revisions  # noqa: F401 - which says how Alembic compares
+from core.base import SQLITE_NOW
 from core.conformance import ConformingClient
 from core.openapi import api_document
 from core.pages import page_of
@@ -104,6 +109,33 @@ def test_what_the_database_computes_is_answered_and_not_taken(app, client):
     with app.app_context():
         db.session.execute(delete(Sheet))
         db.session.commit()
+
+
+def test_a_moment_that_the_database_sets_is_found_and_walked_by(app, client):
+    for width in (1, 2):
+        client.post("/unusual/sheets", json={"width": width, "height": 1})
+    whole = client.get("/unusual/sheets?sort=-made_at").json["data"]
+
+    first = client.get("/unusual/sheets?sort=-made_at&per_page=1").json
+    second = client.get(f"/unusual/sheets?per_page=1&cursor={first['meta']['next_cursor']}").json
+    found = client.get(f"/unusual/sheets?filter[made_at][in]={whole[0]['made_at']}").json["data"]
+
+    with app.app_context():
+        db.session.execute(delete(Sheet))
+        db.session.commit()
+    assert first["data"] + second["data"] == whole
+    assert second["meta"]["next_cursor"] is None
+    assert whole[0] in found
+
+
+def test_a_default_of_before_is_no_difference_on_sqlite():
+    impl: Any = object.__new__(DefaultImpl.get_by_dialect(sqlite.dialect()))
+
+    is_other = impl.compare_server_default(
+        None, Sheet.__table__.c.made_at, SQLITE_NOW, "CURRENT_TIMESTAMP"
+    )
+
+    assert not is_other
 
 
 @pytest.fixture

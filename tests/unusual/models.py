@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Computed, DateTime, ForeignKey, Numeric, String, Uuid
+from sqlalchemy import Computed, DateTime, ForeignKey, Numeric, String, Uuid, func
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
 from core.listing import Listing
@@ -64,14 +64,16 @@ class Size:
 
 
 class Sheet(Base):
-    """Values that the database computes, and two columns that are one value."""
+    """Values that the database makes, and two columns that are one value."""
 
     __tablename__ = "unusual_sheet"
+    listing = Listing(filters=("made_at",), sort=("made_at",), default="id")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     width: Mapped[int]
     height: Mapped[int]
     area: Mapped[int] = mapped_column(Computed("width * height", persisted=True))
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     size: Mapped[Size] = composite("width", "height")
 
