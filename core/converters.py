@@ -29,7 +29,7 @@ from core.columns import (
     lowest,
     numeric_limit,
 )
-from core.filters import enum_choices
+from core.filters import enum_choices, shown
 from core.form_fields import (
     BLANK,
     DATETIME_FORMATS,
@@ -48,6 +48,9 @@ from core.form_fields import (
 from core.models import label_of
 from core.text import clean_text
 
+# No column has as many, and each is a float.
+MOST_DIGITS = 300
+
 
 def stripped(value: str | None) -> str | None:
     """Filter: a text as every database stores it, without surrounding space; None for nothing."""
@@ -62,6 +65,15 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
         raise ValueError(gettext("This is not a valid UUID.")) from None
 
 
+def read_boolean(value: Any) -> bool | None:
+    """Return what a choice of a boolean stands for, or the boolean itself."""
+    if value in (None, ""):
+        return None
+    if value not in (True, False, "true", "false"):
+        raise ValueError
+    return value in (True, "true")
+
+
 def written_uuid(value: Any) -> str | None:
     """Filter: the same, for a column whose values are texts."""
     token = parsed_uuid(value)
@@ -73,8 +85,8 @@ def finite(form: Form, field: Field) -> None:
     typed = field.raw_data or ()
     if field.process_errors and any(text.strip() for text in typed):
         raise StopValidation
-    if any("_" in text for text in typed):
-        # Python alone reads 1_000.
+    if any("_" in text or len(text) > MOST_DIGITS for text in typed):
+        # Python alone reads 1_000, and validators of ranges fail where a float ends.
         kind = "integer" if isinstance(field, IntegerField) else "float"
         raise StopValidation(field.gettext(f"Not a valid {kind} value."))
     if field.data is not None and not Decimal(field.data).is_finite():
@@ -124,7 +136,15 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         return super().conv_Text(**args)
 
     @converts("Boolean")
-    def conv_Boolean(self, field_args: Any, **extra: Any) -> Any:
+    def conv_Boolean(self, column: Any, field_args: Any, **extra: Any) -> Any:
+        if column.nullable:
+            # A box has two states: it would store that nobody has said as no.
+            choices = [("", BLANK), ("true", True), ("false", False)]
+            return EnumField(
+                choices=lambda: [(text, shown(value)) for text, value in choices],
+                coerce=read_boolean,
+                **field_args,
+            )
         # A browser sends nothing for an unchecked box: InputRequired, put last, would forbid False.
         field_args["validators"].pop()
         return super().conv_Boolean(field_args)
