@@ -275,11 +275,15 @@ class Listing:
 
     def _ordered(self, name: str, down: bool) -> list[sa.ColumnElement[Any]]:
         """Order by a column, rows without a value last on every engine."""
-        column = getattr(self.model, name)
+        column, stored = getattr(self.model, name), self.column(name)
+        is_mysql = engine_of(self.model).dialect.name in ("mysql", "mariadb")
+        if is_mysql and isinstance(stored.type, sa.Enum) and stored.type.native_enum:
+            # It sorts an ENUM by the place of the member, and compares it as a text.
+            column = sa.cast(column, sa.String)
         clause = column.desc() if down else column.asc()
-        if not self.column(name).nullable:
+        if not stored.nullable:
             return [clause]
-        if engine_of(self.model).dialect.name in ("mysql", "mariadb"):
+        if is_mysql:
             return [column.is_(None), clause]
         return [clause.nulls_last()]
 
