@@ -56,3 +56,9 @@ def key_names(entity: Any) -> list[str]:
     """Return the attributes of a model's primary key."""
     mapper = sa.inspect(entity).mapper
     return [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+
+
+def attribute_of(model: Any, column: str) -> str:
+    """Return the attribute of a model's column, its own name if there is none."""
+    columns = sa.inspect(model).columns.items()
+    return next((name for name, one in columns if one.name == column), column)

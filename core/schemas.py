@@ -9,7 +9,7 @@ import marshmallow
 import sqlalchemy as sa
 from flask_marshmallow.sqla import SQLAlchemyAutoSchema
 from marshmallow import RAISE, ValidationError, fields, validate
-from marshmallow_sqlalchemy import ModelConverter
+from marshmallow_sqlalchemy import ModelConversionError, ModelConverter
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import CompositeProperty
 
@@ -17,6 +17,7 @@ from core.base import UTCDateTime
 from core.columns import (
     LARGEST_REAL,
     LONGEST,
+    attribute_of,
     decimal_places,
     integer_limit,
     is_real,
@@ -94,9 +95,15 @@ class Converter(ModelConverter):
 
     def property2field(self, prop: Any, **kwargs: Any) -> Any:
         # Several columns as one value: it has the fields of these.
-        return (
-            None if isinstance(prop, CompositeProperty) else super().property2field(prop, **kwargs)
-        )
+        if isinstance(prop, CompositeProperty):
+            return None
+        try:
+            return super().property2field(prop, **kwargs)
+        except ModelConversionError as error:
+            raise ModelConversionError(
+                f"{prop} has a type that no field is known for: leave it out by Meta.exclude, or "
+                "declare a field"
+            ) from error
 
     def _get_field_kwargs_for_property(self, prop: Any) -> dict[str, Any]:
         kwargs = super()._get_field_kwargs_for_property(prop)
@@ -205,6 +212,10 @@ class Schema(SQLAlchemyAutoSchema):
         pairs = self.load_fields.items()
         named = {field.attribute or name: field.data_key or name for name, field in pairs}
         return str(named.get(attribute, attribute))
+
+    def key_of_column(self, column: str) -> str:
+        """Return what the body calls a column of the table."""
+        return self._key_of(attribute_of(self.opts.model, column))
 
     def _server_defaults(self) -> dict[str, Any]:
         """Return what the database gives to those fields whose default it alone has."""

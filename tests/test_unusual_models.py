@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from alembic.ddl.impl import DefaultImpl
 from marshmallow import ValidationError
+from marshmallow_sqlalchemy import ModelConversionError
 from sqlalchemy import Integer, Numeric, String, delete
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import core.revisions  # noqa: F401 - which says how Alembic compares
 from core.base import SQLITE_NOW
 from core.conformance import ConformingClient
+from core.forms import ModelForm
 from core.openapi import api_document
-from core.pages import page_of
+from core.pages import database_rules, page_of
 from core.paging import options_of
 from core.schemas import Schema
 from services import db
@@ -68,7 +70,7 @@ def test_an_inherited_listing_is_of_the_models_own_rows(app, client, model):
     answer = client.get(f"/unusual/{model.__name__.lower()}s?sort=name").json
 
     assert (seen, page.total, options) == (names, len(names), names)
-    assert [one["name"] for one in answer["data"]] == names
+    assert [one.get("name", one.get("full-name")) for one in answer["data"]] == names
     assert answer["meta"]["total"] == len(names)
 
 
@@ -255,3 +257,59 @@ def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, cl
         assert place[name] == {"type": kind}
     assert sent["code"]["type"] == ["string", "null"]
     assert schemas["LieuEtroitInput"]["additionalProperties"] is True
+
+
+@pytest.mark.parametrize(("kind", "key"), [("bird", "name"), ("cat", "full-name")])
+def test_a_duplicate_is_told_at_the_bodys_field_and_not_at_the_column(client, kind, key):
+    answer = client.post(f"/unusual/{kind}s", json={key: "Tom"})
+
+    assert answer.status_code == 409
+    assert answer.json["errors"] == {key: ["This value is already taken."]}
+
+
+class AnimalForm(ModelForm):
+    class Meta:
+        model = Animal
+        fields = ("name",)
+
+
+def test_a_form_tells_a_duplicate_at_the_field_of_a_column_of_another_name(app):
+    with app.test_request_context(method="POST", data={"name": "Tom"}):
+        form, animal = AnimalForm(), Animal()
+        form.populate_obj(animal)
+        db.session.add(animal)
+        with database_rules(form):
+            db.session.commit()
+
+        assert form.name.errors == ["This value is already taken."]
+
+
+@pytest.mark.usefixtures("measures")
+@pytest.mark.parametrize("sort", ["grade", "-grade"])
+def test_a_walk_by_an_enum_of_the_database_gives_each_row_once(client, sort):
+    for grade in ("low", "middle", "high", None):
+        client.post("/unusual/measures", json={"grade": grade})
+    whole = client.get(f"/unusual/measures?sort={sort}").json["data"]
+
+    walked, asked = [], f"sort={sort}"
+    while asked:
+        page = client.get(f"/unusual/measures?per_page=1&{asked}").json
+        walked += page["data"]
+        asked = page["meta"]["next_cursor"] and f"cursor={page['meta']['next_cursor']}"
+
+    assert walked == whole
+    assert len(whole) == 4
+
+
+class Searched(Elsewhere):
+    __tablename__ = "unusual_searched"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    words: Mapped[str | None] = mapped_column(TSVECTOR)
+
+
+def test_a_type_without_a_field_is_told_with_its_column_and_what_to_do():
+    with pytest.raises(ModelConversionError, match=r"Searched.words.* by Meta.exclude, or declare"):
+        type(
+            "SearchedSchema", (Schema,), {"Meta": type("Meta", (Schema.Meta,), {"model": Searched})}
+        )

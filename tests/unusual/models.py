@@ -1,10 +1,11 @@
 """Models that inherit, names that are not their columns', values that nobody sends."""
 
+import enum
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Computed, DateTime, ForeignKey, Numeric, String, Uuid, func
+from sqlalchemy import Computed, DateTime, Enum, ForeignKey, Numeric, String, Uuid, func
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
 from core.listing import Listing
@@ -20,7 +21,7 @@ class Animal(Base):
 
     key: Mapped[int] = mapped_column("animal_id", primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
-    name: Mapped[str] = mapped_column("class", String(40))
+    name: Mapped[str] = mapped_column("class", String(40), unique=True)
 
     def __str__(self) -> str:
         return self.name
@@ -78,11 +79,21 @@ class Sheet(Base):
     size: Mapped[Size] = composite("width", "height")
 
 
+class Grade(enum.Enum):
+    """Not in the order of the alphabet."""
+
+    LOW = "low"
+    MIDDLE = "middle"
+    HIGH = "high"
+
+
 class Measure(Base):
     """Types that an engine, or a driver, reads in its own way."""
 
     __tablename__ = "unusual_measure"
-    listing = Listing(filters=("wall", "zoned", "token"), sort=("wall", "zoned"), default="id")
+    listing = Listing(
+        filters=("wall", "zoned", "token"), sort=("wall", "zoned", "grade"), default="id"
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     whole: Mapped[Decimal | None] = mapped_column(Numeric(30))
@@ -91,6 +102,7 @@ class Measure(Base):
     wall: Mapped[datetime | None] = mapped_column(DateTime)
     zoned: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     token: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    grade: Mapped[Grade | None] = mapped_column(Enum(Grade, name="unusual_grade"))
 
 
 class Lieu(Base):

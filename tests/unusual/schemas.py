@@ -1,6 +1,7 @@
 """Schemas derived from the models."""
 
 from marshmallow import EXCLUDE, fields, validate
+from marshmallow_sqlalchemy import auto_field
 
 from core.fields import String
 from core.schemas import Schema
@@ -16,6 +17,9 @@ class AnimalSchema(Schema):
 class CatSchema(Schema):
     class Meta(Schema.Meta):
         model = Cat
+        exclude = ("name",)
+
+    called = auto_field("name", data_key="full-name")
 
 
 class BirdSchema(Schema):
