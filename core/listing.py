@@ -135,8 +135,8 @@ class Listing:
         columns = sa.inspect(self.model).columns
         ordered = tuple(name for name, _ in self.default_order)
         stored = {"filters": self.filters, "sort": self.sort, "default": ordered}
-        shown = {"search": self.search, "label": (self.label,) if self.label else ()}
-        for part, names in (stored | shown).items():
+        stored["label"] = (self.label,) if self.label else ()
+        for part, names in ({"search": self.search} | stored).items():
             for name in names:
                 is_column = isinstance(columns.get(name), sa.Column)
                 if not hasattr(self.model, name) or (part in stored and not is_column):
