@@ -19,6 +19,7 @@ from sqlalchemy.orm import MANYTOONE
 from core.fields import (
     BASE64,
     CLOCK,
+    JSON,
     NOT_BLANK,
     NOT_NUL,
     WALL,
@@ -81,6 +82,8 @@ class Converter(OpenAPIConverter):
         return {"type": "array", "items": inner} if field.many or field.schema.many else inner
 
     def field2type_and_format(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        if isinstance(field, JSON):
+            return {"type": ["object", "array", "string", "number", "boolean"]}
         written = field.format if isinstance(field, TIMES) else None
         if written not in ISO:
             return {"type": "number" if str(written).startswith("timestamp") else "string"}
