@@ -176,7 +176,7 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return answer(409 if "*" in tags("If-Match") else 412, STALE)
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
-    if isinstance(error, DBAPIError) and (violation := violation_of(error)):
+    if violation := violation_of(error):
         return answer(409, violation.message, _by_key(violation.errors))
     if isinstance(error, DataError) or _is_refused(error):
         # That of a read stands in its URL.

@@ -6,18 +6,22 @@ from typing import Any
 
 import pytest
 from alembic.ddl.impl import DefaultImpl
+from apispec import APISpec
+from flask import get_flashed_messages
 from marshmallow import ValidationError
 from marshmallow_sqlalchemy import ModelConversionError
-from sqlalchemy import Integer, Numeric, String, delete
+from sqlalchemy import JSON, Integer, Numeric, String, delete, func, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 import core.revisions  # noqa: F401 - which says how Alembic compares
 from core.base import SQLITE_NOW
 from core.conformance import ConformingClient
 from core.forms import ModelForm
+from core.listing import Listing
 from core.openapi import api_document
+from core.openapi.components import Converter
 from core.pages import database_rules, page_of
 from core.paging import options_of
 from core.schemas import Schema
@@ -313,3 +317,74 @@ def test_a_type_without_a_field_is_told_with_its_column_and_what_to_do():
         type(
             "SearchedSchema", (Schema,), {"Meta": type("Meta", (Schema.Meta,), {"model": Searched})}
         )
+
+
+@pytest.fixture
+def circle(app):
+    """Two records that lie within each other."""
+    with app.app_context():
+        db.session.add_all(Lieu(id=key) for key in (1001, 1002))
+        db.session.flush()
+        for key, other in ((1001, 1002), (1002, 1001)):
+            db.session.get(Lieu, key).within_id = other
+        db.session.commit()
+    yield
+    with app.app_context():
+        db.session.execute(update(Lieu).values(within_id=None))
+        db.session.execute(delete(Lieu))
+        db.session.commit()
+
+
+@pytest.mark.usefixtures("circle")
+def test_what_lies_within_itself_is_in_use(app, client):
+    with app.app_context():
+        db.session.execute(update(Lieu).values(within_id=Lieu.id))
+        db.session.commit()
+
+    answer = client.delete("/unusual/places/1001")
+    with app.test_request_context():
+        db.session.delete(db.session.get(Lieu, 1001))
+        with database_rules():
+            db.session.commit()
+        told = get_flashed_messages()
+
+    assert (answer.status_code, answer.json["detail"]) == (409, told[0])
+    assert told == ["Not deleted: other records still use this one."]
+
+
+@pytest.mark.usefixtures("circle")
+def test_one_of_two_that_lie_within_each_other_is_in_use(client):
+    assert client.delete("/unusual/places/1001").status_code == 409
+
+
+def test_the_label_of_a_listing_is_a_column():
+    class Labelled(Elsewhere):
+        __tablename__ = "unusual_labelled"
+        listing = Listing(label="loud", default="id")
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(String(40))
+        loud: Mapped[str] = column_property(func.upper(name))
+
+    assert list(Labelled.listing.unusable()) == [("label", "loud", "name a column of the model")]
+
+
+def test_a_required_json_is_described_as_such():
+    class Noted(Elsewhere):
+        __tablename__ = "unusual_noted"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        data: Mapped[Any] = mapped_column(JSON)
+        more: Mapped[Any | None] = mapped_column(JSON)
+
+    class NotedSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Noted
+
+    spec = APISpec("x", "1", "3.1.1")
+    sent = Converter(spec.openapi_version, None, spec).describe(NotedSchema(), sent=True)[
+        "properties"
+    ]
+
+    assert sent["data"]["type"] == ["object", "array", "string", "number", "boolean"]
+    assert sent["more"]["type"] == [*sent["data"]["type"], "null"]

@@ -42,6 +42,13 @@ def add(schema: Schema, name: str) -> None:
             db.session.commit()
             return item(schema, record)
 
+        def delete(self, **key: Any) -> tuple[str, int]:
+            record = db.get_or_404(schema.opts.model, tuple(key.values()))
+            check_match(schema, record)
+            db.session.delete(record)
+            db.session.commit()
+            return "", 204
+
     Several.schema = One.schema = schema
     (key,) = key_names(schema.opts.model)
     api.add_resource(Several, f"/{name}s", endpoint=f"{name}_list")
