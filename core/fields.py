@@ -22,8 +22,11 @@ WHOLE = r"-?[0-9]+"
 NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
-WALL = rf"{DAY}[Tt ]{CLOCK}"
-MOMENT = rf"{WALL}([Zz]|[-+][0-9]{{2}}:[0-9]{{2}})?"
+MOMENT = rf"{DAY}[Tt ]{CLOCK}([Zz]|[-+][0-9]{{2}}:[0-9]{{2}})?"
+# JSON Schema has no format for one without a zone, so that its pattern says which days there are.
+LONG = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+SHORT = "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9])"
+WALL = rf"(?!0000)[0-9]{{4}}-({LONG}|{SHORT})[Tt ]{CLOCK}"
 TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 BASE64 = "([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?"
 # A + that is not written as %2B comes out of a URL as a space.
