@@ -5,7 +5,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, Float, MetaData, String, Time, TypeDecorator
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Enum,
+    Float,
+    MetaData,
+    Numeric,
+    String,
+    Time,
+    TypeDecorator,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.sql.functions import current_timestamp, now
@@ -19,6 +29,8 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 
+SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
 
 @compiles(DateTime, "mariadb", "mysql")
 @compiles(Time, "mariadb", "mysql")
@@ -30,10 +42,25 @@ def _with_microseconds(element: Any, compiler: Any, **options: Any) -> str:
     return f"{name.upper()}(6)"
 
 
+@compiles(current_timestamp, "sqlite")
+@compiles(now, "sqlite")
+def _as_stored(element: Any, compiler: Any, **options: Any) -> str:
+    """Write the moment as SQLAlchemy writes one: SQLite compares texts, and its own is shorter."""
+    return SQLITE_NOW
+
+
 @compiles(Float, "mariadb", "mysql")
 def _float(kind: Float[Any], compiler: Any, **kwargs: Any) -> str:
     """Return a double where no precision is named, as on the other engines."""
     return "DOUBLE" if kind.precision is None else str(compiler.visit_float(kind, **kwargs))
+
+
+@compiles(Numeric, "mariadb", "mysql")
+def _numeric(kind: Numeric[Any], compiler: Any, **kwargs: Any) -> str:
+    """Return a decimal of all digits where no precision is named: by itself it keeps no places."""
+    if kind.precision is None:
+        return "NUMERIC(65, 30)"
+    return str(getattr(compiler, f"visit_{kind.__visit_name__}")(kind, **kwargs))
 
 
 class UTCDateTime(TypeDecorator[datetime]):

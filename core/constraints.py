@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Constraint, ForeignKeyConstraint, Table, UniqueConstraint, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import CircularDependencyError, DBAPIError, SQLAlchemyError
 
 from core.modules import installed_metadata
 from services import db
@@ -56,12 +56,22 @@ class Violation:
         return {column: [self.message] for column in self.columns}
 
 
-def violation_of(error: DBAPIError) -> Violation | None:
+def violation_of(error: SQLAlchemyError) -> Violation | None:
     """Return the rule behind an error of any of the engines, None if it is another kind of error.
+
+    One of SQLAlchemy itself is behind the deletion of records that refer to each other.
 
     Call it after the rollback: it may have to ask SQLite which parent is missing. A constraint's
     own words, `info={"message": "..."}`, win over MESSAGES.
     """
+    if isinstance(error, DBAPIError):
+        return _broken_rule(error)
+    if isinstance(error, CircularDependencyError) and _is_deletion(error):
+        return Violation("in_use", ("id",), str(MESSAGES["in_use"]))
+    return None
+
+
+def _broken_rule(error: DBAPIError) -> Violation | None:
     kind, name, columns = _read(error.orig)
     if kind == "missing" and str(error.statement).lstrip()[:6].upper() == "DELETE":
         kind = "in_use"
@@ -85,6 +95,10 @@ def violation_of(error: DBAPIError) -> Violation | None:
     return Violation(
         kind, tuple(columns), str(message or MESSAGES[kind]), written[1] if written else None
     )
+
+
+def _is_deletion(error: CircularDependencyError) -> bool:
+    return any("Delete" in type(step).__name__ for step in error.cycles)
 
 
 def _read(orig: Any) -> tuple[str, str | None, list[str]]:

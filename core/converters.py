@@ -21,7 +21,15 @@ from wtforms.validators import DataRequired, InputRequired, NumberRange, Optiona
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
-from core.columns import LARGEST_REAL, integer_limit, is_real, looks_at_others, numeric_limit
+from core.columns import (
+    LARGEST_REAL,
+    decimal_places,
+    integer_limit,
+    is_real,
+    looks_at_others,
+    lowest,
+    numeric_limit,
+)
 from core.filters import enum_choices, shown
 from core.form_fields import (
     BLANK,
@@ -41,6 +49,9 @@ from core.form_fields import (
 from core.models import label_of
 from core.text import clean_text, sort_key
 
+# No column has as many, and each is a float.
+MOST_DIGITS = 300
+
 
 def stripped(value: str | None) -> str | None:
     """Filter: a text as every database stores it, without surrounding space; None for nothing."""
@@ -55,13 +66,19 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
         raise ValueError(gettext("This is not a valid UUID.")) from None
 
 
+def written_uuid(value: Any) -> str | None:
+    """Filter: the same, for a column whose values are texts."""
+    token = parsed_uuid(value)
+    return None if token is None else str(token)
+
+
 def finite(form: Form, field: Field) -> None:
     """Stop at what is no number: one message says so, and a NaN crashes validators of ranges."""
     typed = field.raw_data or ()
     if field.process_errors and any(text.strip() for text in typed):
         raise StopValidation
-    if any("_" in text for text in typed):
-        # Python alone reads 1_000.
+    if any("_" in text or len(text) > MOST_DIGITS for text in typed):
+        # Python alone reads 1_000, and validators of ranges fail where a float ends.
         kind = "integer" if isinstance(field, IntegerField) else "float"
         raise StopValidation(field.gettext(f"Not a valid {kind} value."))
     if field.data is not None and not Decimal(field.data).is_finite():
@@ -145,8 +162,9 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         return ClockField(format=TIME_FORMATS, **field_args)
 
     @converts("Uuid", "sql.sqltypes.UUID")
-    def conv_PGUuid(self, field_args: Any, **extra: Any) -> Any:
-        field_args["filters"] = [*field_args["filters"], stripped, parsed_uuid]
+    def conv_PGUuid(self, column: Any, field_args: Any, **extra: Any) -> Any:
+        read = parsed_uuid if column.type.as_uuid else written_uuid
+        field_args["filters"] = [*field_args["filters"], stripped, read]
         return StringField(**field_args)
 
     @converts("Enum")
@@ -176,7 +194,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
         _check_number(field_args, numeric_limit(column.type))
-        return LocalDecimalField(places=column.type.scale, **field_args)
+        return LocalDecimalField(places=decimal_places(column.type), **field_args)
 
     @converts("MANYTOONE")
     def conv_ManyToOne(self, field_args: Any, **extra: Any) -> Any:
@@ -210,5 +228,5 @@ def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> 
 
 def _check_number(field_args: Any, limit: float | Decimal | None) -> None:
     # Before those of the form: of two ranges the later one is what a browser is told.
-    limits = [] if limit is None else [NumberRange(min=-limit, max=limit)]
+    limits = [] if limit is None else [NumberRange(min=lowest(limit), max=limit)]
     field_args["validators"][:0] = [finite, *limits]

@@ -176,8 +176,8 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return answer(409 if "*" in tags("If-Match") else 412, STALE)
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
-    if isinstance(error, DBAPIError) and (violation := violation_of(error)):
-        return answer(409, violation.message, violation.errors)
+    if violation := violation_of(error):
+        return answer(409, violation.message, _by_key(violation.errors))
     if isinstance(error, DataError) or _is_refused(error):
         # That of a read stands in its URL.
         return answer(400 if request.method in READ_METHODS else 422, OUT_OF_RANGE)
@@ -190,6 +190,13 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         log.error("database unavailable: %s: %s", type(error).__name__, reason(error))
         return answer(503, DATABASE_AWAY, headers={"Retry-After": str(RETRY_AFTER)})
     raise error
+
+
+def _by_key(errors: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return errors of columns by what the body of the resource at hand calls them."""
+    view = getattr(current_app.view_functions.get(str(request.endpoint)), "view_class", None)
+    schema = getattr(view, "schema", None)
+    return errors if schema is None else {schema.key_of_column(n): errors[n] for n in errors}
 
 
 def _is_refused(error: SQLAlchemyError) -> bool:

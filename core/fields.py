@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -23,12 +23,18 @@ NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
 MOMENT = rf"{DAY}[Tt ]{CLOCK}([Zz]|[-+][0-9]{{2}}:[0-9]{{2}})?"
+# JSON Schema has no format for one without a zone, so that its pattern says which days there are.
+LONG = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+SHORT = "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9])"
+WALL = rf"(?!0000)[0-9]{{4}}-({LONG}|{SHORT})[Tt ]{CLOCK}"
 TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 BASE64 = "([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?"
 # A + that is not written as %2B comes out of a URL as a space.
 LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
 # Python's own JSON ends near 1,000, and sooner where more calls are open: when it is read again.
 MOST_LEVELS = 100
+# Of a decimal: more than any column has, where Python's own context rounds to 28.
+DIGITS = Context(prec=1000)
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 
@@ -142,6 +148,14 @@ class UUID(Written, fields.UUID):
     form = TOKEN
 
 
+class TextUUID(UUID):
+    """A UUID for a column whose values are texts."""
+
+    def _validated(self, value: Any) -> Any:
+        token = super()._validated(value)
+        return token and str(token)
+
+
 class Boolean(fields.Boolean):
     """True or false; with `strict` off as texts, which is what a URL has."""
 
@@ -163,6 +177,12 @@ class ExactDecimal(Written, fields.Decimal):
     def __init__(self, places: int | None = None, **kwargs: Any) -> None:
         super().__init__(places, as_string=True, **kwargs)
         self.most_places = places
+
+    def _format_num(self, value: Any) -> Decimal:
+        number = Decimal(str(value))
+        if self.places is None or not number.is_finite():
+            return number
+        return number.quantize(self.places, context=DIGITS)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         try:
@@ -194,4 +214,12 @@ class ISODateTime(Written, fields.AwareDateTime):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else iso(value)
+        # SQLite and MariaDB keep it in UTC, without saying so.
+        return None if value is None else iso(value if value.tzinfo else value.replace(tzinfo=UTC))
+
+
+class WallDateTime(Written, fields.NaiveDateTime):
+    """A day and a time of no zone: 2026-01-31T09:30:00."""
+
+    default_error_messages = {"invalid": "Not a valid datetime without an offset."}
+    form = WALL

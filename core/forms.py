@@ -25,7 +25,7 @@ from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
 from wtforms_sqlalchemy.orm import ModelConversionError
 
-from core.columns import integer_limit, looks_at_others
+from core.columns import attribute_of, integer_limit, looks_at_others
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
@@ -223,8 +223,9 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     def _name_of(self, column: str) -> str:
         """Return the name of the field for a column: its own, or that of its relationship."""
-        if column in self:
-            return column
+        name = attribute_of(self.Meta.model, column)
+        if name in self:
+            return name
         relations = sa.inspect(self.Meta.model).relationships
         keys = [one.key for one in relations if column in {c.name for c in one.local_columns}]
         return next((key for key in keys if key in self), column)

@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from core.columns import looks_at_others
+from core.columns import key_names, looks_at_others
 from core.database import current_session, engine_of, read
-from core.plan import Plan, key_names
+from core.plan import Plan
 from core.schemas import Schema
 from services import db
 

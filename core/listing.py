@@ -5,7 +5,7 @@ Pages and API read the same declaration and the same names in the URL; every lis
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from core import cursor
+from core.columns import key_names
 from core.conditions import compare, contains
 from core.database import engine_of
 from core.fields import Boolean
@@ -60,7 +61,7 @@ class Query:
 
 @dataclass(eq=False)
 class Listing:
-    """The allow-list of a model: names of its columns.
+    """The allow-list of a model: the attributes of its columns, inherited ones among them.
 
     `default` is the order without a `sort`, as in a URL: "-price,name"; `label` is the column that
     names a record in selects: without it whole records are read and asked for str().
@@ -75,6 +76,14 @@ class Listing:
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self.model = owner
+
+    @lru_cache(maxsize=512)  # noqa: B019 - a listing lives as long as its model
+    def _of(self, model: Any) -> "Listing":
+        return replace(self, model=model)
+
+    def __get__(self, record: Any, owner: Any) -> "Listing":
+        """Return the listing of a model that inherits it: of its rows, not of all its parent's."""
+        return self if owner is self.model else self._of(owner)
 
     def read(
         self,
@@ -123,15 +132,16 @@ class Listing:
 
     def unusable(self) -> Iterator[tuple[str, str, str]]:
         """Yield the names that lead to no column, or to none that serves: part, name and remedy."""
-        table = self.model.__table__.c
+        columns = sa.inspect(self.model).columns
         ordered = tuple(name for name, _ in self.default_order)
         stored = {"filters": self.filters, "sort": self.sort, "default": ordered}
-        shown = {"search": self.search, "label": (self.label,) if self.label else ()}
-        for part, names in (stored | shown).items():
+        stored["label"] = (self.label,) if self.label else ()
+        for part, names in ({"search": self.search} | stored).items():
             for name in names:
-                if not hasattr(self.model, name) or (part in stored and name not in table):
+                is_column = isinstance(columns.get(name), sa.Column)
+                if not hasattr(self.model, name) or (part in stored and not is_column):
                     yield part, name, "name a column of the model"
-                elif name in table and isinstance(table[name].type, INCOMPARABLE):
+                elif is_column and isinstance(columns[name].type, INCOMPARABLE):
                     yield part, name, "name a column that is neither JSON nor bytes"
 
     def filter_of(self, name: str) -> tuple[str, str] | None:
@@ -220,15 +230,15 @@ class Listing:
         return cursor.write(order, place, self.model.__tablename__)
 
     def column(self, name: str) -> Any:
-        """Return the table's column behind a name."""
-        return self.model.__table__.c[name]
+        """Return the table's column behind the name of an attribute."""
+        return sa.inspect(self.model).columns[name]
 
     @lru_cache(maxsize=1024)  # noqa: B019 - a listing lives as long as its model
     def total_order(self, order: Order) -> Order:
         """Return the order with the primary key behind it, so that no two rows are equal."""
         named = dict(order)
-        for key in self.model.__table__.primary_key:
-            named.setdefault(key.name, False)
+        for key in key_names(self.model):
+            named.setdefault(key, False)
         return tuple(named.items())
 
     def sort_of(self, order: Order) -> str | None:
@@ -265,11 +275,15 @@ class Listing:
 
     def _ordered(self, name: str, down: bool) -> list[sa.ColumnElement[Any]]:
         """Order by a column, rows without a value last on every engine."""
-        column = getattr(self.model, name)
+        column, stored = getattr(self.model, name), self.column(name)
+        is_mysql = engine_of(self.model).dialect.name in ("mysql", "mariadb")
+        if is_mysql and isinstance(stored.type, sa.Enum) and stored.type.native_enum:
+            # It sorts an ENUM by the place of the member, and compares it as a text.
+            column = sa.cast(column, sa.String)
         clause = column.desc() if down else column.asc()
-        if not self.column(name).nullable:
+        if not stored.nullable:
             return [clause]
-        if engine_of(self.model).dialect.name in ("mysql", "mariadb"):
+        if is_mysql:
             return [column.is_(None), clause]
         return [clause.nulls_last()]
 
@@ -278,7 +292,7 @@ class Listing:
 def listing_of(model: Any) -> Listing:
     """Return a model's listing; without one, pages in the order of its key."""
     declared: Listing | None = getattr(model, "listing", None)
-    return declared or Listing(default=sa.inspect(model).primary_key[0].name, model=model)
+    return declared or Listing(default=key_names(model)[0], model=model)
 
 
 def _written(order: Order) -> str:

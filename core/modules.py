@@ -280,7 +280,7 @@ def _check_listings(modules: Iterable[Module]) -> None:
     """Refuse a listing with a name that leads to no column, or to JSON: a request would fail."""
     for module in modules:
         for model in _models(f"{module.entry}.models"):
-            listing = vars(model).get("listing")
+            listing = getattr(model, "listing", None)
             found = listing.unusable() if isinstance(listing, Listing) else ()
             for part, name, remedy in found:
                 cause = (

@@ -21,7 +21,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import CircularDependencyError, DataError, DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BuildError
@@ -170,7 +170,7 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
     except DataError:
         db.session.rollback()
         _tell(OUT_OF_RANGE, form)
-    except DBAPIError as error:
+    except (DBAPIError, CircularDependencyError) as error:
         db.session.rollback()
         violation = violation_of(error)
         if violation is None:

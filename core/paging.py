@@ -11,6 +11,7 @@ from flask_sqlalchemy.pagination import Pagination
 from sqlalchemy.ext.compiler import compiles
 
 from core import cursor
+from core.columns import key_names
 from core.database import engine_of, read, reads_are_prepared
 from core.listing import MAX_OFFSET, Listing, Order, Query
 from core.rows import rows_of
@@ -208,7 +209,7 @@ def options_of(model: Any, limit: int, words: str = "") -> list[tuple[str, str]]
         rows: Any = listing.apply(None, listing.query(words)) if listing else sa.select(model)
         records = db.session.scalars(rows.limit(limit)).unique()
         return [(str(sa.inspect(record).identity[0]), str(record)) for record in records]
-    way = rows_of(model, (sa.inspect(model).primary_key[0].key, listing.label))
+    way = rows_of(model, (key_names(model)[0], listing.label))
     page = ListPage(None, listing, listing.query(words, limit), way)
     return [(str(key), str(text)) for key, text in page.items]
 

@@ -16,6 +16,7 @@ from marshmallow_sqlalchemy.fields import Nested
 
 from core import fields as own
 from core.base import UTCDateTime
+from core.columns import key_names
 from core.paging import Records
 from core.rows import Rows
 from core.schemas import Schema
@@ -33,6 +34,8 @@ AS_IT_IS: dict[type, type] = {
 # Fields that look at nothing but the value.
 SIMPLE = {
     *AS_IT_IS,
+    own.TextUUID,
+    own.WallDateTime,
     own.ExactDecimal,
     fields.Decimal,
     own.Float,
@@ -178,12 +181,6 @@ def plan_of(
         return Plan(schema, shown, hidden)
     except LookupError:
         return Dump(schema, shown)
-
-
-def key_names(entity: Any) -> list[str]:
-    """Return the attributes of the primary key."""
-    mapper = sa.inspect(entity).mapper
-    return [mapper.get_property_by_column(column).key for column in mapper.primary_key]
 
 
 def _is_key(model: Any) -> list[Any]:

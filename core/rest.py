@@ -25,6 +25,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
+from core.columns import key_names
 from core.database import READ_METHODS
 from core.deprecation import Deprecation
 from core.encoding import JSONProvider
@@ -32,7 +33,7 @@ from core.inserts import insert_of
 from core.links import link_header, links_of, meta_of
 from core.listing import listing_of
 from core.paging import ListPage
-from core.plan import Dump, Plan, key_names, key_of, part_of, plan_of
+from core.plan import Dump, Plan, key_of, part_of, plan_of
 from core.schemas import Schema
 from core.tags import conditional, is_named, require_match, tag_of, tags
 from services import csrf, db, ma

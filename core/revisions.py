@@ -6,14 +6,16 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _repr_type
 from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations import ops
+from alembic.util.sqla_compat import _nullability_might_be_unset as _is_nullable_open
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import current_timestamp, now
 
-from core.base import UTCDateTime
+from core.base import SQLITE_NOW
 from services import log
 
 # How the engines repeat a text: 'it''s', ('it''s') or 'it''s'::character varying.
@@ -46,6 +48,12 @@ class _Defaults:
         text = TEXT_DEFAULT.fullmatch(reflected or "")
         if text and declared is not None and isinstance(column.server_default.arg, str):
             return bool(text[1].replace("''", "'") != column.server_default.arg)
+        if isinstance(self, SQLiteImpl):
+            # So columns of before were made.
+            declared, reflected = (
+                one and one.replace("CURRENT_TIMESTAMP", SQLITE_NOW)
+                for one in (declared, reflected)
+            )
         if isinstance(self, MySQLImpl):
             # Older columns, and texts, have no microseconds: that is no difference.
             declared, reflected = (
@@ -55,18 +63,40 @@ class _Defaults:
         comparison: Any = super()
         return bool(comparison.compare_server_default(inspected, column, declared, reflected))
 
+    def _compare_identity_default(self, declared: Any, reflected: Any) -> Any:
+        """Return what differs, what was left out, whether it matters: not without identities."""
+        comparison: Any = super()
+        dialect: Any = getattr(self, "dialect")  # noqa: B009 - of the class beside this one
+        if not dialect.supports_identity_columns:
+            return set(), set(), False
+        return comparison._compare_identity_default(declared, reflected)  # noqa: SLF001
+
 
 for _impl in (SQLiteImpl, PostgresqlImpl, MySQLImpl, MariaDBImpl):
     # Alembic takes the last class that names a dialect.
-    type(_impl.__name__, (_Defaults, _impl), {"__dialect__": _impl.__dialect__})
+    _own: Any = type(_impl.__name__, (_Defaults, _impl), {"__dialect__": _impl.__dialect__})
+    if issubclass(_impl, MySQLImpl):
+        _own.type_synonyms = (*_impl.type_synonyms, {"REAL", "DOUBLE"})
 
 
 def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
     """Write types and defaults so that a revision made on one engine applies on the others."""
-    if kind == "type" and isinstance(item, UTCDateTime):
-        return "sa.DateTime(timezone=True)"
+    if kind == "type" and not type(item).__module__.startswith("sqlalchemy."):
+        return _own_type(item, context)
     if kind == "server_default" and isinstance(item, sa.DefaultClause):
         return PORTABLE_DEFAULTS.get(type(item.arg), False)
+    return False
+
+
+def _own_type(kind: Any, context: AutogenContext) -> str | bool:
+    """Write a type of the project as what it is stored as: it may change, or go with its module.
+
+    One that differs between engines only itself knows.
+    """
+    own = getattr(type(kind), "load_dialect_impl", None)
+    if own is sa.TypeDecorator.load_dialect_impl:
+        return str(_repr_type(kind.impl_instance, context))
+    context.imports.add(f"import {type(kind).__module__}")
     return False
 
 
@@ -74,6 +104,8 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
     """Make it portable; warn on the screen and in the file of what loses data or may fail."""
     for script in directives:
         _put_in_order(script.upgrade_ops, context.connection)
+        _part_circles(script.upgrade_ops)
+        _leave_nullable_open(script.upgrade_ops)
         script.upgrade_ops.reverse_into(script.downgrade_ops)
         for operations in (script.upgrade_ops, script.downgrade_ops):
             _drop_whole_tables(operations)
@@ -93,6 +125,34 @@ def _put_in_order(operations: Any, connection: sa.Connection) -> None:
     gone = {one.table_name for one in operations.ops if isinstance(one, ops.DropTableOp)}
     rank = {name: places.get(name, 1) for name in gone}
     operations.ops.sort(key=lambda one: rank.get(getattr(one, "table_name", ""), 0))
+
+
+def _part_circles(operations: Any) -> None:
+    """Make a foreign key to a table that is made later after both: Alembic fails, or forgets it."""
+    tables = [one for one in operations.ops if isinstance(one, ops.CreateTableOp)]
+    later = [one.to_table().fullname for one in tables]
+    for made in tables:
+        later.pop(0)
+        late: list[Any] = [part for part in made.columns if _is_late(part, later)]
+        made.columns = [part for part in made.columns if not _is_late(part, later)]
+        keys: list[Any] = [ops.CreateForeignKeyOp.from_constraint(key) for key in late]
+        if keys:
+            operations.ops.append(ops.ModifyTableOps(made.table_name, keys, schema=made.schema))
+
+
+def _is_late(part: Any, later: list[str]) -> bool:
+    if not isinstance(part, sa.ForeignKeyConstraint):
+        return False
+    return bool(part.use_alter) or part.elements[0].target_fullname.rpartition(".")[0] in later
+
+
+def _leave_nullable_open(operations: Any) -> None:
+    """Say nothing of NULL in a computed column, as its model: MariaDB takes no NOT NULL there."""
+    for change in operations.ops:
+        for part in getattr(change, "columns", ()):
+            is_computed = getattr(part, "computed", None) is not None
+            if is_computed and _is_nullable_open(part):  # type: ignore[no-untyped-call]
+                part.nullable = None
 
 
 def _drop_whole_tables(operations: Any) -> None:

@@ -9,15 +9,20 @@ import marshmallow
 import sqlalchemy as sa
 from flask_marshmallow.sqla import SQLAlchemyAutoSchema, SQLAlchemyAutoSchemaOpts
 from marshmallow import RAISE, ValidationError, fields, validate
-from marshmallow_sqlalchemy import ModelConverter
+from marshmallow_sqlalchemy import ModelConversionError, ModelConverter
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import CompositeProperty
 
 from core.base import UTCDateTime
 from core.columns import (
     LARGEST_REAL,
     LONGEST,
+    attribute_of,
+    decimal_places,
     integer_limit,
     is_real,
     looks_at_others,
+    lowest,
     numeric_limit,
 )
 from core.fields import (
@@ -34,7 +39,9 @@ from core.fields import (
     ISODateTime,
     Real,
     String,
+    TextUUID,
     Time,
+    WallDateTime,
 )
 from services import db
 
@@ -49,6 +56,18 @@ def _enum(converter: Any, kind: sa.Enum) -> Any:
     return partial(fields.Enum, enum=members, by_value=Integer(strict=True) if are_whole else True)
 
 
+def _uuid(converter: Any, kind: sa.Uuid[Any]) -> Any:
+    return UUID if kind.as_uuid else TextUUID
+
+
+def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
+    """Return how to make the list of an array, whose values have the limits of their type."""
+    inner = converter.column2field(sa.Column(kind.item_type), allow_none=False)
+    for _ in range((kind.dimensions or 1) - 1):
+        inner = fields.List(inner)
+    return partial(fields.List, inner)
+
+
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
 
 
@@ -61,7 +80,10 @@ class Converter(ModelConverter):
         **dict.fromkeys((sa.LargeBinary, sa.BINARY, sa.VARBINARY), Binary),
         UTCDateTime: ISODateTime,
         sa.Boolean: Boolean,
+        **dict.fromkeys((sa.ARRAY, postgresql.ARRAY), _array),
+        **dict.fromkeys((sa.Uuid, postgresql.UUID), _uuid),
         sa.Date: Date,
+        sa.DateTime: lambda _, kind: ISODateTime if kind.timezone else WallDateTime,
         sa.Enum: _enum,
         sa.Float: lambda _, kind: Real if is_real(kind) else Float,
         sa.Integer: Integer,
@@ -69,8 +91,25 @@ class Converter(ModelConverter):
         sa.Numeric: ExactDecimal,
         sa.String: String,
         sa.Time: Time,
-        sa.Uuid: lambda _, kind: UUID if kind.as_uuid else String,
     }
+
+    def property2field(self, prop: Any, **kwargs: Any) -> Any:
+        # Several columns as one value: it has the fields of these.
+        if isinstance(prop, CompositeProperty):
+            return None
+        try:
+            return super().property2field(prop, **kwargs)
+        except ModelConversionError as error:
+            raise ModelConversionError(
+                f"{prop} has a type that no field is known for: leave it out by Meta.exclude, or "
+                "declare a field"
+            ) from error
+
+    def _get_field_kwargs_for_property(self, prop: Any) -> dict[str, Any]:
+        kwargs = super()._get_field_kwargs_for_property(prop)
+        if any(_sets_itself(column, prop.parent) for column in getattr(prop, "columns", ())):
+            kwargs["dump_only"] = True
+        return kwargs
 
     def _add_column_kwargs(self, kwargs: dict[str, Any], column: Any) -> None:
         super()._add_column_kwargs(kwargs, column)
@@ -81,6 +120,8 @@ class Converter(ModelConverter):
             limit = integer_limit(kind)
         elif isinstance(kind, sa.Numeric):
             limit = numeric_limit(kind)
+            if kind.asdecimal:
+                kwargs["places"] = decimal_places(kind)
         elif is_real(kind):
             limit = LARGEST_REAL
         elif isinstance(kind, sa.Interval):
@@ -89,8 +130,16 @@ class Converter(ModelConverter):
             # A required text is not blank.
             kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))
         if limit is not None:
-            kwargs["validate"].append(validate.Range(min=-limit, max=limit))
+            kwargs["validate"].append(validate.Range(min=lowest(limit), max=limit))
         _add_default(kwargs, column)
+
+
+def _sets_itself(column: Any, mapper: Any) -> bool:
+    """Tell whether a column's value is the database's to choose, or SQLAlchemy's."""
+    if column is mapper.version_id_col or column is mapper.polymorphic_on:
+        return True
+    is_counted = isinstance(column, sa.Column) and column is column.table.autoincrement_column
+    return is_counted or getattr(column, "computed", None) is not None
 
 
 def _is_text(kind: Any) -> bool:
@@ -205,6 +254,10 @@ class Schema(SQLAlchemyAutoSchema):
         pairs = self.load_fields.items()
         named = {field.attribute or name: field.data_key or name for name, field in pairs}
         return str(named.get(attribute, attribute))
+
+    def key_of_column(self, column: str) -> str:
+        """Return what the body calls a column of the table."""
+        return self._key_of(attribute_of(self.opts.model, column))
 
     def _server_defaults(self) -> dict[str, Any]:
         """Return what the database gives to those fields whose default it alone has."""

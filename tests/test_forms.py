@@ -226,7 +226,7 @@ def test_after_a_conflict_the_next_save_wins(client, app, thing, edit):
     assert stored(app, thing.id).version == 3
 
 
-@pytest.mark.parametrize("sent", ["abc", "0", "-1", "9" * 30, "1.0"])
+@pytest.mark.parametrize("sent", ["abc", "0", "-1", "9" * 30, "9" * 400, "1.0"])
 def test_a_version_that_is_none_saves_nothing(client, app, thing, edit, sent):
     answer = submit(client, edit, name="Forged", version=sent)
 

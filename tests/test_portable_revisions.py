@@ -30,6 +30,34 @@ class Colour(enum.Enum):
     BLUE = "blue"
 
 
+class Cents(sa.TypeDecorator[Decimal]):
+    impl = sa.Integer
+    cache_ok = True
+
+
+class Token(sa.TypeDecorator[str]):
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect):
+        return dialect.type_descriptor(sa.String(32 if dialect.name == "sqlite" else 40))
+
+
+# Two tables that refer to each other.
+class Team(Base):
+    __tablename__ = "kinds_team"
+
+    id: Mapped[int] = mapped_column(sa.Identity(start=10), primary_key=True)
+    captain_id: Mapped[int | None] = mapped_column(sa.ForeignKey("kinds_player.id", use_alter=True))
+
+
+class Player(Base):
+    __tablename__ = "kinds_player"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(sa.ForeignKey("kinds_team.id"))
+
+
 class Owner(Base):
     __tablename__ = "kinds_owner"
 
@@ -44,7 +72,7 @@ class Sum(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     amount: Mapped[int]
-    doubled: Mapped[int | None] = mapped_column(sa.Computed("amount * 2", persisted=True))
+    doubled: Mapped[int] = mapped_column(sa.Computed("amount * 2", persisted=True))
 
 
 class Thing(Base):
@@ -83,6 +111,9 @@ COLUMNS = """
     first_numeric: Mapped[Decimal] = mapped_column(sa.Numeric(10, 2), server_default="0.50")
     first_python_float: Mapped[float | None]
     first_float: Mapped[float | None] = mapped_column(sa.Float)
+    first_real: Mapped[float | None] = mapped_column(sa.REAL)
+    first_cents: Mapped[Decimal | None] = mapped_column(Cents)
+    first_token: Mapped[str | None] = mapped_column(Token)
     first_double: Mapped[float | None] = mapped_column(sa.Double)
     first_colour: Mapped[Colour] = mapped_column(server_default="red")
     first_enum: Mapped[Colour | None] = mapped_column(

@@ -96,7 +96,7 @@ def test_a_value_is_taken(name, sent, expected):
         pytest.param("exact", [], "Not a valid number.", id="list-as-decimal"),
         pytest.param("exact", "a lot", "Not a valid number.", id="word-as-decimal"),
         pytest.param("exact", "1.005", "At most 2 decimal places.", id="places"),
-        pytest.param("exact", "1" * 32, "Not a valid number.", id="endless-decimal"),
+        pytest.param("exact", "1" * 2000, "Not a valid number.", id="endless-decimal"),
         pytest.param("exact", "1e9999999", "Not a valid number.", id="huge-exponent"),
         pytest.param("exact", "-1e-9999999", "At most 2 decimal places.", id="tiny-exponent"),
         pytest.param(

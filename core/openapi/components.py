@@ -1,31 +1,39 @@
 """What a schema takes and answers, as JSON Schema: its fields with all their real limits."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from decimal import Decimal
 from functools import partial
 from itertools import count
+from math import nextafter
 from typing import Any
 
 import sqlalchemy as sa
 from apispec import APISpec
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from marshmallow import INCLUDE, fields, missing, validate
+from marshmallow import RAISE, fields, missing, validate
 from sqlalchemy.orm import MANYTOONE
 
 from core.fields import (
     BASE64,
     CLOCK,
+    JSON,
     NOT_BLANK,
     NOT_NUL,
+    WALL,
     Binary,
     ExactDecimal,
     Interval,
     String,
     Time,
+    WallDateTime,
 )
 
+# How a field writes a date or a time unless it says otherwise.
+ISO = (None, "iso", "iso8601")
+TIMES = (fields.DateTime, fields.Date, fields.Time)
 # A class or a dot that takes any character would take a NUL too, and so would an open end.
 TAKES_ANY = re.compile(r"(?<!\\)\.|\[\^|\\[SDW]|(?<!\$)\Z")
 
@@ -59,7 +67,7 @@ class Converter(OpenAPIConverter):
             "properties": {name: self.field2property(field) for name, field in named.items()},
         }
         if sent:
-            described["additionalProperties"] = schema.unknown == INCLUDE
+            described["additionalProperties"] = schema.unknown != RAISE
             required = [name for name, field in named.items() if field.required and not partial]
             described |= {"required": required} if required else {}
         return described
@@ -71,15 +79,34 @@ class Converter(OpenAPIConverter):
         # What is new is whole, in a PATCH too.
         inner = self.describe(field.schema, self.sent)
         self.partial = partial
-        if not self.sent and _may_lack(field):
-            inner["type"] = ["object", "null"]
         return {"type": "array", "items": inner} if field.many or field.schema.many else inner
 
     def field2type_and_format(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        if isinstance(field, fields.Decimal) and field.as_string:
+        if isinstance(field, JSON):
+            return {"type": ["object", "array", "string", "number", "boolean"]}
+        written = field.format if isinstance(field, TIMES) else None
+        if written not in ISO:
+            return {"type": "number" if str(written).startswith("timestamp") else "string"}
+        found = super().field2type_and_format(field, **kwargs)
+        if getattr(field, "as_string", False):
             # Answered as a text, so that no reader's float rounds it; taken as either.
-            return {"type": ["string", "number"] if self.sent else "string"}
-        return super().field2type_and_format(field, **kwargs)
+            return {"type": ["string", found["type"]] if self.sent else "string"}
+        return found
+
+    def datetime2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        # apispec's are none that JSON Schema knows.
+        return {}
+
+    def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
+        if not field.allow_none and (self.sent or not _may_lack(field)):
+            return {}
+        made: dict[str, Any] = {}
+        if "type" in ret:
+            kinds = ret["type"]
+            made["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]
+        if None not in ret.get("enum", [None]):
+            made["enum"] = [*ret["enum"], None]
+        return made
 
     def field2default(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         default = field.load_default
@@ -119,6 +146,8 @@ class Converter(OpenAPIConverter):
             return {"contentEncoding": "base64", "pattern": f"^{BASE64}$"}
         if isinstance(field, Time):
             return {"pattern": f"^{CLOCK}$"}
+        if isinstance(field, WallDateTime):
+            return {"pattern": f"^{WALL}$"}
         patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
         if isinstance(field, String) and not any(map(_is_clean, patterns)):
             patterns.append(NOT_NUL)
@@ -134,9 +163,15 @@ class Converter(OpenAPIConverter):
 
 
 def _may_lack(field: Any) -> bool:
-    """Tell whether the one record behind a nested field may be missing."""
+    """Tell whether there may be nothing in a field's column, or behind its relationship."""
     model = getattr(getattr(field.parent, "opts", None), "model", None)
-    relation = model and sa.inspect(model).relationships.get(field.attribute or field.name)
+    if model is None:
+        return False
+    mapper, name = sa.inspect(model), field.attribute or field.name
+    if name in mapper.columns:
+        # What an expression gives, only the database knows.
+        return bool(getattr(mapper.columns[name], "nullable", True))
+    relation = mapper.relationships.get(name)
     if relation is None or relation.uselist or relation.innerjoin:
         return False
     is_owned = relation.direction is MANYTOONE
@@ -169,7 +204,18 @@ def _number(field: Any) -> dict[str, Any]:
     low, high = _limits(field)
     step = None if field.most_places is None else Decimal(1).scaleb(-field.most_places)
     found = {"minimum": low, "maximum": high, "multipleOf": step}
-    return {name: float(value) for name, value in found.items() if value is not None}
+    return {name: _float(value) for name, value in found.items() if value is not None}
+
+
+def _float(value: Any) -> float:
+    """Return a limit as a number of JSON, which is none that lies behind it."""
+    number = float(value)
+    return nextafter(number, 0) if _size(repr(number)) > _size(value) else number
+
+
+def _size(number: Any) -> Decimal:
+    # Python's abs() of a decimal rounds.
+    return Decimal(number).copy_abs()
 
 
 def _decimal(field: Any) -> dict[str, Any]:
@@ -185,7 +231,7 @@ def _decimal(field: Any) -> dict[str, Any]:
 def _whole(low: Any, high: Any) -> str:
     if low is None or high is None:
         return "(0|[1-9][0-9]*)"
-    digits = len(str(int(max(abs(low), abs(high)))))
+    digits = len(str(int(max(_size(low), _size(high)))))
     return "[0-9]" if digits == 1 else f"(0|[1-9][0-9]{{0,{digits - 1}}})"
 
 
@@ -197,6 +243,11 @@ def _places(most: int | None) -> str:
 
 def _plain(value: Any) -> str:
     return format(Decimal(str(value)), "f")
+
+
+def _plain_name(name: str) -> str:
+    """Return a name as OpenAPI lets a component have it: Canción as Cancion."""
+    return re.sub(r"[^a-zA-Z0-9._-]", "", unicodedata.normalize("NFKD", name)) or "Schema"
 
 
 class Components:
@@ -243,7 +294,7 @@ class Components:
     def _name(self, schema: Any) -> str:
         """Return the name of a schema's class; that of a second one of the name has a number."""
         if schema not in self._names:
-            name = type(schema).__name__.removesuffix("Schema")
+            name = _plain_name(type(schema).__name__.removesuffix("Schema"))
             taken = set(self._names.values())
             names = (name if number == 1 else f"{name}{number}" for number in count(1))
             self._names[schema] = next(one for one in names if one not in taken)

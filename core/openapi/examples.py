@@ -74,6 +74,17 @@ def _text(schema: Known, name: str) -> str:
 
 def _guesses(word: str) -> Iterator[str]:
     # A number alone is no likely text, but what a decimal takes.
-    yield from (word, *NUMBERS, "09:30:00", word.lower(), word.upper(), "A", "a", "A1", "AB12")
+    yield from (
+        word,
+        *NUMBERS,
+        "09:30:00",
+        "2026-01-31T09:30:00",
+        word.lower(),
+        word.upper(),
+        "A",
+        "a",
+        "A1",
+        "AB12",
+    )
     for length in range(1, 21):
         yield from ("1234567890123456789012"[:length], "A" * length, "a" * length)

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
+from core.columns import key_names
 from core.limits import LIMIT_HEADERS, count, is_limited
 from core.listing import listing_of
 from core.openapi.answers import GUARD_PROBLEMS, answer, problems, references
@@ -20,7 +21,6 @@ from core.openapi.parameters import (
     list_parameters,
     path_parameters,
 )
-from core.plan import key_names
 from core.setting import setting
 
 Parts = dict[str, Any]

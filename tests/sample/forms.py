@@ -50,6 +50,7 @@ class SpecimenForm(ModelForm):
             "span",
             "extra",
             "flag",
+            "agreed",
             "size",
             "mood",
             "word",

@@ -171,6 +171,7 @@ class Specimen(Base):
     span: Mapped[timedelta | None]
     extra: Mapped[Any | None] = mapped_column(JSON)
     flag: Mapped[bool] = mapped_column(default=True)
+    agreed: Mapped[bool | None]
     size: Mapped[Size] = mapped_column(default=Size.EXTRA_LARGE)
     mood: Mapped[Mood | None]
     word: Mapped[str | None] = mapped_column(Enum("red", "blue", native_enum=False, length=32))

@@ -275,7 +275,7 @@ BOOKS = [
         patch_book(f"a price of {text}", {"price": [NO_NUMBER]}, price=text)
         for text in ("NaN", "sNaN", "Infinity", "-Infinity")
     ),
-    patch_book("a price of 10^400", {"price": [NO_NUMBER]}, price="1e400"),
+    patch_book("a price of 10^9999", {"price": [NO_NUMBER]}, price="1e9999"),
     patch_book("a date of another form", {"published": [NO_DATE]}, published="31.12.2026"),
     patch_book("a day that never was", {"published": [NO_DATE]}, published="2026-02-30"),
     patch_book("a time for a date", {"published": [NO_DATE]}, published="2026-01-01T10:00:00Z"),

@@ -1,0 +1,390 @@
+"""What core derives from models that inherit, rename columns or let the database fill some."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from alembic.ddl.impl import DefaultImpl
+from apispec import APISpec
+from flask import get_flashed_messages
+from marshmallow import ValidationError
+from marshmallow_sqlalchemy import ModelConversionError
+from sqlalchemy import JSON, Integer, Numeric, String, delete, func, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
+
+import core.revisions  # noqa: F401 - which says how Alembic compares
+from core.base import SQLITE_NOW
+from core.conformance import ConformingClient
+from core.forms import ModelForm
+from core.listing import Listing
+from core.openapi import api_document
+from core.openapi.components import Converter
+from core.pages import database_rules, page_of
+from core.paging import options_of
+from core.schemas import Schema
+from services import db
+from tests.project import ENGINES, app_on
+from tests.unusual.models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone
+from tests.unusual.schemas import MeasureSchema
+
+# Keys that no sequence reaches here.
+ROWS = [
+    (Animal, {"key": 1001, "name": "Snail"}),
+    (Cat, {"key": 1002, "name": "Tom"}),
+    (Cat, {"key": 1003, "name": "Felix"}),
+    (Bird, {"key": 1004, "name": "Crow", "wings": 2}),
+    (Stone, {"id": 1001, "name": "Flint"}),
+]
+INHERITED = {
+    Cat: ["Felix", "Tom"],
+    Bird: ["Crow"],
+    Stone: ["Flint"],
+    Animal: ["Crow", "Felix", "Snail", "Tom"],
+}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def app(request, tmp_path_factory):
+    """An application with the rows above, on each engine that there is a server for."""
+    folder = tmp_path_factory.mktemp("unusual")
+    with app_on(request.param, folder, "tests.unusual") as application:
+        application.test_client_class = ConformingClient
+        with application.app_context():
+            db.session.add_all(model(**values) for model, values in ROWS)
+            db.session.commit()
+        yield application
+
+
+@pytest.fixture
+def isolated(app):
+    """What these tests store they delete."""
+
+
+@pytest.mark.parametrize("model", INHERITED)
+def test_an_inherited_listing_is_of_the_models_own_rows(app, client, model):
+    names = INHERITED[model]
+
+    with app.test_request_context("/?sort=name"):
+        page = page_of(model)
+        seen = [record.name for record in page]
+        options = [text for _, text in options_of(model, 10)] if model is not Stone else names
+    answer = client.get(f"/unusual/{model.__name__.lower()}s?sort=name").json
+
+    assert (seen, page.total, options) == (names, len(names), names)
+    assert [one.get("name", one.get("full-name")) for one in answer["data"]] == names
+    assert answer["meta"]["total"] == len(names)
+
+
+def test_a_list_knows_attributes_by_their_names_and_not_by_those_of_their_columns(client):
+    found = client.get("/unusual/birds?filter[name]=Crow&q=crow").json["data"]
+    whole = client.get("/unusual/animals?sort=-name").json["data"]
+    first = client.get("/unusual/animals?sort=-name&per_page=1").json
+    others = client.get(f"/unusual/animals?cursor={first['meta']['next_cursor']}").json
+
+    assert [one["key"] for one in found] == [1004]
+    assert [one["key"] for one in whole] == [1002, 1001, 1003, 1004]
+    assert first["data"] + others["data"] == whole
+
+
+@pytest.mark.parametrize("field", ["key", "kind"])
+def test_no_client_chooses_a_key_that_is_counted_or_the_class_of_a_row(client, field):
+    answer = client.post("/unusual/birds", json={"name": "Owl", field: "7"})
+
+    assert (answer.status_code, answer.json["errors"]) == (422, {field: ["Unknown field."]})
+
+
+def test_the_class_of_a_new_row_is_that_of_its_model(app, client):
+    answer = client.post("/unusual/birds", json={"name": "Owl"})
+
+    assert answer.json["data"]["kind"] == "bird"
+    with app.app_context():
+        db.session.delete(db.session.get(Bird, answer.json["data"]["key"]))
+        db.session.commit()
+
+
+def test_what_the_database_computes_is_answered_and_not_taken(app, client):
+    made = client.post("/unusual/sheets", json={"width": 2, "height": 3})
+    changed = client.put(made.headers["Location"], json={"width": 4, "height": 3})
+    refused = client.put(made.headers["Location"], json={"width": 4, "height": 3, "area": 1})
+
+    assert (made.json["data"]["area"], changed.json["data"]["area"]) == (6, 12)
+    assert (refused.status_code, refused.json["errors"]) == (422, {"area": ["Unknown field."]})
+    with app.app_context():
+        db.session.execute(delete(Sheet))
+        db.session.commit()
+
+
+def test_a_moment_that_the_database_sets_is_found_and_walked_by(app, client):
+    for width in (1, 2):
+        client.post("/unusual/sheets", json={"width": width, "height": 1})
+    whole = client.get("/unusual/sheets?sort=-made_at").json["data"]
+
+    first = client.get("/unusual/sheets?sort=-made_at&per_page=1").json
+    second = client.get(f"/unusual/sheets?per_page=1&cursor={first['meta']['next_cursor']}").json
+    found = client.get(f"/unusual/sheets?filter[made_at][in]={whole[0]['made_at']}").json["data"]
+
+    with app.app_context():
+        db.session.execute(delete(Sheet))
+        db.session.commit()
+    assert first["data"] + second["data"] == whole
+    assert second["meta"]["next_cursor"] is None
+    assert whole[0] in found
+
+
+def test_a_default_of_before_is_no_difference_on_sqlite():
+    impl: Any = object.__new__(DefaultImpl.get_by_dialect(sqlite.dialect()))
+
+    is_other = impl.compare_server_default(
+        None, Sheet.__table__.c.made_at, SQLITE_NOW, "CURRENT_TIMESTAMP"
+    )
+
+    assert not is_other
+
+
+@pytest.fixture
+def measures(app):
+    """Delete what the test stores of these."""
+    yield
+    with app.app_context():
+        db.session.execute(delete(Measure))
+        db.session.commit()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("whole", "1.5", "At most 0 decimal places."),
+        ("wall", "2026-01-31T09:30:00+05:00", "Not a valid datetime without an offset."),
+        ("wall", "2026-01-31T09:30:00Z", "Not a valid datetime without an offset."),
+        ("token", "abc", "Not a valid UUID."),
+    ],
+)
+def test_what_a_column_would_store_as_something_else_is_refused(client, field, value, message):
+    answer = client.post("/unusual/measures", json={field: value})
+
+    assert (answer.status_code, answer.json["errors"]) == (422, {field: [message]})
+
+
+@pytest.mark.usefixtures("measures")
+@pytest.mark.parametrize(
+    ("field", "sent", "answered"),
+    [
+        ("whole", 12, "12"),
+        ("wall", "2026-01-31T09:30:00.5", "2026-01-31T09:30:00.500000"),
+        ("zoned", "2026-01-31T09:30:00+05:00", "2026-01-31T04:30:00Z"),
+        ("token", "6F1C2A52-9d3e-4b7a-8c15-0e2f4a6b8d90", "6f1c2a52-9d3e-4b7a-8c15-0e2f4a6b8d90"),
+    ],
+)
+def test_what_a_column_keeps_is_answered_and_found(client, field, sent, answered):
+    made = client.post("/unusual/measures", json={field: sent})
+    again = client.put(made.headers["Location"], json={field: answered})
+
+    assert made.json["data"][field] == answered
+    assert again.json == made.json
+    if field != "whole":
+        found = client.get(f"/unusual/measures?filter[{field}]={answered}").json
+        assert found["data"] == [made.json["data"]]
+
+
+@pytest.mark.usefixtures("measures")
+def test_a_decimal_without_a_precision_keeps_its_places(client):
+    made = client.post("/unusual/measures", json={"plain": "12.55"})
+
+    assert Decimal(made.json["data"]["plain"]) == Decimal("12.55")
+
+
+def test_a_decimal_has_all_the_digits_of_its_column():
+    schema, most = MeasureSchema(), "99999999999999999999.999999999999999999"
+
+    loaded = schema.load({"fine": most})
+
+    assert str(loaded["fine"]) == most
+    assert schema.dump(Measure(**loaded))["fine"] == most
+    with pytest.raises(ValidationError):
+        schema.load({"fine": "100000000000000000000"})
+
+
+class Elsewhere(DeclarativeBase):
+    pass
+
+
+class Lists(Elsewhere):
+    __tablename__ = "unusual_lists"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    words: Mapped[list[str] | None] = mapped_column(ARRAY(String(3)))
+    wholes: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    grid: Mapped[list[list[Decimal]] | None] = mapped_column(ARRAY(Numeric(4, 1), dimensions=2))
+
+
+class ListsSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Lists
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("words", ["four"], {0: ["Longer than maximum length 3."]}),
+        ("wholes", [1, 1.5], {1: ["Not a valid integer."]}),
+        ("wholes", [None], {0: ["Field may not be null."]}),
+        ("grid", [["1.5", "1.25"]], {0: {1: ["At most 1 decimal places."]}}),
+    ],
+)
+def test_an_array_refuses_values_that_the_database_would_cut(field, value, message):
+    with pytest.raises(ValidationError) as refused:
+        ListsSchema().load({field: value})
+
+    assert refused.value.messages == {field: message}
+
+
+def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, client):
+    """The client holds both answers to the document."""
+    full = {"code": "A1", "day": date(2026, 1, 31), "at": datetime(2026, 1, 31, tzinfo=UTC)}
+    with app.app_context():
+        db.session.add(Lieu(id=1001, within=Lieu(id=1002, **full), mail="a@example.com", **full))
+        db.session.commit()
+
+    answers = [client.get(f"/unusual/places/{key}").json["data"] for key in (1001, 1002)]
+
+    assert [one["within"] for one in answers] == ["A1", None]
+    assert [one["mail"] for one in answers] == ["a@example.com", None]
+    with app.app_context():
+        schemas = api_document()["components"]["schemas"]
+        db.session.execute(delete(Lieu))
+        db.session.commit()
+    place, sent = (schemas[name]["properties"] for name in ("LieuEtroit", "LieuEtroitInput"))
+    for name, kind in {"day": ["string", "null"], "stamp": ["number", "null"]}.items():
+        assert place[name] == {"type": kind}
+    assert sent["code"]["type"] == ["string", "null"]
+    assert schemas["LieuEtroitInput"]["additionalProperties"] is True
+
+
+@pytest.mark.parametrize(("kind", "key"), [("bird", "name"), ("cat", "full-name")])
+def test_a_duplicate_is_told_at_the_bodys_field_and_not_at_the_column(client, kind, key):
+    answer = client.post(f"/unusual/{kind}s", json={key: "Tom"})
+
+    assert answer.status_code == 409
+    assert answer.json["errors"] == {key: ["This value is already taken."]}
+
+
+class AnimalForm(ModelForm):
+    class Meta:
+        model = Animal
+        fields = ("name",)
+
+
+def test_a_form_tells_a_duplicate_at_the_field_of_a_column_of_another_name(app):
+    with app.test_request_context(method="POST", data={"name": "Tom"}):
+        form, animal = AnimalForm(), Animal()
+        form.populate_obj(animal)
+        db.session.add(animal)
+        with database_rules(form):
+            db.session.commit()
+
+        assert form.name.errors == ["This value is already taken."]
+
+
+@pytest.mark.usefixtures("measures")
+@pytest.mark.parametrize("sort", ["grade", "-grade"])
+def test_a_walk_by_an_enum_of_the_database_gives_each_row_once(client, sort):
+    for grade in ("low", "middle", "high", None):
+        client.post("/unusual/measures", json={"grade": grade})
+    whole = client.get(f"/unusual/measures?sort={sort}").json["data"]
+
+    walked, asked = [], f"sort={sort}"
+    while asked:
+        page = client.get(f"/unusual/measures?per_page=1&{asked}").json
+        walked += page["data"]
+        asked = page["meta"]["next_cursor"] and f"cursor={page['meta']['next_cursor']}"
+
+    assert walked == whole
+    assert len(whole) == 4
+
+
+class Searched(Elsewhere):
+    __tablename__ = "unusual_searched"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    words: Mapped[str | None] = mapped_column(TSVECTOR)
+
+
+def test_a_type_without_a_field_is_told_with_its_column_and_what_to_do():
+    with pytest.raises(ModelConversionError, match=r"Searched.words.* by Meta.exclude, or declare"):
+        type(
+            "SearchedSchema", (Schema,), {"Meta": type("Meta", (Schema.Meta,), {"model": Searched})}
+        )
+
+
+@pytest.fixture
+def circle(app):
+    """Two records that lie within each other."""
+    with app.app_context():
+        db.session.add_all(Lieu(id=key) for key in (1001, 1002))
+        db.session.flush()
+        for key, other in ((1001, 1002), (1002, 1001)):
+            db.session.get(Lieu, key).within_id = other
+        db.session.commit()
+    yield
+    with app.app_context():
+        db.session.execute(update(Lieu).values(within_id=None))
+        db.session.execute(delete(Lieu))
+        db.session.commit()
+
+
+@pytest.mark.usefixtures("circle")
+def test_what_lies_within_itself_is_in_use(app, client):
+    with app.app_context():
+        db.session.execute(update(Lieu).values(within_id=Lieu.id))
+        db.session.commit()
+
+    answer = client.delete("/unusual/places/1001")
+    with app.test_request_context():
+        db.session.delete(db.session.get(Lieu, 1001))
+        with database_rules():
+            db.session.commit()
+        told = get_flashed_messages()
+
+    assert (answer.status_code, answer.json["detail"]) == (409, told[0])
+    assert told == ["Not deleted: other records still use this one."]
+
+
+@pytest.mark.usefixtures("circle")
+def test_one_of_two_that_lie_within_each_other_is_in_use(client):
+    assert client.delete("/unusual/places/1001").status_code == 409
+
+
+def test_the_label_of_a_listing_is_a_column():
+    class Labelled(Elsewhere):
+        __tablename__ = "unusual_labelled"
+        listing = Listing(label="loud", default="id")
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(String(40))
+        loud: Mapped[str] = column_property(func.upper(name))
+
+    assert list(Labelled.listing.unusable()) == [("label", "loud", "name a column of the model")]
+
+
+def test_a_required_json_is_described_as_such():
+    class Noted(Elsewhere):
+        __tablename__ = "unusual_noted"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        data: Mapped[Any] = mapped_column(JSON)
+        more: Mapped[Any | None] = mapped_column(JSON)
+
+    class NotedSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Noted
+
+    spec = APISpec("x", "1", "3.1.1")
+    sent = Converter(spec.openapi_version, None, spec).describe(NotedSchema(), sent=True)[
+        "properties"
+    ]
+
+    assert sent["data"]["type"] == ["object", "array", "string", "number", "boolean"]
+    assert sent["more"]["type"] == [*sent["data"]["type"], "null"]

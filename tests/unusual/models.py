@@ -1,0 +1,118 @@
+"""Models that inherit, names that are not their columns', values that nobody sends."""
+
+import enum
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import Computed, DateTime, Enum, ForeignKey, Numeric, String, Uuid, func
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
+
+from core.listing import Listing
+from core.models import Base
+
+
+class Animal(Base):
+    __tablename__ = "unusual_animal"
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+    listing = Listing(
+        search=("name",), filters=("name",), sort=("key", "name"), default="name", label="name"
+    )
+
+    key: Mapped[int] = mapped_column("animal_id", primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column("class", String(40), unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Cat(Animal):
+    """Rows in its parent's table."""
+
+    __mapper_args__ = {"polymorphic_identity": "cat"}
+
+
+class Bird(Animal):
+    """A table of its own beside its parent's."""
+
+    __tablename__ = "unusual_bird"
+    __mapper_args__ = {"polymorphic_identity": "bird"}
+
+    key: Mapped[int] = mapped_column(ForeignKey("unusual_animal.animal_id"), primary_key=True)
+    wings: Mapped[int | None]
+
+
+class Named(Base):
+    """What several tables share, their list too."""
+
+    __abstract__ = True
+    listing = Listing(search=("name",), sort=("name",), default="-name")
+
+    name: Mapped[str] = mapped_column(String(40))
+
+
+class Stone(Named):
+    __tablename__ = "unusual_stone"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+@dataclass
+class Size:
+    width: int
+    height: int
+
+
+class Sheet(Base):
+    """Values that the database makes, and two columns that are one value."""
+
+    __tablename__ = "unusual_sheet"
+    listing = Listing(filters=("made_at",), sort=("made_at",), default="id")
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    area: Mapped[int] = mapped_column(Computed("width * height", persisted=True))
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    size: Mapped[Size] = composite("width", "height")
+
+
+class Grade(enum.Enum):
+    """Not in the order of the alphabet."""
+
+    LOW = "low"
+    MIDDLE = "middle"
+    HIGH = "high"
+
+
+class Measure(Base):
+    """Types that an engine, or a driver, reads in its own way."""
+
+    __tablename__ = "unusual_measure"
+    listing = Listing(
+        filters=("wall", "zoned", "token"), sort=("wall", "zoned", "grade"), default="id"
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    whole: Mapped[Decimal | None] = mapped_column(Numeric(30))
+    fine: Mapped[Decimal | None] = mapped_column(Numeric(38, 18))
+    plain: Mapped[Decimal | None]
+    wall: Mapped[datetime | None] = mapped_column(DateTime)
+    zoned: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    token: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    grade: Mapped[Grade | None] = mapped_column(Enum(Grade, name="unusual_grade"))
+
+
+class Lieu(Base):
+    __tablename__ = "unusual_lieu"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mail: Mapped[str | None] = mapped_column(String(80))
+    code: Mapped[str | None] = mapped_column(String(20))
+    day: Mapped[date | None]
+    at: Mapped[datetime | None]
+    within_id: Mapped[int | None] = mapped_column(ForeignKey("unusual_lieu.id"))
+
+    within: Mapped["Lieu | None"] = relationship(remote_side=[id])

@@ -1,0 +1,64 @@
+"""A list and an item of each schema."""
+
+from typing import Any
+
+from flask import Response
+
+from core.columns import key_names
+from core.rest import Api, Resource, body, check_match, create, item, page_of
+from core.schemas import Schema
+from services import db
+
+from . import unusual_bp
+from .schemas import (
+    AnimalSchema,
+    BirdSchema,
+    CatSchema,
+    LieuÉtroitSchema,
+    MeasureSchema,
+    SheetSchema,
+    StoneSchema,
+)
+
+api = Api(unusual_bp)
+
+
+def add(schema: Schema, name: str) -> None:
+    class Several(Resource):
+        def get(self) -> Response:
+            return page_of(schema)
+
+        def post(self) -> Response:
+            return create(schema, schema.load(body()), f".{name}_item")
+
+    class One(Resource):
+        def get(self, **key: Any) -> Response:
+            return item(schema, tuple(key.values()))
+
+        def put(self, **key: Any) -> Response:
+            record = db.get_or_404(schema.opts.model, tuple(key.values()))
+            check_match(schema, record)
+            schema.fill(record, body())
+            db.session.commit()
+            return item(schema, record)
+
+        def delete(self, **key: Any) -> tuple[str, int]:
+            record = db.get_or_404(schema.opts.model, tuple(key.values()))
+            check_match(schema, record)
+            db.session.delete(record)
+            db.session.commit()
+            return "", 204
+
+    Several.schema = One.schema = schema
+    (key,) = key_names(schema.opts.model)
+    api.add_resource(Several, f"/{name}s", endpoint=f"{name}_list")
+    api.add_resource(One, f"/{name}s/<int:{key}>", endpoint=f"{name}_item")
+
+
+add(AnimalSchema(), "animal")
+add(CatSchema(), "cat")
+add(BirdSchema(), "bird")
+add(StoneSchema(), "stone")
+add(SheetSchema(), "sheet")
+add(MeasureSchema(), "measure")
+add(LieuÉtroitSchema(), "place")
