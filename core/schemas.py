@@ -181,7 +181,7 @@ class _Meta:
 class _Options(SQLAlchemyAutoSchemaOpts):
     """Those of a `class Meta`, also of one that forgot its base; its dump_only adds to ours.
 
-    An empty dump_only lets clients set everything.
+    With an empty dump_only clients may set the times, and what the schema declares.
     """
 
     dump_only: Any
