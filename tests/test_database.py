@@ -308,3 +308,19 @@ def test_a_statement_that_runs_too_long_is_answered_503(make_app, postgresql_url
     answer = application.test_client().get("/slow")
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_a_connection_that_is_lost_behind_the_answer_fails_nobody(database_url, make_app):
+    application = make_app(DATABASE_URL=database_url)
+
+    @application.get("/lost")
+    def lose():
+        db.session.execute(text("SELECT 1"))
+        db.session.connection().connection.driver_connection.close()
+        return "read"
+
+    kept = len(db.session.registry.registry)
+    answers = [application.test_client().get("/lost") for _ in range(2)]
+
+    assert [answer.text for answer in answers] == ["read", "read"]
+    assert len(db.session.registry.registry) == kept
