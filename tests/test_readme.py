@@ -364,6 +364,10 @@ assert client.get("/notes/?q=milk").location == "/login"
 assert "me@example.com" not in client.get("/").text
 for wrong in (sign_in("wrong"), sign_in("secret", "you@example.com"), sign_in("secret", "me\\0@b")):
     assert wrong.status_code == 422, wrong.text
+# A pattern that tries each @ anew would be busy for a minute, with all others waiting.
+assert sign_in("secret", "@" * 400_000).status_code == 422
+token = form("/login")["csrf_token"]
+assert client.post("/login", json=[1], headers={"X-CSRFToken": token}).status_code == 422
 home = sign_in("secret")
 assert home.location.endswith("/notes/?q=milk"), home.location
 assert "Expires" in home.headers["Set-Cookie"]
