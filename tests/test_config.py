@@ -476,6 +476,10 @@ def test_development_answers_this_machine_only():
     assert loaded["TRUSTED_HOSTS"] == ["localhost", ".localhost", "127.0.0.1"]
 
 
+def test_hosts_are_named_as_browsers_send_them():
+    assert config.load({"TRUSTED_HOSTS": "Example.com"})["TRUSTED_HOSTS"] == ["example.com"]
+
+
 def test_development_keeps_one_generated_key(tmp_path):
     first = config.load()["SECRET_KEY"]
 
@@ -485,6 +489,14 @@ def test_development_keeps_one_generated_key(tmp_path):
     assert first == second == path.read_text()
     assert len(first) == 64
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 or os.name == "nt"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.parametrize("variables", [{}, {"SECRET_KEY": "one"}], ids=["key", "database"])
+def test_nobody_else_on_the_machine_reads_what_is_kept(tmp_path, variables):
+    config.load(variables)
+
+    assert stat.S_IMODE((tmp_path / "instance").stat().st_mode) == 0o700
 
 
 def test_tests_get_a_key_of_their_own_each_time():
