@@ -64,6 +64,7 @@ def _prepare(app: Flask, engine: Engine) -> None:
         engine.dialect.colspecs = {**engine.dialect.colspecs, Numeric: SQLiteNumeric}
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "handle_error", _open_again)
         return
     if engine.dialect.driver == "psycopg2":
         opened = app.extensions.setdefault("connections", WeakValueDictionary())
@@ -219,6 +220,15 @@ def _begin_sqlite(connection: Connection) -> None:
         has_request_context() and request.method in READ_METHODS
     )
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _open_again(context: Any) -> None:
+    """Give up a connection that may only read: SQLite does not look again whether it may write.
+
+    It may, once its owner or its disk were mended; until then requests are answered 503.
+    """
+    if "readonly database" in str(context.original_exception):
+        context.is_disconnect = True
 
 
 def _pgbouncer_timeouts(timeout: int) -> Any:
