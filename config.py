@@ -49,6 +49,10 @@ TCP = {
 
 ORIGIN = re.compile(r"https?://[\w.-]+(:[0-9]+)?")
 HOST = re.compile(r"[\w.-]+")
+REDIS = re.compile(
+    r"rediss?://([^/?#]*@)?(\[[^]/]+\]|[^/?#@:]*)(:[0-9]*)?([/?].*)?"
+    r"|redis\+(unix|cluster|sentinel)://.*"
+)
 
 
 class ConfigError(click.ClickException):
@@ -97,8 +101,12 @@ def _hosts(text: str) -> list[str]:
 
 
 def _redis(text: str) -> str:
-    if text and not re.match(r"redis[a-z+]*://", text):
-        raise ValueError("a URL such as redis://localhost:6379/0")
+    if text and not REDIS.fullmatch(text):
+        # Without its text, which holds a password.
+        raise ConfigError(
+            "REDIS_URL cannot be read: write it as redis://localhost:6379/0, or as "
+            "redis://:password@host:6379/0 with special characters percent-encoded."
+        )
     return text
 
 

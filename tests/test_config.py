@@ -149,10 +149,21 @@ def refusal(overrides):
                 "[::1]",
             )
         ),
-        pytest.param(
-            {"REDIS_URL": "127.0.0.1:6379"},
-            "REDIS_URL is '127.0.0.1:6379': set it to a URL such as redis://localhost:6379/0.",
-            id="redis-without-scheme",
+        *(
+            pytest.param(
+                {"REDIS_URL": url},
+                "REDIS_URL cannot be read: write it as redis://localhost:6379/0, or as "
+                "redis://:password@host:6379/0 with special characters percent-encoded.",
+                id=url,
+            )
+            for url in (
+                "127.0.0.1:6379",
+                "http://:hunter2@localhost",
+                "redis+x://:hunter2@localhost/0",
+                "redis://:hunter/2@localhost:6379/0",
+                "redis://:hunter#2@localhost:6379/0",
+                "redis://localhost:port",
+            )
         ),
         pytest.param(
             {"DATABASE_URL": "sqlite://shop.db"},
@@ -474,6 +485,13 @@ def test_development_answers_this_machine_only():
     loaded = config.load()
 
     assert loaded["TRUSTED_HOSTS"] == ["localhost", ".localhost", "127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://", "rediss://u:p%2F@[::1]:6379/0?db=1", "redis+sentinel://:p@a:1,b:2/main"]
+)
+def test_a_redis_is_named_by_any_url_that_its_libraries_read(url):
+    assert config.load({"REDIS_URL": url})["REDIS_URL"] == url
 
 
 def test_hosts_are_named_as_browsers_send_them():
