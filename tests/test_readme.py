@@ -929,6 +929,8 @@ class SMTP:
 
 smtplib.SMTP, taken = SMTP, []
 with app.app_context():
+    for recipient in ('"', "a\\n"):
+        db.session.add(Mail(recipient=recipient, subject="no address", text="-"))
     for recipient, subject in (("me", "one"), ("none", "two"), ("you", "three"), ("me", "late")):
         db.session.add(Mail(recipient=f"{recipient}@example.com", subject=subject, text="Añil"))
     db.session.commit()
@@ -942,7 +944,7 @@ assert [subject for _, subject, _ in taken] == ["one", "three", "late"], taken
 assert taken[0] == ("me@example.com", "one", "Añil\\n")
 with app.app_context():
     states = db.session.scalars(db.select(Mail.state).order_by(Mail.id)).all()
-assert states == ["sent", "refused", "sent", "sent"], states
+assert states == ["refused", "refused", "sent", "refused", "sent", "sent"], states
 print("done")
 """
 
