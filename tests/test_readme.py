@@ -361,6 +361,8 @@ assert (refused.status_code, refused.mimetype) == (401, "application/problem+jso
 for path, status in (("openapi.json", 401), ("docs", 302)):
     assert client.get(f"/api/v1/{path}").status_code == status, path
 assert client.get("/notes/?q=milk").location == "/login"
+away = client.get(f"/notes/?q={''.join(map(str, range(2000)))}")
+assert (away.location, "Set-Cookie" in away.headers) == ("/login", False), away.headers
 assert "me@example.com" not in client.get("/").text
 for wrong in (sign_in("wrong"), sign_in("secret", "you@example.com"), sign_in("secret", "me\\0@b")):
     assert wrong.status_code == 422, wrong.text
