@@ -49,6 +49,10 @@ TCP = {
 
 ORIGIN = re.compile(r"https?://[\w.-]+(:[0-9]+)?")
 HOST = re.compile(r"[\w.-]+")
+REDIS = re.compile(
+    r"rediss?://([^/?#]*@)?(\[[^]/]+\]|[^/?#@:]*)(:[0-9]*)?([/?].*)?"
+    r"|redis\+(unix|cluster|sentinel)://.*"
+)
 
 
 class ConfigError(click.ClickException):
@@ -88,7 +92,8 @@ def _origins(text: str) -> list[str]:
 
 
 def _hosts(text: str) -> list[str]:
-    hosts = _list(text)
+    # Browsers send them so, and Flask compares letter by letter.
+    hosts = _list(text.lower())
     # Flask compares names alone: what has more in it is never answered.
     if not all(map(HOST.fullmatch, hosts)):
         raise ValueError("names such as example.com or .example.com, without https://, port or *")
@@ -96,8 +101,12 @@ def _hosts(text: str) -> list[str]:
 
 
 def _redis(text: str) -> str:
-    if text and not re.match(r"redis[a-z+]*://", text):
-        raise ValueError("a URL such as redis://localhost:6379/0")
+    if text and not REDIS.fullmatch(text):
+        # Without its text, which holds a password.
+        raise ConfigError(
+            "REDIS_URL cannot be read: write it as redis://localhost:6379/0, or as "
+            "redis://:password@host:6379/0 with special characters percent-encoded."
+        )
     return text
 
 
@@ -286,7 +295,7 @@ def _weakness(key: str, required: bool) -> str:
 def _instance_key() -> str:
     """Keep one generated key per clone, so that restarts in development do not end sessions."""
     path = INSTANCE_DIR / "secret_key"
-    INSTANCE_DIR.mkdir(exist_ok=True)
+    INSTANCE_DIR.mkdir(0o700, exist_ok=True)
     if not path.exists():
         # Written aside and moved into place, so that no other process reads half a key.
         aside = path.with_name(f"secret_key.{os.getpid()}")
@@ -386,7 +395,7 @@ def _sqlite_path(name: str, url: URL) -> URL:
         return url
     path = INSTANCE_DIR / url.database
     if path.is_relative_to(INSTANCE_DIR):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
     elif not path.parent.is_dir():
         raise ConfigError(
             f"{name} names a file in {path.parent}, which does not exist: mend the path or make "

@@ -15,7 +15,7 @@ logger_class = Log
 # code nor a new configuration: a restart does, and with the socket of deploy/systemd it refuses
 # nobody.
 preload_app = True
-# A worker that does not come back from its request for this long is replaced.
+# A worker that ends no request for this long, while others wait for it, is replaced.
 timeout = 30
 # How long requests that are under way may take to end when the server stops.
 graceful_timeout = 30

@@ -1,6 +1,7 @@
 """The shared objects, created unbound; core/factory.py binds them to an application."""
 
 import logging
+from ipaddress import IPv6Network
 
 from flask import current_app
 from flask_bootstrap import Bootstrap5
@@ -18,6 +19,19 @@ ma = Marshmallow()
 csrf = CSRFProtect()
 bootstrap = Bootstrap5()
 compress = Compress()
+
+
+def _client() -> str:
+    """Return whom a limit counts: who has one address of IPv6 has all of its network."""
+    address = get_remote_address()
+    try:
+        network = IPv6Network((address, 64), strict=False)
+    except ValueError:
+        return address
+    # There lie this machine, and those of IPv4 on a socket for both.
+    return address if str(network) == "::/64" else str(network)
+
+
 # The limit is asked of the application at hand: one process may hold several.
-limiter = Limiter(get_remote_address, default_limits=[lambda: current_app.config["RATE_LIMIT"]])
+limiter = Limiter(_client, default_limits=[lambda: current_app.config["RATE_LIMIT"]])
 log = logging.getLogger("app")

@@ -98,7 +98,7 @@ def _seed_once(fresh: bool) -> None:
     for module in installed_modules():
         if (seeds := _seeds_of(module)) and not _has_rows(module):
             _run(module, seeds, SETUP_ROWS)
-    INSTANCE_DIR.mkdir(exist_ok=True)
+    INSTANCE_DIR.mkdir(0o700, exist_ok=True)
     marker.write_text("\n".join(dict.fromkeys([*known, database])) + "\n", encoding="utf-8")
 
 

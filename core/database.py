@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 
 from config import ConfigError
 from core.text import fold
-from services import db
+from services import db, log
 
 # A connection that was used so recently is taken to live: asking costs a round trip a request.
 IDLE_SECONDS = 1
@@ -38,9 +38,23 @@ REMEDIES = {
 def init_database(app: Flask) -> None:
     """Bind db to the application and prepare each of its engines. Connects to nothing."""
     db.init_app(app)
+    app.teardown_appcontext_funcs.remove(db._teardown_session)  # noqa: SLF001 - no public way
+    app.teardown_appcontext(_end_session)
     with app.app_context():
         for engine in db.engines.values():
             _prepare(app, engine)
+
+
+def _end_session(_: BaseException | None) -> None:
+    """Give the session up, as Flask-SQLAlchemy does, also where its connection was lost meanwhile.
+
+    The answer is ready by then; and a session that stayed would be that of a later request.
+    """
+    try:
+        db.session.remove()
+    except SQLAlchemyError as error:
+        db.session.registry.clear()
+        log.warning("a connection was lost: %s: %s", type(error).__name__, reason(error))
 
 
 def _prepare(app: Flask, engine: Engine) -> None:
@@ -50,6 +64,7 @@ def _prepare(app: Flask, engine: Engine) -> None:
         engine.dialect.colspecs = {**engine.dialect.colspecs, Numeric: SQLiteNumeric}
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "handle_error", _open_again)
         return
     if engine.dialect.driver == "psycopg2":
         opened = app.extensions.setdefault("connections", WeakValueDictionary())
@@ -205,6 +220,15 @@ def _begin_sqlite(connection: Connection) -> None:
         has_request_context() and request.method in READ_METHODS
     )
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _open_again(context: Any) -> None:
+    """Give up a connection that may only read: SQLite does not look again whether it may write.
+
+    It may, once its owner or its disk were mended; until then requests are answered 503.
+    """
+    if "readonly database" in str(context.original_exception):
+        context.is_disconnect = True
 
 
 def _pgbouncer_timeouts(timeout: int) -> Any:

@@ -74,7 +74,7 @@ def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Co
         if operator != "eq" or related is None:
             raise
         keys = sa.select(sa.inspect(related).primary_key[0]).select_from(related)
-        words = related.listing.query(clean_text(text)[:200])
+        words = related.listing.query(clean_text(text))
         return name, "in", related.listing.narrow(keys, words)
 
 

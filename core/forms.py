@@ -41,6 +41,27 @@ CONFLICT = _l(
 )
 
 
+_wrap_formdata = FlaskForm.Meta.wrap_formdata
+
+
+def _texts_alone(self: Any, form: Any, formdata: Any) -> Any:
+    """Take no JSON, whose values are of any type, and no files for fields of texts."""
+    if request.is_json and not isinstance(formdata, MultiDict):
+        return None
+    sent = _wrap_formdata(self, form, formdata)
+    if not sent or not request.files:
+        return sent
+    texts = {field.name for field in form if not isinstance(field, FileField)}
+    pairs = sent.items(multi=True)
+    return MultiDict(
+        (name, value) for name, value in pairs if isinstance(value, str) or name not in texts
+    )
+
+
+# Of all forms, a login's too: validators and views take what they get for a text.
+FlaskForm.Meta.wrap_formdata = _texts_alone
+
+
 class RefusedError(ValidationError):
     """The commit of a record whose model refused a value of its form."""
 
@@ -125,19 +146,6 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         model: Any = None
         fields: Sequence[str] = ()
         field_args: Mapping[str, Mapping[str, Any]] = {}
-
-        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
-            """Take no JSON, whose values are of any type, and files only for fields of files."""
-            if request.is_json:
-                return None
-            sent = FlaskForm.Meta.wrap_formdata(self, form, formdata)
-            if not sent or not request.files:
-                return sent
-            takers = {field.name for field in form if isinstance(field, FileField)}
-            pairs = sent.items(multi=True)
-            return MultiDict(
-                (name, value) for name, value in pairs if isinstance(value, str) or name in takers
-            )
 
     def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
         if not args and "expired" in g:

@@ -54,6 +54,8 @@ class _Database:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
+        with app.app_context():
+            self.engine = db.engine
         self.answered = self.asked = float("-inf")
         self.hangs = False
         self.thread = Thread()
@@ -73,9 +75,9 @@ class _Database:
 
     def _ask(self) -> None:
         try:
-            with self.app.app_context():
-                options = {"only_reads": True}
-                db.session.connection(execution_options=options).execute(text("SELECT 1"))
+            # Past the session, to which a product may listen who asks for the user of a request.
+            with self.engine.connect() as connection:
+                connection.execution_options(only_reads=True).execute(text("SELECT 1"))
             self.answered, self.hangs = monotonic(), False
         except SQLAlchemyError as error:
             log.warning("not ready: %s: %s", type(error).__name__, reason(error))

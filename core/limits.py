@@ -112,9 +112,7 @@ def _init_limiter(app: Flask) -> None:
 
 def count() -> None:
     """Count this request against RATE_LIMIT."""
-    # A browser asks by OPTIONS on its own (CORS); the user has not asked for anything yet.
-    if request.method != "OPTIONS":
-        limiter._check_request_limit()  # noqa: SLF001 - no public way
+    limiter._check_request_limit()  # noqa: SLF001 - no public way
 
 
 def _check(limit: str) -> None:

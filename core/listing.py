@@ -23,6 +23,8 @@ from core.schemas import reader_of
 from core.setting import setting
 from core.text import clean_text
 
+# For each word every row is looked through again.
+MOST_WORDS = 10
 # Skipping rows costs the database as much as reading them.
 MAX_OFFSET = 100_000
 COUNTS = ("exact", "estimate", "none")
@@ -123,7 +125,7 @@ class Listing:
 
     def query(self, words: str, per_page: int = 20) -> Query:
         """Return what asks for the first rows in which the words are found."""
-        return Query(tuple(words.split()), self.default_order, per_page=per_page, count="none")
+        return Query(_words(words), self.default_order, per_page=per_page, count="none")
 
     @property
     def default_order(self) -> Order:
@@ -155,7 +157,7 @@ class Listing:
         if filtered := self.filter_of(name):
             values["conditions"].append(condition(self, *filtered, text))
         elif name == "q" and self.search:
-            values["words"] = tuple(clean_text(text)[:200].split())
+            values["words"] = _words(clean_text(text))
         elif name == "sort" and self.sort:
             values["order"] = self._order(text, self.sort)
         elif name in ("page", "per_page"):
@@ -297,6 +299,10 @@ def listing_of(model: Any) -> Listing:
 
 def _written(order: Order) -> str:
     return ",".join(f"{'-' * down}{name}" for name, down in order)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text[:200].split()))[:MOST_WORDS]
 
 
 def _number(text: str, limit: int) -> int:

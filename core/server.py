@@ -40,13 +40,29 @@ class Log(Logger):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Takes what has connected already before it stops.
+    """Takes what has connected already before it stops, and is replaced when it hangs.
 
     gunicorn's own worker leaves those connections to whoever listens next; without a successor
     they are reset, with the requests in them.
     """
 
     wsgi: Any
+    tpool: Any
+    has_ended = False
+
+    def notify(self) -> None:
+        """Tell the master that this process lives; not where requests wait and none ever ends.
+
+        gunicorn's own worker does so whatever its threads do: with all of them lost in a call
+        without a time-out it would wait for ever.
+        """
+        if self.has_ended or self.tpool._work_queue.empty():  # noqa: SLF001 - no public way
+            self.has_ended = False
+            super().notify()
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        self.has_ended = True
+        super().finish_request(conn, fs)
 
     def load_wsgi(self) -> None:
         super().load_wsgi()

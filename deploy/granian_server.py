@@ -29,7 +29,7 @@ def main() -> None:
         websockets=False,
         workers=int(options["workers"]),
         blocking_threads=int(options["threads"]),
-        # A worker that crashed or grew is replaced. It knows no limit for the time of a request.
+        # A worker that crashed or grew is replaced. One that hangs is not noticed.
         respawn_failed_workers=True,
         workers_max_rss=1024,
         workers_kill_timeout=30,

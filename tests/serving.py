@@ -59,6 +59,12 @@ def slow():
     return {"version": VERSION}
 
 
+@bp.get("/hang")
+def hang():
+    time.sleep(60)
+    return {}
+
+
 @bp.get("/seen")
 def seen():
     return {"address": request.remote_addr, "scheme": request.scheme, "host": request.host}

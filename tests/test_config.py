@@ -149,10 +149,21 @@ def refusal(overrides):
                 "[::1]",
             )
         ),
-        pytest.param(
-            {"REDIS_URL": "127.0.0.1:6379"},
-            "REDIS_URL is '127.0.0.1:6379': set it to a URL such as redis://localhost:6379/0.",
-            id="redis-without-scheme",
+        *(
+            pytest.param(
+                {"REDIS_URL": url},
+                "REDIS_URL cannot be read: write it as redis://localhost:6379/0, or as "
+                "redis://:password@host:6379/0 with special characters percent-encoded.",
+                id=url,
+            )
+            for url in (
+                "127.0.0.1:6379",
+                "http://:hunter2@localhost",
+                "redis+x://:hunter2@localhost/0",
+                "redis://:hunter/2@localhost:6379/0",
+                "redis://:hunter#2@localhost:6379/0",
+                "redis://localhost:port",
+            )
         ),
         pytest.param(
             {"DATABASE_URL": "sqlite://shop.db"},
@@ -495,6 +506,17 @@ def test_development_answers_this_machine_only():
     assert loaded["TRUSTED_HOSTS"] == ["localhost", ".localhost", "127.0.0.1"]
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://", "rediss://u:p%2F@[::1]:6379/0?db=1", "redis+sentinel://:p@a:1,b:2/main"]
+)
+def test_a_redis_is_named_by_any_url_that_its_libraries_read(url):
+    assert config.load({"REDIS_URL": url})["REDIS_URL"] == url
+
+
+def test_hosts_are_named_as_browsers_send_them():
+    assert config.load({"TRUSTED_HOSTS": "Example.com"})["TRUSTED_HOSTS"] == ["example.com"]
+
+
 def test_development_keeps_one_generated_key(tmp_path):
     first = config.load()["SECRET_KEY"]
 
@@ -504,6 +526,14 @@ def test_development_keeps_one_generated_key(tmp_path):
     assert first == second == path.read_text()
     assert len(first) == 64
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 or os.name == "nt"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.parametrize("variables", [{}, {"SECRET_KEY": "one"}], ids=["key", "database"])
+def test_nobody_else_on_the_machine_reads_what_is_kept(tmp_path, variables):
+    config.load(variables)
+
+    assert stat.S_IMODE((tmp_path / "instance").stat().st_mode) == 0o700
 
 
 def test_tests_get_a_key_of_their_own_each_time():

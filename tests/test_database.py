@@ -287,6 +287,24 @@ def test_waiting_connections_are_cut_while_others_are_opened(
     assert [one.exception() for one in opened] == [None] * 100
 
 
+def test_a_file_that_may_be_written_again_needs_no_restart(sqlite):
+    @sqlite.post("/note")
+    def write():
+        db.session.execute(text("INSERT INTO note DEFAULT VALUES"))
+        db.session.commit()
+        return ""
+
+    sqlite.config["WTF_CSRF_ENABLED"] = False
+    with sqlite.app_context(), db.engine.connect() as connection:
+        # What a connection is like that was opened while the file could not be written.
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+
+    refused, written = (sqlite.test_client().post("/note") for _ in range(2))
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert written.status_code == 200
+
+
 @pytest.mark.postgresql
 def test_behind_pgbouncer_each_transaction_sets_the_timeouts(make_app, postgresql_url):
     application = make_app(
@@ -308,3 +326,19 @@ def test_a_statement_that_runs_too_long_is_answered_503(make_app, postgresql_url
     answer = application.test_client().get("/slow")
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_a_connection_that_is_lost_behind_the_answer_fails_nobody(database_url, make_app):
+    application = make_app(DATABASE_URL=database_url)
+
+    @application.get("/lost")
+    def lose():
+        db.session.execute(text("SELECT 1"))
+        db.session.connection().connection.driver_connection.close()
+        return "read"
+
+    kept = len(db.session.registry.registry)
+    answers = [application.test_client().get("/lost") for _ in range(2)]
+
+    assert [answer.text for answer in answers] == ["read", "read"]
+    assert len(db.session.registry.registry) == kept

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringField, SubmitField
-from wtforms.validators import DataRequired
+from wtforms.validators import DataRequired, Regexp
 from wtforms.widgets import HiddenInput, TextInput
 
 from core.constraints import Violation
@@ -102,6 +102,31 @@ def test_json_is_no_form(client, app, sent):
 
     assert answer.status_code == 422
     assert things(app) == []
+
+
+class SearchForm(FlaskForm):
+    """One of the product's own, without a model."""
+
+    words = StringField("", [Regexp("[a-z]+")])
+    picture = FileField("")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {"words": 5}},
+        {"json": [1]},
+        {"data": {"words": (BytesIO(b"abc"), "a.txt"), "picture": (BytesIO(b"abc"), "b.png")}},
+    ],
+    ids=["number", "list", "file"],
+)
+def test_any_form_takes_texts_and_files_where_they_belong(app, sent):
+    with app.test_request_context(method="POST", **sent):
+        form = SearchForm(meta={"csrf": False})
+
+        assert form.validate() is False
+        assert form.words.data is None
+        assert (form.picture.data is not None) == ("data" in sent)
 
 
 def test_what_was_typed_is_kept(client, box):

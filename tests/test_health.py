@@ -4,7 +4,8 @@ import threading
 from time import monotonic
 
 import pytest
-from sqlalchemy import event
+from flask import g
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 from core import health
@@ -105,6 +106,17 @@ def test_a_database_that_comes_back_is_seen_without_a_restart(site, monkeypatch)
 
     assert (before.status_code, after.status_code) == (503, 200)
     assert "hunter2" not in before.text
+
+
+def test_who_tells_the_database_whose_rows_they_are_is_not_asked(site):
+    def tell(session, transaction, connection):
+        connection.execute(text("SELECT :tenant"), {"tenant": g.tenant_id})
+
+    event.listen(db.session, "after_begin", tell)
+    ready = site.test_client().get("/health/ready")
+    event.remove(db.session, "after_begin", tell)
+
+    assert ready.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])

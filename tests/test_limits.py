@@ -67,10 +67,12 @@ class TestRates:
         assert api == [200, 200, 200, 429]
         assert rest == {200}
 
-    def test_what_the_guard_refuses_counts_as_well(self, client):
+    @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+    def test_what_the_guard_refuses_counts_as_well(self, client, method):
         browser = client(RATE_LIMIT="5/minute")
+        wrong = [{"X-API-Key": f"{number}"} for number in range(6)]
 
-        tries = [browser.get(f"{API}/guarded", headers={"X-API-Key": f"{n}"}) for n in range(6)]
+        tries = [browser.open(f"{API}/guarded", method=method, headers=key) for key in wrong]
 
         assert [answer.status_code for answer in tries] == [401] * 5 + [429]
         assert browser.get(f"{API}/guarded", headers=KEY).status_code == 429
@@ -90,6 +92,24 @@ class TestRates:
 
         assert one[2].status_code == 429
         assert other.status_code == 200
+
+    @pytest.mark.parametrize(
+        ("one", "other", "status"),
+        [
+            pytest.param("2001:db8::1", "2001:db8::ffff:2", 429, id="a-network"),
+            pytest.param("2001:db8::1", "2001:db8:0:1::1", 200, id="two-networks"),
+            pytest.param("::ffff:10.0.0.1", "::ffff:10.0.0.2", 200, id="mapped"),
+            pytest.param("[2001:db8::1]:80", "[2001:db8::2]:80", 200, id="with-port"),
+        ],
+    )
+    def test_a_network_of_one_client_counts_as_one(self, client, one, other, status):
+        browser = client()
+        for _ in range(2):
+            browser.get(f"{API}/tight", environ_base={"REMOTE_ADDR": one})
+
+        answer = browser.get(f"{API}/tight", environ_base={"REMOTE_ADDR": other})
+
+        assert answer.status_code == status
 
     def test_without_redis_each_process_counts_for_itself(self, client):
         pytest.importorskip("redis")

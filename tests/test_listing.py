@@ -123,6 +123,11 @@ class TestReading:
         )
         assert query.args == args
 
+    def test_a_search_takes_few_words_and_each_once(self, app):
+        query, _ = refusals(app, {"q": "a b a " + " ".join(map(str, range(90)))})
+
+        assert query.words == ("a", "b", *map(str, range(8)))
+
     @pytest.mark.parametrize(
         ("name", "text", "reason"),
         [

@@ -104,6 +104,17 @@ def test_a_stop_lets_requests_end_that_are_under_way(site, command):
     assert [answer.result() for answer in answers] == [{"version": "one"}] * 4
 
 
+def test_a_worker_whose_threads_all_hang_is_replaced(site):
+    narrow = alone(site).having(WEB_THREADS="1")
+    with serving(narrow, [*GUNICORN, "--timeout=2"]) as server, ThreadPoolExecutor() as pool:
+        before = server.get("/probe/")["process"]
+        lost = [pool.submit(server.get, "/probe/hang") for _ in range(2)]
+        errors = [one.exception(timeout=20) for one in lost]
+
+        assert None not in errors
+        assert server.get("/probe/")["process"] != before
+
+
 @pytest.mark.parametrize("body", [None, THING], ids=["read", "write"])
 def test_a_stop_under_load_loses_no_request(site, body):
     with serving(site) as server, Load(server.address, THINGS, body) as load:
