@@ -1,7 +1,7 @@
 """Shows an expired form again, with what was typed in it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 from flask import Response, current_app, flash, g, make_response, request, session
 from flask.typing import ResponseReturnValue
@@ -24,7 +24,7 @@ def shown_again() -> ResponseReturnValue | None:
         if refusal is not None:
             return refusal
         flash(EXPIRED, "warning")
-        page = _page(endpoint, takes_post="POST" in _methods(endpoint))
+        page = _page(endpoint)
     except Exception as failure:
         session.pop("_flashes", None)
         # Flask answers 500 to whatever leaves a handler, a 404 too.
@@ -45,14 +45,13 @@ def form_endpoint() -> str | None:
     return endpoint if "GET" in _methods(endpoint) else None
 
 
-def _page(endpoint: str, takes_post: bool) -> Response | None:
-    """Run the view, one that takes POST too as a GET, or it may save. None if it shows no form."""
-    if takes_post:
-        # Taken by the forms of core/forms.py; those of other views take what was posted.
-        g.expired = request.form
-    with _treated_as_get() if takes_post else nullcontext():
+def _page(endpoint: str) -> Response | None:
+    """Run the view as a GET: one that takes POST too may save. None if that shows no form."""
+    # Taken by the forms of core/forms.py.
+    g.expired = request.form
+    with _treated_as_get():
         page = make_response(current_app.view_functions[endpoint](**(request.view_args or {})))
-    return page if not takes_post or "expired_shown" in g else None
+    return page if "expired_shown" in g or "POST" not in _methods(endpoint) else None
 
 
 @contextmanager

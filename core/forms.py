@@ -46,8 +46,12 @@ _wrap_formdata = FlaskForm.Meta.wrap_formdata
 
 def _texts_alone(self: Any, form: Any, formdata: Any) -> Any:
     """Take no JSON, whose values are of any type, and no files for fields of texts."""
-    if request.is_json and not isinstance(formdata, MultiDict):
-        return None
+    if formdata is not None and not isinstance(formdata, MultiDict):
+        if request.is_json:
+            return None
+        if "expired" in g:
+            # Posted, though the request is treated as a GET (core/expired.py).
+            formdata, g.expired_shown = g.expired, True
     sent = _wrap_formdata(self, form, formdata)
     if not sent or not request.files:
         return sent
@@ -148,10 +152,6 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         field_args: Mapping[str, Mapping[str, Any]] = {}
 
     def __init__(self, *args: Any, obj: Any = None, **kwargs: Any) -> None:
-        if not args and "expired" in g:
-            # Posted, though the request is treated as a GET (core/expired.py).
-            kwargs.setdefault("formdata", g.expired)
-            g.expired_shown = True
         is_new = getattr(sa.inspect(obj, raiseerr=False), "transient", False)
         super().__init__(*args, obj=_Given(obj) if is_new else obj, **kwargs)
         self.record = obj

@@ -14,6 +14,7 @@ from flask import (
     Response,
     current_app,
     flash,
+    g,
     redirect,
     render_template,
     request,
@@ -84,7 +85,8 @@ def _vary(response: Response) -> Response:
 
 def _here() -> str:
     """Return where a switch of the header leads back to."""
-    if request.method in READ_METHODS or form_endpoint() == str(request.endpoint):
+    is_read = request.method in READ_METHODS and "expired" not in g
+    if is_read or form_endpoint() == str(request.endpoint):
         return f"{request.root_path}{request.full_path.rstrip('?')}"
     with suppress(BuildError):
         return url_for(str(form_endpoint()), **(request.view_args or {}))

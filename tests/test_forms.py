@@ -7,7 +7,7 @@ from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
-from flask import get_flashed_messages, render_template_string
+from flask import g, get_flashed_messages, render_template_string, request
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
 from sqlalchemy import select, text
@@ -819,3 +819,23 @@ def test_a_form_of_no_model_is_rendered(app, method):
     assert page.tag("input", id="submit")["class"] == "btn btn-primary"
     assert focused == (["visible"] if method == "POST" else [])
     assert not [own for tag, own in page.tags if tag == "a"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_expired_form_takes_what_was_typed_whatever_the_method_is_treated_as(app, method):
+    with app.test_request_context(method=method, data={"visible": "Ana"}):
+        g.expired = request.form
+        typed, explicit = LoginForm(), LoginForm(formdata=None)
+
+    assert (typed.visible.data, explicit.visible.data) == ("Ana", None)
+
+
+def test_the_page_of_an_expired_form_is_never_run_as_a_post(client, app, monkeypatch):
+    seen = []
+    monkeypatch.setitem(
+        app.view_functions, "sample.thing_new", lambda: seen.append(request.method) or "A page."
+    )
+
+    answer = client.post("/sample/things", data={"name": "Key"})
+
+    assert (answer.status_code, answer.text, seen) == (400, "A page.", ["GET"])
