@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.functions import current_timestamp, now
 
 # Named constraints can be altered by a migration and recognised in an error.
@@ -45,8 +46,20 @@ def _with_microseconds(element: Any, compiler: Any, **options: Any) -> str:
 @compiles(current_timestamp, "sqlite")
 @compiles(now, "sqlite")
 def _as_stored(element: Any, compiler: Any, **options: Any) -> str:
-    """Write the moment as SQLAlchemy writes one: SQLite compares texts, and its own is shorter."""
-    return SQLITE_NOW
+    """Write the moment as SQLAlchemy writes one: SQLite compares texts, and its own is shorter.
+
+    Not within the rules of a table, which revisions carry to the other engines.
+    """
+    return "CURRENT_TIMESTAMP" if options.get("literal_binds") else SQLITE_NOW
+
+
+@compiles(CreateColumn, "sqlite")
+def _column(element: CreateColumn, compiler: Any, **options: Any) -> str:
+    """Let a moment that is a default be the same text."""
+    text = str(compiler.visit_create_column(element, **options))
+    if isinstance(getattr(element.element.server_default, "arg", None), (now, current_timestamp)):
+        return text.replace("DEFAULT CURRENT_TIMESTAMP", f"DEFAULT ({SQLITE_NOW})")
+    return text
 
 
 @compiles(Float, "mariadb", "mysql")

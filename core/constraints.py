@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Constraint, ForeignKeyConstraint, Table, UniqueConstraint, select
+from sqlalchemy import (
+    Constraint,
+    ForeignKeyConstraint,
+    Table,
+    UniqueConstraint,
+    inspect,
+    select,
+)
 from sqlalchemy.exc import CircularDependencyError, DBAPIError, SQLAlchemyError
 
 from core.modules import installed_metadata
@@ -49,6 +56,10 @@ class Violation:
     message: str
     # Whose columns they are, if the statement tells.
     table: str | None = field(default=None, compare=False)
+
+    def is_about(self, model: Any) -> bool:
+        """Tell whether its columns are this model's: one of another may have been written, too."""
+        return self.table is None or self.table in [one.name for one in inspect(model).tables]
 
     @property
     def errors(self) -> dict[str, list[str]]:

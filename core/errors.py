@@ -22,11 +22,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
-from core.constraints import violation_of
+from core.constraints import Violation, violation_of
 from core.database import READ_METHODS, reason
 from core.expired import shown_again
 from core.problem import TITLES, problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
+from core.schemas import Schema
 from core.tags import tags
 from services import db, log
 
@@ -177,7 +178,7 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
     if violation := violation_of(error):
-        return answer(409, violation.message, _by_key(violation.errors))
+        return answer(409, violation.message, _by_key(violation))
     if isinstance(error, DataError) or _is_refused(error):
         # That of a read stands in its URL.
         return answer(400 if request.method in READ_METHODS else 422, OUT_OF_RANGE)
@@ -192,11 +193,14 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
     raise error
 
 
-def _by_key(errors: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return errors of columns by what the body of the resource at hand calls them."""
+def _by_key(violation: Violation) -> Mapping[str, Any]:
+    """Return the errors of columns by what the body of the resource at hand calls them."""
     view = getattr(current_app.view_functions.get(str(request.endpoint)), "view_class", None)
-    schema = getattr(view, "schema", None)
-    return errors if schema is None else {schema.key_of_column(n): errors[n] for n in errors}
+    schema, errors = getattr(view, "schema", None), violation.errors
+    if not isinstance(schema, Schema) or schema.opts.model is None:
+        return errors
+    is_known = violation.is_about(schema.opts.model)
+    return {schema.key_of_column(n): errors[n] for n in errors} if is_known else errors
 
 
 def _is_refused(error: SQLAlchemyError) -> bool:

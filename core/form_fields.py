@@ -9,7 +9,7 @@ from itertools import starmap
 from typing import Any
 
 import marshmallow
-from flask import current_app, g
+from flask import current_app, request
 from flask_babel import gettext
 from wtforms import DateField, Form, TimeField
 from wtforms.fields import DateTimeLocalField, DecimalField, SelectField, TextAreaField
@@ -30,9 +30,13 @@ DATETIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
 TIME_FORMATS = ["%H:%M:%S", "%H:%M"]
 
 
+CHOICES = "andamio.choices"
+
+
 def asked_once(key: Hashable, ask: Callable[[], Any]) -> Any:
     """Return what ask() does, asked once in a request: each line of a form has the same choices."""
-    answers = g.setdefault("choices", {})
+    # Not in g, which a context around several requests shares.
+    answers = request.environ.setdefault(CHOICES, {})
     if key not in answers:
         answers[key] = ask()
     return answers[key]

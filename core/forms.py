@@ -29,6 +29,7 @@ from core.columns import attribute_of, integer_limit, looks_at_others
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
+from core.form_fields import CHOICES
 from core.models import Versioned
 from services import db
 
@@ -209,10 +210,9 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
         # One of the choices may be what is gone: read them again.
-        g.pop("choices", None)
-        own = [table.name for table in sa.inspect(self.Meta.model).tables]
+        request.environ.pop(CHOICES, None)
         # Those of another record, made in the same commit, may have the name of a field here.
-        columns = violation.columns if violation.table in (None, *own) else ()
+        columns = violation.columns if violation.is_about(self.Meta.model) else ()
         names = {self._name_of(column) for column in columns} & set(self._fields)
         for name in names:
             self[name].errors = [*self[name].errors, violation.message]
@@ -242,6 +242,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 def _differ(field: Field, stored: Any) -> bool:
     """Tell whether what was typed is not what the field showed of what is stored."""
     if isinstance(field, FieldList):
+        # A column of JSON may have none.
+        stored = stored or ()
         return len(field) != len(stored) or any(map(_differ, field, stored))
     if isinstance(field, FormField):
         return any(

@@ -15,6 +15,7 @@ from typing import IO, Any
 import click
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import MetaData, Table
+from sqlalchemy.exc import NoReferencedColumnError, NoReferencedTableError
 from sqlalchemy.orm import configure_mappers
 
 from core.listing import Listing
@@ -199,6 +200,8 @@ def _register(app: Flask, module: Module) -> None:
         try:
             app.register_blueprint(blueprint)
         except AssertionError as error:
+            if "overwriting an existing endpoint" not in str(error):
+                raise
             cause = f", whose blueprint {blueprint.name!r} cannot be registered ({error})"
             remedy = "mend it: no two of its views have one name"
             raise _refusal(module.entry, cause, remedy) from error
@@ -230,15 +233,22 @@ def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) 
     """Refuse a foreign key to no table, or to another base's: no migration could order them."""
     keys = ((module, key) for module in modules for t in module.tables for key in t.foreign_keys)
     for module, key in keys:
-        table, target = key.parent.table, key.target_fullname.rpartition(".")[0]
-        if target not in table.metadata.tables and target not in tables:
-            cause = f", whose table {table.name!r} has a foreign key to {target!r}, a table that"
-            remedy = "list the module of that table, or mend the name in ForeignKey(...)"
-            raise _refusal(module.entry, f"{cause} no listed module has", remedy)
-        if target in tables and tables[target].metadata is not table.metadata:
-            remedy = "put both on the scaffold's base (from core.models import Base)"
-            cause = f", whose table {table.name!r} has a foreign key to {target!r} of another"
-            raise _refusal(module.entry, f"{cause} declarative Base", remedy)
+        target = key.target_fullname.rpartition(".")[0]
+        cause = f", whose table {key.parent.table.name!r} has a foreign key to {target!r}"
+        try:
+            # SQLAlchemy looks for it now.
+            key.column  # noqa: B018
+        except NoReferencedColumnError:
+            cause += f", which has no column {key.target_fullname.rpartition('.')[2]!r}"
+            raise _refusal(module.entry, cause, "mend the name in ForeignKey(...)") from None
+        except NoReferencedTableError:
+            if target in tables:
+                cause += " of another declarative Base"
+                remedy = "put both on the scaffold's base (from core.models import Base)"
+            else:
+                cause += ", a table that no listed module has"
+                remedy = "list the module of that table, or mend the name in ForeignKey(...)"
+            raise _refusal(module.entry, cause, remedy) from None
 
 
 def _check_mappers(modules: Iterable[Module]) -> None:

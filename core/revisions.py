@@ -11,11 +11,10 @@ from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations import ops
-from alembic.util.sqla_compat import _nullability_might_be_unset as _is_nullable_open
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import current_timestamp, now
 
-from core.base import SQLITE_NOW
+from core.base import NAMING_CONVENTION, SQLITE_NOW
 from services import log
 
 # How the engines repeat a text: 'it''s', ('it''s') or 'it''s'::character varying.
@@ -28,6 +27,8 @@ PORTABLE_DEFAULTS: dict[type, str] = {
     now: "sa.func.now()",
     current_timestamp: "sa.func.current_timestamp()",
 }
+# Who writes PostgreSQL's own types, whatever engine a revision is made on.
+POSTGRESQL = object.__new__(PostgresqlImpl)
 # How MariaDB and MySQL repeat what they were told.
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
@@ -71,6 +72,11 @@ class _Defaults:
             return set(), set(), False
         return comparison._compare_identity_default(declared, reflected)  # noqa: SLF001
 
+    def render_type(self, kind: Any, context: AutogenContext) -> str | bool:
+        """Write a type, also one of PostgreSQL within a type for all engines."""
+        comparison: Any = super()
+        return comparison.render_type(kind, context) or POSTGRESQL.render_type(kind, context)
+
 
 for _impl in (SQLiteImpl, PostgresqlImpl, MySQLImpl, MariaDBImpl):
     # Alembic takes the last class that names a dialect.
@@ -95,7 +101,11 @@ def _own_type(kind: Any, context: AutogenContext) -> str | bool:
     """
     own = getattr(type(kind), "load_dialect_impl", None)
     if own is sa.TypeDecorator.load_dialect_impl:
-        return str(_repr_type(kind.impl_instance, context))
+        # Alembic has no public name for what writes a type.
+        text = str(_repr_type(kind.impl_instance, context))
+        variants = kind._variant_mapping.items()  # noqa: SLF001
+        named = (f".with_variant({_repr_type(one, context)}, {name!r})" for name, one in variants)
+        return text + "".join(named)
     context.imports.add(f"import {type(kind).__module__}")
     return False
 
@@ -107,7 +117,9 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         _part_circles(script.upgrade_ops)
         _leave_nullable_open(script.upgrade_ops)
         script.upgrade_ops.reverse_into(script.downgrade_ops)
+        _part_circles(script.downgrade_ops)
         for operations in (script.upgrade_ops, script.downgrade_ops):
+            _open_circles(operations)
             _drop_whole_tables(operations)
             _describe_by_model(operations, context.opts["target_metadata"])
         for warning in dict.fromkeys(_risks(script.upgrade_ops)):
@@ -136,6 +148,14 @@ def _part_circles(operations: Any) -> None:
         late: list[Any] = [part for part in made.columns if _is_late(part, later)]
         made.columns = [part for part in made.columns if not _is_late(part, later)]
         keys: list[Any] = [ops.CreateForeignKeyOp.from_constraint(key) for key in late]
+        for key in keys:
+            # One that is made by itself needs a name, which a base of a module's own may not give.
+            names = {
+                "table_name": made.table_name,
+                "column_0_N_name": "_".join(key.local_cols),
+                "referred_table_name": key.referent_table,
+            }
+            key.constraint_name = key.constraint_name or NAMING_CONVENTION["fk"] % names
         if keys:
             operations.ops.append(ops.ModifyTableOps(made.table_name, keys, schema=made.schema))
 
@@ -143,15 +163,36 @@ def _part_circles(operations: Any) -> None:
 def _is_late(part: Any, later: list[str]) -> bool:
     if not isinstance(part, sa.ForeignKeyConstraint):
         return False
-    return bool(part.use_alter) or part.elements[0].target_fullname.rpartition(".")[0] in later
+    return bool(part.use_alter) or _target(part) in later
+
+
+def _target(key: sa.ForeignKeyConstraint) -> str:
+    """Return the table that a foreign key refers to."""
+    target = key.elements[0].target_fullname.rpartition(".")[0]
+    schema = key.table.metadata.schema
+    return f"{schema}.{target}" if schema and "." not in target else target
+
+
+def _open_circles(operations: Any) -> None:
+    """Drop a foreign key to a table that is dropped earlier before both; SQLite checks none."""
+    gone: set[str] = set()
+    keys: list[Any] = []
+    for one in operations.ops:
+        if isinstance(one, ops.DropTableOp):
+            table = one.to_table()
+            for key in table.foreign_key_constraints:
+                if key.name and _target(key) in gone:
+                    drop = ops.DropConstraintOp.from_constraint(key)
+                    keys.append(ops.ModifyTableOps(one.table_name, [drop], schema=one.schema))
+            gone.add(table.fullname)
+    operations.ops[:0] = keys
 
 
 def _leave_nullable_open(operations: Any) -> None:
     """Say nothing of NULL in a computed column, as its model: MariaDB takes no NOT NULL there."""
-    for change in operations.ops:
-        for part in getattr(change, "columns", ()):
-            is_computed = getattr(part, "computed", None) is not None
-            if is_computed and _is_nullable_open(part):  # type: ignore[no-untyped-call]
+    for change in _changes(operations.ops):
+        for part in (*getattr(change, "columns", ()), getattr(change, "column", None)):
+            if getattr(part, "computed", None) is not None:
                 part.nullable = None
 
 

@@ -138,7 +138,8 @@ def _sets_itself(column: Any, mapper: Any) -> bool:
     """Tell whether a column's value is the database's to choose, or SQLAlchemy's."""
     if column is mapper.version_id_col or column is mapper.polymorphic_on:
         return True
-    is_counted = isinstance(column, sa.Column) and column is column.table.autoincrement_column
+    table = getattr(column, "table", None)
+    is_counted = isinstance(table, sa.Table) and column is table.autoincrement_column
     return is_counted or getattr(column, "computed", None) is not None
 
 
@@ -214,6 +215,11 @@ class Schema(SQLAlchemyAutoSchema):
         if model is None:
             return f"{schema} names fields and no model: add model = ... to its class Meta."
         attributes = sa.inspect(model).attrs
+        if name not in attributes and hasattr(model, name):
+            return (
+                f"{schema} has no field for {name!r} of {model.__name__}, which is no column: "
+                f"declare one, {name} = fields.String(dump_only=True)."
+            )
         if name not in attributes:
             there_are = ", ".join(attributes.keys())
             return f"{schema} names {name!r}, which {model.__name__} lacks; it has {there_are}."

@@ -70,4 +70,4 @@ def check_settings() -> None:
     missing = [name for name in SETTINGS if not hasattr(settings, name)]
     for name in vars(settings).keys() - SETTINGS.keys():
         for meant in get_close_matches(name, missing, 1, cutoff=0.85):
-            raise ConfigError(f"settings.py has {name}, which nothing reads: call it {meant}.")
+            raise ConfigError(f"settings.py has {name} and no {meant}: rename it, or set both.")

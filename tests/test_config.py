@@ -231,7 +231,9 @@ def test_a_setting_that_was_mistyped_stops_the_start(monkeypatch, typed, meant):
     with pytest.raises(ConfigError) as caught:
         check_settings()
 
-    assert caught.value.message == f"settings.py has {typed}, which nothing reads: call it {meant}."
+    assert (
+        caught.value.message == f"settings.py has {typed} and no {meant}: rename it, or set both."
+    )
 
 
 def test_a_setting_of_the_product_may_resemble_one_that_is_set(monkeypatch):

@@ -12,7 +12,7 @@ from core.choices import SearchSelectField
 from core.forms import ModelForm
 from tests.kinds.models import Order, OrderLine
 from tests.reading import Reader
-from tests.sample.models import Box, Size, Thing
+from tests.sample.models import Box, Size, Specimen, Thing
 
 PAGE = '{% from "macros/form.html" import render_form %}{{ render_form(form, "/", "Save") }}'
 SENT = {
@@ -140,6 +140,45 @@ def test_the_lines_ask_for_their_choices_together(app, save, queries):
 
     assert page.count(">Drawer<") == 14
     assert len(seen) == 2
+
+
+def test_choices_are_asked_for_anew_in_each_request(app, save):
+    pages = []
+    # Whose g all requests within share.
+    with app.app_context():
+        for name in ("Drawer", "Attic"):
+            save(Box(name=name))
+            with app.test_request_context():
+                pages.append(render_template_string(PAGE, form=ThingLineForm()))
+
+    assert ["Attic" in page for page in pages] == [False, True]
+
+
+def test_a_conflict_is_told_of_a_list_that_was_empty(app):
+    class Tags(ModelForm):
+        extra = FieldList(StringField())
+
+        class Meta:
+            model = Specimen
+            fields = ("extra",)
+
+    with app.test_request_context(method="POST"):
+        specimen = Specimen(extra=None)
+        form = Tags(MultiDict({"extra-0": "a"}), obj=specimen, meta={"csrf": False})
+        specimen.version, form.version = 1, SimpleNamespace()
+        form.show_conflict()
+
+    assert form.stored == {"extra": "—"}
+
+
+def test_what_is_required_within_a_line_is_explained(app):
+    class Files(ModelForm):
+        lines = FieldList(FormField(LineForm), min_entries=1)
+
+    with app.test_request_context():
+        page = render_template_string(PAGE, form=Files())
+
+    assert "Fields marked with * are required." in page
 
 
 def test_what_a_new_record_has_not_been_given_is_the_default(app):

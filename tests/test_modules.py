@@ -601,3 +601,36 @@ def test_an_error_of_the_modules_own_code_is_shown_above_its_sentence(scaffold, 
         "division by zero: mend app/torn/__init__.py, line 1, or remove the entry."
     )
     assert len(lines) < 20
+
+
+IN_A_SCHEMA = """
+from sqlalchemy import ForeignKey, MetaData
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    metadata = MetaData(schema="shop")
+
+class Author(Base):
+    __tablename__ = "authors"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+class Book(Base):
+    __tablename__ = "books"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
+"""
+
+
+def test_foreign_keys_within_a_schema_of_their_own_are_found(package, make_app):
+    package("stock", BLUEPRINT.format(name="stock"), models=IN_A_SCHEMA)
+
+    assert "stock" in make_app(["lab.stock"]).blueprints
+
+
+def test_a_foreign_key_to_a_column_that_is_not_there_is_refused(package, make_app):
+    wrong = IN_A_SCHEMA.replace("authors.id", "authors.key")
+    package("stock", BLUEPRINT.format(name="stock"), models=wrong)
+
+    assert "to 'authors', which has no column 'key': mend the name in ForeignKey(...)" in refusal(
+        make_app, "lab.stock"
+    )

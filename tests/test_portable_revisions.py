@@ -9,6 +9,7 @@ from tests.project import (
     copy_project,
     count,
     empty_database,
+    mostly_on,
     tables,
     without_product,
 )
@@ -20,6 +21,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.models import Base
@@ -114,6 +116,12 @@ COLUMNS = """
     first_real: Mapped[float | None] = mapped_column(sa.REAL)
     first_cents: Mapped[Decimal | None] = mapped_column(Cents)
     first_token: Mapped[str | None] = mapped_column(Token)
+    first_variant: Mapped[Decimal | None] = mapped_column(
+        Cents().with_variant(sa.BigInteger(), "postgresql")
+    )
+    first_jsonb: Mapped[dict | None] = mapped_column(
+        sa.JSON().with_variant(JSONB(), "postgresql")
+    )
     first_double: Mapped[float | None] = mapped_column(sa.Double)
     first_colour: Mapped[Colour] = mapped_column(server_default="red")
     first_enum: Mapped[Colour | None] = mapped_column(
@@ -194,3 +202,47 @@ def test_revisions_of_every_kind_go_down_and_up_again(engine, made_on, tmp_path)
         assert tables(url) == set()
         output = project.alembic_each("upgrade head", "check")
         assert "No new upgrade operations" in output
+
+
+CIRCLE = """
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "circle_team"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    captain_id: Mapped[int | None] = mapped_column(sa.ForeignKey("circle_player.id"))
+
+
+class Player(Base):
+    __tablename__ = "circle_player"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int | None] = mapped_column(sa.ForeignKey("circle_team.id"))
+"""
+
+
+@mostly_on("postgresql")
+def test_tables_in_a_circle_on_a_base_of_their_own_come_and_go(scaffold, database_url):
+    project = scaffold.on(database_url).having(PYTHONWARNINGS="")
+    project.add_module("circle", CIRCLE)
+    project.alembic_each("revision --autogenerate -m made --rev-id made", "upgrade head", "check")
+    assert {"circle_team", "circle_player"} <= tables(database_url)
+
+    project.write("app/circle/models.py", "")
+    project = project.having(ALEMBIC_ALLOW_DROP="circle_team,circle_player")
+    project.alembic_each(
+        "revision --autogenerate -m gone --rev-id gone",
+        "upgrade head",
+        "downgrade made",
+        "upgrade head",
+        "downgrade base",
+    )
+
+    assert tables(database_url) == set()

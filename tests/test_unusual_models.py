@@ -2,22 +2,39 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
+import marshmallow
 import pytest
 from alembic.ddl.impl import DefaultImpl
+from alembic.operations import ops
 from apispec import APISpec
-from flask import get_flashed_messages
+from flask import get_flashed_messages, request
 from marshmallow import ValidationError
 from marshmallow_sqlalchemy import ModelConversionError
-from sqlalchemy import JSON, Integer, Numeric, String, delete, func, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    Computed,
+    Integer,
+    Numeric,
+    String,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
+from sqlalchemy.schema import CreateTable
 
-import core.revisions  # noqa: F401 - which says how Alembic compares
+import core.revisions
 from core.base import SQLITE_NOW
 from core.conformance import ConformingClient
+from core.constraints import Violation
+from core.errors import _by_key
 from core.forms import ModelForm
 from core.listing import Listing
 from core.openapi import api_document
@@ -388,3 +405,60 @@ def test_a_required_json_is_described_as_such():
 
     assert sent["data"]["type"] == ["object", "array", "string", "number", "boolean"]
     assert sent["more"]["type"] == [*sent["data"]["type"], "null"]
+
+
+def test_a_moment_within_an_expression_of_a_table_is_one_for_all_engines():
+    class Own(DeclarativeBase):
+        pass
+
+    class Clock(Own):
+        __tablename__ = "clock"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        made: Mapped[str] = mapped_column(server_default=func.now())
+        day: Mapped[str] = mapped_column(server_default=func.date(func.now()))
+
+    text = str(CreateTable(Clock.__table__).compile(dialect=sqlite.dialect()))
+
+    assert f"made VARCHAR DEFAULT ({SQLITE_NOW}) NOT NULL" in text
+    assert "day VARCHAR DEFAULT (date(CURRENT_TIMESTAMP)) NOT NULL" in text
+
+
+def test_a_computed_column_that_is_added_says_nothing_of_null():
+    column = Column("area", Integer, Computed("w * 2"), nullable=False)
+    added = ops.ModifyTableOps("room", [ops.AddColumnOp("room", column)])
+
+    core.revisions._leave_nullable_open(ops.UpgradeOps([added]))
+
+    assert column.nullable is None
+
+
+def test_a_schema_of_a_select_has_its_columns():
+    class Own(DeclarativeBase):
+        pass
+
+    class Total(Own):
+        __table__ = select(Animal.key.label("id"), Animal.name).subquery()
+        __mapper_args__ = {"primary_key": [__table__.c.id]}
+
+    class TotalSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Total
+            fields = ("id", "name")
+
+    assert [*TotalSchema().fields] == ["id", "name"]
+
+
+class Plain(marshmallow.Schema):
+    """A schema that knows nothing of ours."""
+
+
+@pytest.mark.parametrize("schema", [Plain(), Schema(), MeasureSchema()], ids=repr)
+def test_a_rule_of_another_table_keeps_the_names_of_its_columns(app, monkeypatch, schema):
+    view = SimpleNamespace(view_class=SimpleNamespace(schema=schema))
+    monkeypatch.setitem(app.view_functions, "core.welcome", view)
+    violation = Violation("unique", ("class",), "Taken.", "of_another")
+
+    with app.test_request_context("/"):
+        assert request.endpoint == "core.welcome"
+        assert _by_key(violation) == {"class": ["Taken."]}
