@@ -83,7 +83,7 @@ def main(check: bool) -> int:
         for language in languages_of(package) if len(template) else ():
             path, catalog = brought_up_to_date(package, language, template)
             known: set[Any] = {one.id for one in catalog if all(_strings(one.string))}
-            known |= in_core.setdefault(language.partition("_")[0], known)
+            known |= in_core.setdefault(_catalogue(ROOT / "core", language), known)
             for text in (one.id for one in catalog if one.id and one.id not in known):
                 findings += 1
                 print(f"{path.relative_to(ROOT)}: no translation of {text!r}")

@@ -13,11 +13,16 @@ from core.forms import ModelForm
 from core.models import Base, Timestamps, Versioned
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# Of an enum in a column (core/base.py), and of a text that tests type as the name of a record.
+LONGEST_MEMBER, SHORTEST_TITLE = 32, 6
 OPTIONS = ("optional", "unique")
 USAGE = {
     "string": "string:120, with the longest length",
-    "enum": "enum:draft,active, with the members in small letters",
-    "references": "references:app.clients.models.Client, with a model of a listed module",
+    "enum": "enum:draft,active, with members of up to 32 small letters, digits and _",
+    "references": (
+        "references:app.clients.models.Client, with a model of a listed module on the scaffold's "
+        "Base, whose key is a whole number called id"
+    ),
 }
 
 
@@ -25,6 +30,8 @@ class _Reserved(Timestamps, Versioned, ModelForm):
     """What an attribute cannot be called: models, forms and URLs mean something else by it."""
 
     id = listing = labels = metadata = registry = query = query_class = fields = csrf_token = None
+    # What the class of the model still needs below.
+    date = datetime = relationship = mapped_column = None
 
 
 @dataclass(frozen=True)
@@ -35,17 +42,18 @@ class Kind:
     column: str = ""
     cell: str = "{}"
     typed: str = ""
+    other: str = ""
 
 
 KINDS = {
-    "string": Kind("str", "String({})", typed="First"),
+    "string": Kind("str", "String({})", typed="First", other="Other"),
     "text": Kind("str", "Text", typed="Some words"),
-    "integer": Kind("int", cell="{} | numberformat", typed="7"),
-    "decimal": Kind("Decimal", "Numeric(10, 2)", "{} | numberformat", "9"),
-    "money": Kind("Decimal", "Numeric(10, 2)", "money({})", "9"),
+    "integer": Kind("int", cell="{} | numberformat", typed="7", other="8"),
+    "decimal": Kind("Decimal", "Numeric(10, 2)", "{} | numberformat", "9", "8"),
+    "money": Kind("Decimal", "Numeric(10, 2)", "money({})", "9", "8"),
     "boolean": Kind("bool", cell='_("yes") if {} else _("no")', typed="true"),
-    "date": Kind("date", cell="{} | dateformat", typed="2026-07-20"),
-    "datetime": Kind("datetime", cell="{} | datetimeformat", typed="2026-07-20T09:30"),
+    "date": Kind("date", "", "{} | dateformat", "2026-07-20", "2026-07-21"),
+    "datetime": Kind("datetime", "", "{} | datetimeformat", "2026-07-20T09:30", "2026-07-21T09:30"),
     "enum": Kind(cell="{}.label"),
     "references": Kind(),
 }
@@ -88,9 +96,8 @@ class Attribute:
         kind, arguments = KINDS[self.type], []
         python = kind.python or self.enum
         if self.type == "references":
-            key = sa.inspect(self.detail).primary_key[0]
-            python = key.type.python_type.__name__
-            arguments = [f'ForeignKey("{key.table.name}.{key.name}")']
+            python = "int"
+            arguments = [f'ForeignKey("{self.detail.__table__.fullname}.id")']
         elif kind.column:
             arguments = [kind.column.format(self.detail)]
         if self.is_unique:
@@ -115,16 +122,28 @@ class Attribute:
         """Return the code for what a test types into a form."""
         if self.type == "references":
             return f"str({self.name}.id)"
-        return f'"{self.detail[0] if self.type == "enum" else KINDS[self.type].typed}"'
+        if self.type == "enum":
+            return f'"{self.detail[0]}"'
+        longest = self.detail if self.type == "string" else None
+        return f'"{KINDS[self.type].typed[:longest]}"'
 
     @property
     def sent(self) -> str:
         """Return the code for what a test sends as JSON."""
         if self.type == "references":
             return f"{self.name}.id"
-        return {"integer": "7", "boolean": "True", "datetime": '"2026-07-20T09:30:00Z"'}.get(
-            self.type, self.typed
-        )
+        return _as_json(self.type, self.typed)
+
+    @property
+    def other(self) -> str:
+        """Return the code for another value than what is typed, if the type has one."""
+        longest = self.detail if self.type == "string" else None
+        text = KINDS[self.type].other[:longest]
+        return f'"{text}"' if text else ""
+
+    @property
+    def other_sent(self) -> str:
+        return _as_json(self.type, self.other)
 
     @property
     def validator(self) -> str:
@@ -137,18 +156,30 @@ class Attribute:
         return self.type == "references" and bool(getattr(listing, "search", ()))
 
 
+def _as_json(type_: str, code: str) -> str:
+    """Return the code of a text as that of the value in JSON."""
+    text = code.strip('"')
+    return {"integer": text, "boolean": text.capitalize(), "datetime": f'"{text}:00Z"'}.get(
+        type_, code
+    )
+
+
 def read(text: str) -> Attribute:
     """Read `name:type` with its options. Raises click.BadParameter, with the remedy."""
     name, _, rest = text.partition(":")
     type_, *options = rest.split(":")
     if not NAME.fullmatch(name) or iskeyword(name) or hasattr(_Reserved, name):
         raise click.BadParameter(
-            f"an attribute cannot be called {name!r}: choose another name, in small letters, "
-            "digits and _."
+            f"an attribute cannot be called {name!r}: choose another name, of the letters a to z "
+            "without accents, digits and _."
         )
     if type_ not in KINDS:
         raise click.BadParameter(
             f"{text!r} has no type: write {name}:TYPE, one of {', '.join(KINDS)}."
+        )
+    if type_ == "text" and "unique" in options:
+        raise click.BadParameter(
+            f"{text!r}: an index takes no text of any length; write {name}:string:200:unique."
         )
     details = [option for option in options if option not in OPTIONS]
     try:
@@ -172,7 +203,8 @@ def _detail(type_: str, given: str = "") -> Any:
             return length
     elif type_ == "enum":
         members = given.split(",")
-        if all(map(NAME.fullmatch, members)) and len({*members}) == len(members):
+        are_names = all(NAME.fullmatch(one) and len(one) <= LONGEST_MEMBER for one in members)
+        if are_names and len({*members}) == len(members):
             return members
     elif type_ == "references":
         return _model(given)
@@ -187,6 +219,9 @@ def _model(path: str) -> Any:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ValueError(path) from error
-    if isinstance(found, type) and issubclass(found, Base):
-        return found
+    if isinstance(found, type) and issubclass(found, Base) and found is not Base:
+        mapper = sa.inspect(found, raiseerr=False)
+        keys = [(key.name, type(key.type)) for key in mapper.primary_key] if mapper else []
+        if len(keys) == 1 and keys[0][0] == "id" and issubclass(keys[0][1], sa.Integer):
+            return found
     raise ValueError(path)

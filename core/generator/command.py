@@ -1,29 +1,22 @@
 """The command `flask generate`: writes a module whose code reads as that of the demo's two."""
 
-import builtins
 import re
 import subprocess  # nosec B404
 import sys
 from importlib.util import find_spec
-from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from config import BASE_DIR
-from core.generator.attributes import NAME, Attribute, read
+from core.generator.attributes import SHORTEST_TITLE, Attribute, read
+from core.generator.names import check_names, plural_of
 from core.generator.samples import Imports, sample
-from services import db
 
 FILES = Path(__file__).parent / "files"
-CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
-# What the generated code calls otherwise.
-TAKEN = {"app", "bp", "db", "flash", "form", "icon", "page", "redirect", "row", "typed", "url"}
-TAKEN_IN_API = {"api", "body", "client", "collection", "create", "created", "item", "sent"}
 # The files of each face; each is a template whose name ends in .jinja.
 SHARED = ("__init__.py", "models.py", "tests/__init__.py")
 PAGES = ("forms.py", "routes.py", "tests/test_pages.py")
@@ -36,10 +29,10 @@ def _attributes(
 ) -> list[Attribute]:
     attributes = [read(text) for text in texts]
     first = attributes[0]
-    if first.type != "string" or first.is_optional:
+    if first.type != "string" or first.is_optional or first.detail < SHORTEST_TITLE:
         raise click.BadParameter(
             f"{texts[0]!r}: the first attribute names the record, so it is a string that is not "
-            "optional, for example name:string."
+            f"optional, of at least {SHORTEST_TITLE} letters, for example name:string."
         )
     names = [name for one in attributes for name in {one.name, one.column}]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -69,20 +62,18 @@ def generate(
 
     An attribute is name:type with options, the first one a string. Types: string, text, integer,
     decimal, money, boolean, date, datetime, enum:one,two, references:app.clients.models.Client.
-    Options: a string's longest length, unique, optional.
+    Options: a string's longest length, unique, optional. Add further models by hand.
     """
     folder = BASE_DIR / "app" / module
     record = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", model).lower()
-    plural = plural or _plural(record)
+    plural = plural or plural_of(record)
     faces = {"pages": both or not api, "api": both or api}
-    _check(module, record, plural)
-    if not CLASS_NAME.fullmatch(model) or record in TAKEN | (
-        TAKEN_IN_API if faces["api"] else set()
-    ):
+    if folder.exists():
         raise click.ClickException(
-            f"A model cannot be called {model!r} here: choose another name that begins with a "
-            "capital letter, such as Order."
+            f"app/{module} exists, and a module is generated with one model: write a further one "
+            "by hand, or choose another name."
         )
+    check_names(module, model, record, plural, attributes, faces)
     written = files(module, model, record, plural, attributes, faces)
     for path, text in written.items():
         click.echo(
@@ -92,38 +83,17 @@ def generate(
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")
     if not pretend:
-        _format(folder)
         click.echo(
             f'\nAdd "app.{module}", to INSTALLED_APPS in settings.py. Then:\n\n'
             f'    alembic revision --autogenerate -m "{module}"\n'
             "    alembic upgrade head\n"
             f"    python -m pytest app/{module}\n"
-            "    make translations\n"
+            "    make translations"
         )
-
-
-def _check(module: str, record: str, plural: str) -> None:
-    """Refuse names that clash or that Python cannot take. Raises click.ClickException."""
-    for name in (module, record, plural):
-        if not NAME.fullmatch(name) or iskeyword(name) or hasattr(builtins, name):
-            raise click.ClickException(
-                f"Python code cannot use the name {name!r} here: choose another, in small letters, "
-                "digits and _."
+        if not _format(folder):
+            click.echo(
+                f"\nFor `make check`, once `make lint` has installed it: ruff format app/{module}"
             )
-    if record == plural:
-        raise click.ClickException(f"{record!r} needs another word for many: add --plural.")
-    if (BASE_DIR / "app" / module).exists():
-        raise click.ClickException(f"app/{module} exists: choose another name, or delete it first.")
-    if module in current_app.blueprints:
-        raise click.ClickException(f"A blueprint is called {module!r}: choose another name.")
-    if f"{module}_{record}" in db.metadata.tables:
-        raise click.ClickException(f"A table is called {module}_{record}: choose another name.")
-
-
-def _plural(name: str) -> str:
-    if re.search("[^aeiou]y$", name):
-        return f"{name[:-1]}ies"
-    return f"{name}es" if re.search("(s|x|z|ch|sh)$", name) else f"{name}s"
 
 
 def files(
@@ -164,6 +134,7 @@ def files(
         "attributes": attributes,
         "title": attributes[0],
         "references": related,
+        "uniques": _told_apart(attributes),
         "enums": [one for one in attributes if one.type == "enum"],
         "types": {one.type for one in attributes},
         "parents": {name: code for name, (code, _) in parents.items()},
@@ -185,6 +156,12 @@ def files(
     }
 
 
+def _told_apart(attributes: list[Attribute]) -> list[Attribute]:
+    """Return the unique attributes if a test can break the rule of one of them alone."""
+    uniques = [one for one in attributes if one.is_unique]
+    return uniques if all(one.other for one in uniques) else []
+
+
 def _grouped(imports: Imports) -> dict[str, list[str]]:
     """Return the names that are imported of each module, in the order of the alphabet."""
     modules = sorted({module for module, _ in imports})
@@ -195,9 +172,11 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _format(folder: Path) -> None:
-    """Let the formatters of `make lint` break lines that long names have made too long."""
-    for tool, *arguments in (["ruff", "format", "--quiet"], ["djlint", "--quiet", "--reformat"]):
-        if find_spec(tool):
-            command = [sys.executable, "-m", tool, *arguments, str(folder)]
-            subprocess.run(command, check=False, capture_output=True, cwd=BASE_DIR)  # nosec B603
+def _format(folder: Path) -> bool:
+    """Break the lines that names have made too long, where `make lint` has its formatters."""
+    tools = (["ruff", "format", "--quiet"], ["djlint", "--quiet", "--reformat"])
+    there = [[tool, *arguments] for tool, *arguments in tools if find_spec(tool)]
+    for command in there:
+        line = [sys.executable, "-m", *command, str(folder)]
+        subprocess.run(line, check=False, capture_output=True, cwd=BASE_DIR)  # nosec B603
+    return len(there) == len(tools)

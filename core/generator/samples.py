@@ -16,15 +16,17 @@ def sample(model: Any, name: str) -> tuple[str, Imports]:
     mapper = sa.inspect(model)
     arguments: list[str] = []
     imports: Imports = {(model.__module__, model.__name__)}
+    relations = [one for one in mapper.relationships if one.direction is MANYTOONE]
+    related = {column for one in relations for column in one.local_columns}
     for key, column in mapper.columns.items():
-        if not _is_required(column) or column is mapper.version_id_col or column.foreign_keys:
+        if not _is_required(column) or column is mapper.version_id_col or column in related:
             continue
-        code, needed = _value(column.type, name)
-        if code:
-            arguments.append(f"{key}={code}")
-            imports |= needed
-    for relation in mapper.relationships:
-        if relation.direction is MANYTOONE and all(map(_is_required, relation.local_columns)):
+        # Three dots are for whoever knows what goes there.
+        code, needed = ("...", set()) if column.foreign_keys else _value(column.type, name)
+        arguments.append(f"{key}={code}")
+        imports |= needed
+    for relation in relations:
+        if all(map(_is_required, relation.local_columns)):
             code, needed = sample(relation.mapper.class_, f"{name} {relation.key}")
             arguments.append(f"{relation.key}={code}")
             imports |= needed
@@ -37,7 +39,7 @@ def _is_required(column: sa.Column[Any]) -> bool:
 
 
 def _value(kind: Any, name: str) -> tuple[str, Imports]:
-    """Return the code for a value of the column's type; none for a type that has no obvious one."""
+    """Return the code for a value of the column's type, three dots where none is obvious."""
     python = kind.python_type
     if issubclass(python, Enum):
         return f"{python.__name__}.{next(iter(python)).name}", {
@@ -50,4 +52,4 @@ def _value(kind: Any, name: str) -> tuple[str, Imports]:
         return "datetime(2026, 7, 20, tzinfo=UTC)", {("datetime", "UTC"), ("datetime", "datetime")}
     if issubclass(python, date):
         return "date(2026, 7, 20)", {("datetime", "date")}
-    return ("1" if issubclass(python, (int, float, Decimal)) else ""), set()
+    return ("1" if issubclass(python, (int, float, Decimal)) else "..."), set()
