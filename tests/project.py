@@ -32,12 +32,12 @@ ENGINES = [
 ]
 
 
-def mostly_on(chosen: str) -> pytest.MarkDecorator:
-    """Run a test on one engine, and on the others, where it says nothing new, by `make slow`."""
+def mostly_on(*chosen: str) -> pytest.MarkDecorator:
+    """Run a test on these engines, and on the others, where it says nothing new, by `make slow`."""
     engines = []
     for name in SERVERS:
         marks = [] if name == "sqlite" else [getattr(pytest.mark, name)]
-        marks += [] if name == chosen else [pytest.mark.slow]
+        marks += [] if name in chosen else [pytest.mark.slow]
         engines.append(pytest.param(name, marks=marks))
     return pytest.mark.parametrize("database_url", engines, indirect=True)
 
