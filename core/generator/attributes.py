@@ -225,3 +225,39 @@ def _model(path: str) -> Any:
         if len(keys) == 1 and keys[0][0] == "id" and issubclass(keys[0][1], sa.Integer):
             return found
     raise ValueError(path)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to write: a module with one model, as pages, as an API, or both."""
+
+    module: str
+    model: str
+    plural: str
+    attributes: list[Attribute]
+    pages: bool = True
+    api: bool = False
+
+    @property
+    def record(self) -> str:
+        """Return the name of one record in the code: purchase_order of PurchaseOrder."""
+        return snake_case(self.model)
+
+    @property
+    def references(self) -> list[Attribute]:
+        return [one for one in self.attributes if one.type == "references"]
+
+    @property
+    def enums(self) -> list[Attribute]:
+        return [one for one in self.attributes if one.type == "enum"]
+
+    @property
+    def uniques(self) -> list[Attribute]:
+        """Return the unique attributes if a test can break the rule of each of them alone."""
+        uniques = [one for one in self.attributes if one.is_unique]
+        return uniques if all(one.other for one in uniques) else []
+
+
+def snake_case(name: str) -> str:
+    """Return purchase_order of PurchaseOrder."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,6 +1,5 @@
 """The command `flask generate`: writes a module whose code reads as that of the demo's two."""
 
-import re
 import subprocess  # nosec B404
 import sys
 from importlib.util import find_spec
@@ -12,7 +11,7 @@ from flask.cli import with_appcontext
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from config import BASE_DIR
-from core.generator.attributes import SHORTEST_TITLE, Attribute, read
+from core.generator.attributes import SHORTEST_TITLE, Attribute, Spec, read, snake_case
 from core.generator.names import check_names, plural_of
 from core.generator.samples import Imports, sample
 
@@ -65,17 +64,15 @@ def generate(
     Options: a string's longest length, unique, optional. Add further models by hand.
     """
     folder = BASE_DIR / "app" / module
-    record = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", model).lower()
-    plural = plural or plural_of(record)
-    faces = {"pages": both or not api, "api": both or api}
+    plural = plural or plural_of(snake_case(model))
+    spec = Spec(module, model, plural, attributes, pages=both or not api, api=both or api)
     if folder.exists():
         raise click.ClickException(
             f"app/{module} exists, and a module is generated with one model: write a further one "
             "by hand, or choose another name."
         )
-    check_names(module, model, record, plural, attributes, faces)
-    written = files(module, model, record, plural, attributes, faces)
-    for path, text in written.items():
+    check_names(spec)
+    for path, text in files(spec).items():
         click.echo(
             f"{'would write' if pretend else 'wrote'} {(folder / path).relative_to(BASE_DIR)}"
         )
@@ -96,14 +93,7 @@ def generate(
             )
 
 
-def files(
-    module: str,
-    model: str,
-    record: str,
-    plural: str,
-    attributes: list[Attribute],
-    faces: dict[str, bool],
-) -> dict[str, str]:
+def files(spec: Spec) -> dict[str, str]:
     """Return the texts of the files of a module, by their paths in it."""
     environment = Environment(  # nosec B701 - it writes code, no page
         extensions=["jinja2.ext.do"],
@@ -120,35 +110,33 @@ def files(
         comment_end_string="#]",
         autoescape=False,
     )
-    related = [one for one in attributes if one.type == "references"]
-    required = [one for one in related if not one.is_optional]
+    required = [one for one in spec.references if not one.is_optional]
     parents = {one.name: sample(one.detail, one.label) for one in required}
+    words = spec.record.replace("_", " ")
     values: dict[str, Any] = {
-        "module": module,
-        "model": model,
-        "record": record,
-        "records": plural,
-        "a_record": f"{'an' if record[0] in 'aeiou' else 'a'} {_words(record)}",
-        "words": _words(record),
-        "plural_words": _words(plural),
-        "attributes": attributes,
-        "title": attributes[0],
-        "references": related,
-        "uniques": _told_apart(attributes),
-        "enums": [one for one in attributes if one.type == "enum"],
-        "types": {one.type for one in attributes},
+        "spec": spec,
+        "module": spec.module,
+        "model": spec.model,
+        "record": spec.record,
+        "records": spec.plural,
+        "a_record": f"{'an' if words[0] in 'aeiou' else 'a'} {words}",
+        "words": words,
+        "plural_words": spec.plural.replace("_", " "),
+        "attributes": spec.attributes,
+        "title": spec.attributes[0],
+        "types": {one.type for one in spec.attributes},
         "parents": {name: code for name, (code, _) in parents.items()},
         "imports": _grouped(set().union(*(imports for _, imports in parents.values()))),
         # The list of the module's only model needs no name of its own.
-        "at": "" if module == plural else f"/{plural}",
-        "api_name": f"{module}_api" if faces["pages"] else module,
-        **faces,
+        "at": "" if spec.module == spec.plural else f"/{spec.plural}",
+        "api_name": f"{spec.module}_api" if spec.pages else spec.module,
     }
     paths = {path: path for path in SHARED}
-    if faces["pages"]:
+    if spec.pages:
+        start = f"templates/{spec.module}/{spec.record}_"
         paths |= {path: path for path in PAGES}
-        paths |= {f"templates/{module}/{record}_{name}": f"templates/{name}" for name in TEMPLATES}
-    if faces["api"]:
+        paths |= {f"{start}{name}": f"templates/{name}" for name in TEMPLATES}
+    if spec.api:
         paths |= {path: path for path in API}
     return {
         path: environment.get_template(f"{name}.jinja").render(values)
@@ -156,20 +144,10 @@ def files(
     }
 
 
-def _told_apart(attributes: list[Attribute]) -> list[Attribute]:
-    """Return the unique attributes if a test can break the rule of one of them alone."""
-    uniques = [one for one in attributes if one.is_unique]
-    return uniques if all(one.other for one in uniques) else []
-
-
 def _grouped(imports: Imports) -> dict[str, list[str]]:
     """Return the names that are imported of each module, in the order of the alphabet."""
     modules = sorted({module for module, _ in imports})
     return {module: sorted(name for one, name in imports if one == module) for module in modules}
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _format(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from keyword import iskeyword
 import click
 from flask import current_app
 
-from core.generator.attributes import NAME, Attribute
+from core.generator.attributes import NAME, Spec
 from core.setting import setting
 from services import db
 
@@ -32,55 +32,39 @@ def plural_of(name: str) -> str:
     return f"{name}es" if re.search("(s|x|z|ch|sh)$", name) else f"{name}s"
 
 
-def check_names(
-    module: str,
-    model: str,
-    record: str,
-    plural: str,
-    attributes: list[Attribute],
-    faces: dict[str, bool],
-) -> None:
+def check_names(spec: Spec) -> None:
     """Raise click.ClickException for a name that something else has, or that Python cannot take."""
-    problems = (
-        *_misspelt(module, model, record, plural),
-        *_taken_by_others(module, record, plural, faces),
-        *_taken_in_the_code(model, record, attributes, faces),
-    )
-    for problem in problems:
+    for problem in (*_misspelt(spec), *_taken_by_others(spec), *_taken_in_the_code(spec)):
         raise click.ClickException(problem)
 
 
-def _misspelt(module: str, model: str, record: str, plural: str) -> Iterator[str]:
-    if not CLASS_NAME.fullmatch(model):
-        yield f"{model!r} is no name for a model: begin with a capital letter, as in Order."
-    for name in (module, record, plural):
+def _misspelt(spec: Spec) -> Iterator[str]:
+    if not CLASS_NAME.fullmatch(spec.model):
+        yield f"{spec.model!r} is no name for a model: begin with a capital letter, as in Order."
+    for name in (spec.module, spec.record, spec.plural):
         if not NAME.fullmatch(name) or iskeyword(name) or hasattr(builtins, name):
             yield (
                 f"Python code cannot use the name {name!r} here: choose another, of the letters a "
                 "to z without accents, digits and _."
             )
-    if record == plural:
-        yield f"{record!r} needs another word for many: add --plural."
+    if spec.record == spec.plural:
+        yield f"{spec.record!r} needs another word for many: add --plural."
 
 
-def _taken_by_others(
-    module: str, record: str, plural: str, faces: dict[str, bool]
-) -> Iterator[str]:
-    if module in current_app.blueprints:
-        yield f"A blueprint is called {module!r}: choose another name."
-    table = f"{module}_{record}"
+def _taken_by_others(spec: Spec) -> Iterator[str]:
+    if spec.module in current_app.blueprints:
+        yield f"A blueprint is called {spec.module!r}: choose another name."
+    table = f"{spec.module}_{spec.record}"
     if table in db.metadata.tables:
         yield f"A table is called {table}: choose another name."
     if len(table) > LONGEST_TABLE:
         yield f"The table's name {table} is longer than {LONGEST_TABLE}: choose shorter ones."
-    url = f"{setting('API_PREFIX')}/{plural}"
-    if faces["api"] and url in {rule.rule for rule in current_app.url_map.iter_rules()}:
+    url = f"{setting('API_PREFIX')}/{spec.plural}"
+    if spec.api and url in {rule.rule for rule in current_app.url_map.iter_rules()}:
         yield f"{url} is taken: choose another name, or another --plural."
 
 
-def _taken_in_the_code(
-    model: str, record: str, attributes: list[Attribute], faces: dict[str, bool]
-) -> Iterator[str]:
+def _taken_in_the_code(spec: Spec) -> Iterator[str]:
     with current_app.test_request_context():
         known: dict[str, object] = {}
         current_app.update_template_context(known)
@@ -88,12 +72,15 @@ def _taken_in_the_code(
         *known,
         *current_app.jinja_env.globals,
         *TAKEN,
-        *(TAKEN_IN_API if faces["api"] else ()),
+        *(TAKEN_IN_API if spec.api else ()),
     }
-    if record in taken:
-        yield f"The generated code calls something else {record}: choose another name than {model}."
-    related = {one.detail for one in attributes if one.type == "references"}
-    enums = [one.enum for one in attributes if one.type == "enum"]
-    names = Counter([model, *enums, *(one.__name__ for one in related), *CLASSES.split()])
+    if spec.record in taken:
+        yield (
+            f"The generated code calls something else {spec.record}: choose another name than "
+            f"{spec.model}."
+        )
+    related = {one.detail for one in spec.references}
+    enums = [one.enum for one in spec.enums]
+    names = Counter([spec.model, *enums, *(one.__name__ for one in related), *CLASSES.split()])
     for name in [name for name, times in names.items() if times > 1]:
         yield f"Two classes in the generated code would be called {name}: choose other names."

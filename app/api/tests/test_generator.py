@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import api
-from core.generator.attributes import read
+from core.generator.attributes import Spec, read
 from core.generator.command import files
 
 HERE = Path(api.__file__).parent
@@ -23,8 +23,8 @@ def definitions(text):
 
 @pytest.mark.parametrize("file", ["resources.py", "schemas.py"])
 def test_the_code_is_that_of_an_author(file):
-    attributes, faces = [read("name:string:120")], {"pages": False, "api": True}
-    generated = files("api", "Author", "author", "authors", attributes, faces)
+    attributes = [read("name:string:120")]
+    generated = files(Spec("api", "Author", "authors", attributes, pages=False, api=True))
     made, here = definitions(generated[file]), definitions((HERE / file).read_text("utf-8"))
 
     assert made

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import example
-from core.generator.attributes import read
+from core.generator.attributes import Spec, read
 from core.generator.command import files
 
 HERE = Path(example.__file__).parent
@@ -14,9 +14,7 @@ HERE = Path(example.__file__).parent
 
 @pytest.fixture(scope="module")
 def generated():
-    attributes = [read("name:string:80:unique")]
-    faces = {"pages": True, "api": False}
-    return files("example", "Category", "category", "categories", attributes, faces)
+    return files(Spec("example", "Category", "categories", [read("name:string:80:unique")]))
 
 
 def definitions(text):
