@@ -32,12 +32,12 @@ ENGINES = [
 ]
 
 
-def mostly_on(*chosen: str) -> pytest.MarkDecorator:
-    """Run a test on these engines, and on the others, where it says nothing new, by `make slow`."""
+def mostly_on(chosen: str) -> pytest.MarkDecorator:
+    """Run a test on one engine, and on the others, where it says nothing new, by `make slow`."""
     engines = []
     for name in SERVERS:
         marks = [] if name == "sqlite" else [getattr(pytest.mark, name)]
-        marks += [] if name in chosen else [pytest.mark.slow]
+        marks += [] if name == chosen else [pytest.mark.slow]
         engines.append(pytest.param(name, marks=marks))
     return pytest.mark.parametrize("database_url", engines, indirect=True)
 
@@ -51,7 +51,8 @@ SHARED = {"app", "database_url", "live_server", "postgresql_url"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that are the same whatever runs around them, so that none is run for nothing.
 
-    `sqlite`: no server is part of it. `bare`: it is about a copy without the product.
+    `sqlite`: no server is part of it. `copied`: it runs in a copy of the project. `bare`: one
+    without the product.
     """
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
@@ -59,6 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_param = callspec is not None and "sqlite" in callspec.params.values()
         if is_param or (names & OWN and not names & SHARED):
             item.add_marker("sqlite")
+        if names & {"project", "scaffold"}:
+            item.add_marker("copied")
         if "scaffold" in names:
             item.add_marker("bare")
 

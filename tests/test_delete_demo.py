@@ -115,10 +115,10 @@ def names(text: str, tables: set[str]) -> bool:
     return any(f'"{table}"' in text or f"'{table}'" in text for table in tables)
 
 
-def run_tests(project: Project, folder: Path, chosen: str, *paths: str) -> None:
-    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={folder}", "-m", chosen]
+def run_tests(project: Project, folder: Path, *more: str) -> None:
+    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={folder}", "-m", QUICK]
     # Pytest's own filter makes warnings errors.
-    result = project.having(PYTHONWARNINGS="").run("pytest", *options, *paths)
+    result = project.having(PYTHONWARNINGS="").run("pytest", *options, *more)
     # 5: the modules that are left have no tests.
     assert result.returncode in (0, 5), result.stdout[-5000:] + result.stderr[-2000:]
 
@@ -151,18 +151,17 @@ def test_all_modules_leave_without_a_trace(project, tmp_path, sqlite_url):
     if find_spec("importlinter"):
         result = project.run("lint-imports", "--no-logo")
         assert result.returncode == 0, result.stdout
-    # Those that copy the project once more take longer than all others.
-    run_tests(project, tmp_path / "nested", f"{QUICK} and not sqlite")
+    run_tests(project, tmp_path / "nested", "--collect-only")
 
 
 @pytest.mark.slow
-def test_without_modules_the_tests_of_copies_pass(project, tmp_path, sqlite_url):
+def test_without_modules_the_tests_pass(project, tmp_path, sqlite_url):
     modules = Modules(project)
 
     modules.delete(set(modules.entries))
 
     git(project.root, "init", "--quiet")
-    run_tests(project, tmp_path / "nested", f"{QUICK} and sqlite")
+    run_tests(project, tmp_path / "nested")
 
 
 def test_each_module_leaves_the_others_intact(tmp_path_factory, project):
@@ -179,7 +178,7 @@ def test_each_module_leaves_the_others_intact(tmp_path_factory, project):
         assert not tables(rest.variables["DATABASE_URL"]) & set(modules.tables[entry])
         rest.get("/")
         git(rest.root, "init", "--quiet")
-        run_tests(rest, folder / "nested", f"{QUICK} and not sqlite", "app")
+        run_tests(rest, folder / "nested", "-m", f"{QUICK} and not copied", "app")
 
 
 def test_each_module_starts_without_the_others(project):

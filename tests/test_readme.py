@@ -269,7 +269,7 @@ def curl(line: list[str], base: str) -> tuple[int, str]:
 
 
 @pytest.mark.structure
-@mostly_on("sqlite", "postgresql")
+@mostly_on("sqlite")
 def test_the_modules_of_the_readme_work_as_written(scaffold, database_url):
     project = scaffold.on(database_url)
     project.write(
@@ -481,7 +481,7 @@ def revise(project: Project, command: Block, code: Block) -> None:
 
 
 @pytest.mark.structure
-@mostly_on("sqlite", "postgresql")
+@mostly_on("postgresql")
 def test_the_migrations_of_the_document_go_up_and_down(scaffold, database_url):
     document = "docs/migrations.md"
     project = scaffold.on(database_url)
