@@ -30,7 +30,7 @@ test: venv  ## run the tests on SQLite; ARGS="-k name" is handed to pytest
 	@TEST_DATABASE_URL= $(PY) -m pytest -m "$(QUICK)" $(ARGS)
 
 check: lint  ## check style, types and imports, then run the tests with coverage
-	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) $(COVERAGE) -m "$(QUICK)$(BUT)" $(ARGS)
+	TEST_DATABASE_URL= $(PY) -m pytest $(PARALLEL) $(COVERAGE) -m "$(QUICK) $(BUT)" $(ARGS)
 
 lint: venv-dev  ## check style, types and imports alone
 	$(PY) -m ruff check .
