@@ -124,8 +124,7 @@ class Attribute:
             return f"str({self.name}.id)"
         if self.type == "enum":
             return f'"{self.detail[0]}"'
-        longest = self.detail if self.type == "string" else None
-        return f'"{KINDS[self.type].typed[:longest]}"'
+        return f'"{self._cut(KINDS[self.type].typed)}"'
 
     @property
     def sent(self) -> str:
@@ -137,13 +136,16 @@ class Attribute:
     @property
     def other(self) -> str:
         """Return the code for another value than what is typed, if the type has one."""
-        longest = self.detail if self.type == "string" else None
-        text = KINDS[self.type].other[:longest]
+        text = self._cut(KINDS[self.type].other)
         return f'"{text}"' if text else ""
 
     @property
     def other_sent(self) -> str:
         return _as_json(self.type, self.other)
+
+    def _cut(self, text: str) -> str:
+        """Return a text as short as a string of this length has to be."""
+        return text[: self.detail] if self.type == "string" else text
 
     @property
     def validator(self) -> str:

@@ -72,25 +72,25 @@ def generate(
             "by hand, or choose another name."
         )
     check_names(spec)
-    for path, text in files(spec).items():
+    texts = files(spec)
+    if pretend:
+        click.echo("\n".join(f"would write app/{module}/{path}" for path in texts))
+        return
+    for path, text in texts.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+        click.echo(f"wrote app/{module}/{path}")
+    click.echo(
+        f'\nAdd "app.{module}", to INSTALLED_APPS in settings.py. Then:\n\n'
+        f'    alembic revision --autogenerate -m "{module}"\n'
+        "    alembic upgrade head\n"
+        f"    python -m pytest app/{module}\n"
+        "    make translations"
+    )
+    if not _format(folder):
         click.echo(
-            f"{'would write' if pretend else 'wrote'} {(folder / path).relative_to(BASE_DIR)}"
+            f"\nFor `make check`, once `make lint` has installed it: ruff format app/{module}"
         )
-        if not pretend:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8")
-    if not pretend:
-        click.echo(
-            f'\nAdd "app.{module}", to INSTALLED_APPS in settings.py. Then:\n\n'
-            f'    alembic revision --autogenerate -m "{module}"\n'
-            "    alembic upgrade head\n"
-            f"    python -m pytest app/{module}\n"
-            "    make translations"
-        )
-        if not _format(folder):
-            click.echo(
-                f"\nFor `make check`, once `make lint` has installed it: ruff format app/{module}"
-            )
 
 
 def files(spec: Spec) -> dict[str, str]:
