@@ -4,15 +4,14 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
-from functools import cache
 from typing import Any
 from weakref import WeakValueDictionary
 
 from flask import Flask, current_app, has_request_context, request
-from sqlalchemy import Connection, Dialect, Engine, Numeric, Row, Select, event
+from sqlalchemy import Connection, Dialect, Engine, Numeric, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 
 from config import ConfigError
@@ -100,48 +99,6 @@ def engine_of(model: Any) -> Engine:
     # A join has no metadata.
     metadata = getattr(model.__table__, "metadata", db.metadata)
     return db.engines[metadata.info.get("bind_key")]
-
-
-def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-    """Return the rows of a select from the database of this model.
-
-    On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
-    a transaction it sees what that has changed. Who listens to selects (soft deletion) or to the
-    begin of transactions (a tenant's rows) has the session and its transaction. What a statement
-    changes is committed at once, unless a transaction is open.
-    """
-    engine = engine_of(model)
-    in_transaction = current_session().in_transaction()
-    # A test binds the session to a connection of its own.
-    is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
-    if in_transaction or not is_plain or engine.dispatch.begin or reads_are_prepared():
-        return db.session.execute(statement, values).all()
-    with engine.connect() as connection:
-        # SQLAlchemy's isolation_level="AUTOCOMMIT" has the driver ask the server each time.
-        driver: Any = connection.connection.driver_connection
-        driver.autocommit = True
-        try:
-            return connection.execute(statement, values).all()
-        finally:
-            if not driver.closed:
-                driver.autocommit = False
-
-
-def reads_are_prepared() -> bool:
-    """Tell whether somebody listens who may hide rows from the session's selects."""
-    events = current_session().dispatch
-    return bool(events.after_begin or events.do_orm_execute)
-
-
-def current_session() -> Any:
-    """Return the session, only to ask it: where none was used yet, one that never will be."""
-    return db.session() if db.session.registry.has() else _unused_session()
-
-
-@cache
-def _unused_session() -> Any:
-    # To make one for each question costs more than to ask.
-    return db.session.session_factory()
 
 
 def cut_waiting() -> None:

@@ -30,6 +30,7 @@ from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
 from core.form_fields import CHOICES
+from core.i18n import text_key
 from core.models import Versioned
 from services import db
 
@@ -273,9 +274,9 @@ def _is_plain(field: Field) -> bool:
 
 
 def _shows(field: Field) -> Hashable:
-    texts = (field.name, str(field.label.text), str(field.description), repr(field.render_kw))
+    texts = field.name, text_key(field.label.text), text_key(field.description)
     looks = type(field.widget), repr(vars(field.widget)), repr(vars(field.flags))
-    return *texts, *looks, repr(field.data), _choices(field)
+    return *texts, *looks, repr(field.render_kw), repr(field.data), _choices(field)
 
 
 def _choices(field: Field) -> Hashable:

@@ -1,7 +1,7 @@
 """Languages: the user's choice, catalogues of core and of the modules, money and numbers."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -18,7 +18,8 @@ from babel.numbers import (
     parse_decimal,
 )
 from flask import Blueprint, Flask, Response, abort, g, has_request_context, redirect, request
-from flask_babel import Babel, Domain, get_locale, to_user_timezone, to_utc
+from flask_babel import Babel, Domain, get_locale, gettext, to_user_timezone, to_utc
+from flask_babel.speaklater import LazyString
 from werkzeug.datastructures import LanguageAccept
 
 from core.assets import YEAR
@@ -83,6 +84,14 @@ def reader_locale() -> Locale:
     """Return get_locale(), by a shorter way to what it has found before."""
     found: Locale | None = getattr(getattr(g, "_flask_babel", None), "babel_locale", None)
     return found or get_locale()
+
+
+def text_key(text: Any) -> Hashable:
+    """Return what tells a text from others in its language, without translating what is lazy."""
+    # What its own function makes, or holds other lazy texts, may differ for each reader.
+    if type(text) is LazyString and text._func is gettext and not text._kwargs:  # noqa: SLF001
+        return text._args  # type: ignore[no-any-return]  # noqa: SLF001
+    return str(text)
 
 
 def _asked_for(languages: list[str]) -> str | None:

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from core.columns import key_names, looks_at_others
-from core.database import current_session, engine_of, read
+from core.database import engine_of
 from core.plan import Plan
+from core.reads import KEPT, current_session, read
 from core.schemas import Schema
 from services import db
 
@@ -68,10 +69,16 @@ class Insert(Plan):
             for column in table.c
             if column not in values and _is_bound_as_none(column)
         }
+        # SQLAlchemy would make these anew for each execution, and the statement with them.
+        made = (column for column in table.c if column not in values and _is_made(column.default))
+        self._defaults: dict[str, Any] = {}
+        for number, column in enumerate(made):
+            self._defaults[f"{prefix}{number}"] = column.default
+            values[column] = sa.bindparam(f"{prefix}{number}", type_=column.type)
         stored = sa.insert(table).values(values).returning(*table.c).cte("stored")
         self.key_names = tuple(key_names(model))
         super().__init__(schema, None, self.key_names, aliased(model, stored))
-        self._statement = self.select(sa.select(self.entity))
+        self._statement = self.select(sa.select(self.entity)).execution_options(**KEPT)
 
     def join(self, entity: Any, attribute: str, is_outer: bool = False) -> tuple[Any, bool]:
         # The statement does not see what was committed since it began, nor its own row.
@@ -84,6 +91,8 @@ class Insert(Plan):
         """Store the record, commit, and return its row."""
         given = {**data, "": self._version(None)} if self._version else data
         values = {bind: given[name] for name, bind in self._binds.items()}
+        for bind, default in self._defaults.items():
+            values[bind] = default.arg(None) if default.is_callable else default.arg
         # Outside of a transaction this commits by itself.
         rows = read(self.model, self._statement, values)
         if current_session().in_transaction():
@@ -140,6 +149,11 @@ def _takes_more_than_a_row(mapper: Any) -> bool:
         or (mapper.version_id_col is not None and not mapper.version_id_generator)
         or any(looks_at_others(column.default) for column in mapper.local_table.c)
     )
+
+
+def _is_made(default: Any) -> bool:
+    """Tell whether a default is a value or a function, which Python makes, not the database."""
+    return default is not None and (default.is_scalar or default.is_callable)
 
 
 def _has_a_value(column: Any) -> bool:

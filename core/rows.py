@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import MANYTOONE, ColumnProperty, aliased
 
-from core.database import read
+from core.reads import read
 
 
 class Rows:

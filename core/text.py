@@ -1,6 +1,7 @@
 """What text may be stored, and how it is compared in a search."""
 
 import unicodedata
+from functools import lru_cache
 
 from flask_babel import gettext
 
@@ -25,6 +26,12 @@ def fold(value: str | None) -> str | None:
     return "".join([char for char in decomposed if not unicodedata.combining(char)])
 
 
+# The same names stand in the selects of each page.
+@lru_cache(maxsize=10_000)
+def _folded(text: str) -> str:
+    return fold(text) or ""
+
+
 def sort_key(text: object) -> str:
     """Return what texts are put in order by for people, to whom "ámbar" comes before "Zebra"."""
-    return fold(str(text)) or ""
+    return _folded(str(text))

@@ -9,6 +9,8 @@ from tests.project import ENGINES
 
 hypothesis = pytest.importorskip("hypothesis", reason="the checks' requirements have it")
 st = hypothesis.strategies
+# Unwatched, so that statements that are kept take their short way (core/reads.py).
+pytestmark = pytest.mark.repeats_queries
 
 ORDERS = st.lists(
     st.tuples(st.sampled_from(["", "-"]), st.sampled_from(COLUMNS)),

@@ -219,7 +219,7 @@ class Filled(Base):
     name: Mapped[str] = mapped_column(String(40))
     new_name: Mapped[str | None] = mapped_column(String(40))
     status: Mapped[str | None] = mapped_column(String(10), default="new")
-    code: Mapped[str | None] = mapped_column(String(40), default=lambda: "made")
+    code: Mapped[str | None] = mapped_column(String(40), default=lambda: uuid.uuid4().hex)
     rank: Mapped[int | None] = mapped_column(server_default="7")
     word: Mapped[str] = mapped_column(Never)
     mark: Mapped[str] = mapped_column(String(32))

@@ -1,0 +1,134 @@
+"""Reads: one select without a transaction around it, on PostgreSQL by the shortest way."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Engine, Row, Select
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+
+from core.database import engine_of
+from services import db
+
+# The execution option of a select that is built once and read often: Kept is made for each.
+KEPT = {"kept": True}
+STATEMENT_EVENTS = (
+    "before_execute",
+    "after_execute",
+    "before_cursor_execute",
+    "after_cursor_execute",
+)
+
+
+def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    """Return the rows of a select from the database of this model.
+
+    On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
+    a transaction it sees what that has changed. Who listens to selects (soft deletion) or to the
+    begin of transactions (a tenant's rows) has the session and its transaction. What a statement
+    changes is committed at once, unless a transaction is open.
+    """
+    engine = engine_of(model)
+    in_transaction = current_session().in_transaction()
+    # A test binds the session to a connection of its own.
+    is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
+    if in_transaction or not is_plain or engine.dispatch.begin or reads_are_prepared():
+        return db.session.execute(statement, values).all()
+    with engine.connect() as connection:
+        # SQLAlchemy's isolation_level="AUTOCOMMIT" has the driver ask the server each time.
+        driver: Any = connection.connection.driver_connection
+        driver.autocommit = True
+        try:
+            kept = _kept(connection, statement)
+            if kept is None:
+                return connection.execute(statement, values).all()
+            return kept.rows(connection, driver, values)
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+
+
+def reads_are_prepared() -> bool:
+    """Tell whether somebody listens who may hide rows from the session's selects."""
+    events = current_session().dispatch
+    return bool(events.after_begin or events.do_orm_execute)
+
+
+def current_session() -> Any:
+    """Return the session, only to ask it: where none was used yet, one that never will be."""
+    return db.session() if db.session.registry.has() else _unused_session()
+
+
+@cache
+def _unused_session() -> Any:
+    # To make one for each question costs more than to ask.
+    return db.session.session_factory()
+
+
+class Kept:
+    """A select as psycopg2 takes it: what SQLAlchemy does for each execution is done once.
+
+    Rows, types and errors are SQLAlchemy's; half of its time for a row by key is saved.
+    """
+
+    def __init__(self, statement: Select[Any], compiled: Any, dialect: Dialect) -> None:
+        self._text = str(compiled)
+        self._types = [column.type for column in statement.selected_columns]
+        self._values = compiled.params
+        binds = compiled.bind_names.items()
+        kinds = ((name, bind.type.dialect_impl(dialect)) for bind, name in binds)
+        writers = ((name, kind.bind_processor(dialect)) for name, kind in kinds)
+        self._writers = [(name, write) for name, write in writers if write]
+        self._row: SimpleResultMetaData | None = None
+
+    def rows(
+        self, connection: Connection, driver: Any, values: Mapping[str, Any]
+    ) -> Sequence[Row[Any]]:
+        """Return its rows with these values of its parameters."""
+        cursor, given = None, {**self._values, **values}
+        try:
+            for name, write in self._writers:
+                given[name] = write(given[name])
+            cursor = driver.cursor()
+            cursor.execute(self._text, given)
+            rows = cursor.fetchall()
+        # What ends a worker ends the connection, too.
+        except BaseException as error:
+            connection._handle_dbapi_exception(error, self._text, given, cursor, None)  # noqa: SLF001
+        if self._row is None:
+            self._row = self._read(cursor.description, connection.dialect)
+        result: IteratorResult[Any] = IteratorResult(self._row, iter(rows))
+        return result.all()
+
+    def _read(self, description: Sequence[Any], dialect: Dialect) -> SimpleResultMetaData:
+        """Return the names of the columns, and what makes Python's values of the driver's."""
+        readers = [
+            kind.dialect_impl(dialect).result_processor(dialect, column.type_code)
+            for kind, column in zip(self._types, description, strict=True)
+        ]
+        return SimpleResultMetaData([column.name for column in description], _processors=readers)
+
+
+def _kept(connection: Connection, statement: Select[Any]) -> Kept | None:
+    """Return the short way of a statement, None if it has none or if somebody watches."""
+    events = connection.engine.dispatch
+    if (
+        not statement.get_execution_options().get("kept")
+        or any(getattr(events, name) for name in STATEMENT_EVENTS)
+        # Such as a schema for each tenant; and a log of statements (SQLALCHEMY_ECHO).
+        or connection.get_execution_options()
+        or connection._echo  # noqa: SLF001
+    ):
+        return None
+    return _made(statement, connection.dialect)
+
+
+@lru_cache(maxsize=1024)
+def _made(statement: Select[Any], dialect: Dialect) -> Kept | None:
+    compiled: Any = statement.compile(dialect=dialect)
+    # What depends on the values, or is made anew for each execution.
+    is_open = compiled.literal_execute_params or compiled.post_compile_params
+    is_timed = any(bind.callable for bind in compiled.bind_names) or compiled.insert_prefetch
+    if is_open or is_timed or compiled.escaped_bind_names or dialect.driver != "psycopg2":
+        return None
+    return Kept(statement, compiled, dialect)
