@@ -22,13 +22,9 @@ from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
 from core.columns import (
-    LARGEST_REAL,
     decimal_places,
-    integer_limit,
-    is_real,
+    limits_of,
     looks_at_others,
-    lowest,
-    numeric_limit,
 )
 from core.filters import enum_choices, shown
 from core.form_fields import (
@@ -183,17 +179,17 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @converts("Integer")
     def handle_integer_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, integer_limit(column.type))
+        _check_number(field_args, column.type)
         return super().handle_integer_types(column, field_args)
 
     @converts("Float", "Double")
     def conv_Float(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, LARGEST_REAL if is_real(column.type) else None)
+        _check_number(field_args, column.type)
         return FloatField(**field_args)
 
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, numeric_limit(column.type))
+        _check_number(field_args, column.type)
         return LocalDecimalField(places=decimal_places(column.type), **field_args)
 
     @converts("MANYTOONE")
@@ -226,7 +222,8 @@ def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> 
     return field_args
 
 
-def _check_number(field_args: Any, limit: float | Decimal | None) -> None:
+def _check_number(field_args: Any, kind: Any) -> None:
     # Before those of the form: of two ranges the later one is what a browser is told.
-    limits = [] if limit is None else [NumberRange(min=lowest(limit), max=limit)]
+    low, high = limits_of(kind)
+    limits = [] if high is None else [NumberRange(min=low, max=high)]
     field_args["validators"][:0] = [finite, *limits]
