@@ -74,7 +74,7 @@ class Operation:
 
     def described(self) -> Parts:
         """Return the operation as OpenAPI has it."""
-        said = {
+        said: Parts = {
             **self._words(),
             "operationId": f"{self.rule.endpoint.replace('.', '_')}_{self.method}",
             "tags": [self._tag()],
