@@ -14,7 +14,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.exc import CircularDependencyError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import CircularDependencyError, DBAPIError
 
 from core.modules import installed_metadata
 from services import db
@@ -67,7 +67,7 @@ class Violation:
         return {column: [self.message] for column in self.columns}
 
 
-def violation_of(error: SQLAlchemyError) -> Violation | None:
+def violation_of(error: Exception) -> Violation | None:
     """Return the rule behind an error of any of the engines, None if it is another kind of error.
 
     One of SQLAlchemy itself is behind the deletion of records that refer to each other.
