@@ -150,6 +150,18 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ALEMBIC_ALLOW_DROP": ("", _list),
 }
 
+# Keys of Flask and its extensions that are the same wherever it runs.
+FIXED = {
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    # Of Flask-Login, if the product has it: a cookie that logs in for a year.
+    "REMEMBER_COOKIE_SAMESITE": "Lax",
+    "REMEMBER_COOKIE_HTTPONLY": True,
+    "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+    # A form that was left open over lunch can be sent: its token lasts as long as the session.
+    "WTF_CSRF_TIME_LIMIT": None,
+    "BOOTSTRAP_SERVE_LOCAL": True,
+}
+
 
 @contextmanager
 def _sentences() -> Iterator[None]:
@@ -176,18 +188,15 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         raise ConfigError(f"settings.py cannot be imported ({SETTINGS_ERROR}): mend it.")
     overrides = _with_aliases(overrides or {})
     env = _environment(overrides)
-    production = env["APP_ENV"] == "production"
-    debug = overrides.get("DEBUG", env["APP_ENV"] == "development")
-    if production and (debug or _read("FLASK_DEBUG", os.environ.get("FLASK_DEBUG", ""), _flag)):
-        raise ConfigError(
-            "FLASK_DEBUG is on in production, where it would show code and run commands for "
-            "strangers: unset FLASK_DEBUG and DEBUG (`unset FLASK_DEBUG`)."
-        )
+    debug = _debug(env, overrides)
     url = _database_url(env, overrides)
     _check_driver(url)
     secret_key = _secret_key(env)
-    cookie_secure = production if env["COOKIE_SECURE"] is None else env["COOKIE_SECURE"]
+    cookie_secure = env["COOKIE_SECURE"]
+    if cookie_secure is None:
+        cookie_secure = env["APP_ENV"] == "production"
     return {
+        **FIXED,
         # Not these two: as texts they would show their passwords.
         **{name: env[name] for name in VARIABLES if not name.endswith("DATABASE_URL")},
         "DEBUG": debug,
@@ -200,15 +209,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(url, env),
         "SESSION_COOKIE_NAME": _cookie_name(cookie_secure),
         "SESSION_COOKIE_SECURE": cookie_secure,
-        "SESSION_COOKIE_SAMESITE": "Lax",
-        # Of Flask-Login, if the product has it: a cookie that logs in for a year.
         "REMEMBER_COOKIE_SECURE": cookie_secure,
-        "REMEMBER_COOKIE_SAMESITE": "Lax",
-        "REMEMBER_COOKIE_HTTPONLY": True,
-        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
-        # A form that was left open over lunch can be sent: its token lasts as long as the session.
-        "WTF_CSRF_TIME_LIMIT": None,
-        "BOOTSTRAP_SERVE_LOCAL": True,
         **{key: value for key, value in overrides.items() if key not in VARIABLES},
     }
 
@@ -267,6 +268,18 @@ def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return str(value).strip()
+
+
+def _debug(env: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
+    debug = overrides.get("DEBUG", env["APP_ENV"] == "development")
+    if env["APP_ENV"] != "production":
+        return debug
+    if debug or _read("FLASK_DEBUG", os.environ.get("FLASK_DEBUG", ""), _flag):
+        raise ConfigError(
+            "FLASK_DEBUG is on in production, where it would show code and run commands for "
+            "strangers: unset FLASK_DEBUG and DEBUG (`unset FLASK_DEBUG`)."
+        )
+    return debug
 
 
 def _secret_key(env: Mapping[str, Any]) -> str:

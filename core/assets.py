@@ -35,10 +35,11 @@ def init_assets(app: Flask) -> None:
 
 def _static(filename: str) -> Response:
     """Serve a file of core; one in app/static wins over core's of the same name."""
+    own, core = folders_of("core.static")
     try:
-        return send_from_directory(_own_folder(), filename)
+        return send_from_directory(own, filename)
     except NotFound:
-        return send_from_directory(str(current_app.blueprints["core"].static_folder), filename)
+        return send_from_directory(core, filename)
 
 
 def _prepare(response: Response) -> Response:
@@ -71,14 +72,10 @@ def _refuse_encodings(response: Response) -> Response:
     return response
 
 
-def _own_folder() -> Path:
-    return Path(current_app.root_path, "static")
-
-
 def folders_of(endpoint: str) -> list[Path]:
     """Return where the files of a static endpoint lie; of two with one name the first is served."""
     blueprint = current_app.blueprints[endpoint.removesuffix(".static")]
-    own = [_own_folder()] if endpoint == "core.static" else []
+    own = [Path(current_app.root_path, "static")] if endpoint == "core.static" else []
     return [*own, Path(str(blueprint.static_folder))]
 
 

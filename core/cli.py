@@ -1,8 +1,6 @@
 """The commands of core: `flask setup` prepares a clone, `flask seed` fills the demo's tables."""
 
 import secrets
-from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 
 import click
@@ -16,9 +14,9 @@ from core.database import check_connection
 from core.doctor import doctor
 from core.generator.command import generate
 from core.models import Base
-from core.modules import Module, installed_modules
+from core.modules import Module, import_optional, installed_modules
 from core.openapi.command import openapi
-from core.schema_state import REMEDY, lacks_migration
+from core.schema_state import REMEDY, alembic_config, alembic_part, lacks_migration
 from core.static_files import collect_static
 from services import db
 
@@ -62,7 +60,7 @@ def seed(rows: int, force: bool) -> None:
     check_connection()
     try:
         for module in installed_modules():
-            if seeds := _seeds_of(module):
+            if seeds := import_optional(f"{module.entry}.seeds"):
                 _run(module, seeds, rows)
     except SQLAlchemyError as error:
         if lacks_migration(error):
@@ -83,9 +81,7 @@ def _write_env() -> None:
 
 
 def _upgrade() -> None:
-    # Alembic costs start-up time that only this command should pay.
-    command, config = import_module("alembic.command"), import_module("alembic.config")
-    command.upgrade(config.Config(BASE_DIR / "alembic.ini"), "head")
+    alembic_part("command").upgrade(alembic_config(), "head")
 
 
 def _seed_once(fresh: bool) -> None:
@@ -96,15 +92,10 @@ def _seed_once(fresh: bool) -> None:
     if not fresh and database in known:
         return
     for module in installed_modules():
-        if (seeds := _seeds_of(module)) and not _has_rows(module):
+        if (seeds := import_optional(f"{module.entry}.seeds")) and not _has_rows(module):
             _run(module, seeds, SETUP_ROWS)
     INSTANCE_DIR.mkdir(0o700, exist_ok=True)
     marker.write_text("\n".join(dict.fromkeys([*known, database])) + "\n", encoding="utf-8")
-
-
-def _seeds_of(module: Module) -> ModuleType | None:
-    name = f"{module.entry}.seeds"
-    return import_module(name) if find_spec(name) else None
 
 
 def _has_rows(module: Module) -> bool:

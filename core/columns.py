@@ -13,23 +13,21 @@ SMALLEST_REAL, LARGEST_REAL = 1.2e-38, 3.4e38
 LONGEST = timedelta(seconds=2**32)
 
 
-def integer_limit(column_type: sa.Integer) -> int:
-    """Return the largest value that the column takes."""
-    bits = next(bits for kind, bits in INTEGER_BITS.items() if isinstance(column_type, kind))
-    return (1 << bits) - 1
-
-
-def numeric_limit(column_type: sa.Numeric[Any]) -> Decimal | None:
-    """Return the largest value that the column takes, None if it has no precision."""
-    if column_type.precision is None:
-        return None
-    # Not by arithmetic, which rounds to 28 digits.
-    return Decimal((0, (9,) * column_type.precision, -(column_type.scale or 0)))
-
-
-def lowest(limit: Any) -> Any:
-    """Return what is as far below zero as a limit is above; a decimal's own minus rounds."""
-    return limit.copy_negate() if isinstance(limit, Decimal) else -limit
+def limits_of(kind: Any) -> tuple[Any, Any]:
+    """Return the least and the largest value that a column takes, None and None without limits."""
+    most: Any = None
+    if isinstance(kind, sa.Integer):
+        bits = next(bits for one, bits in INTEGER_BITS.items() if isinstance(kind, one))
+        most = (1 << bits) - 1
+    elif isinstance(kind, sa.Numeric) and kind.precision is not None:
+        # Not by arithmetic, which rounds to 28 digits.
+        digits, places = (9,) * kind.precision, -(kind.scale or 0)
+        return Decimal((1, digits, places)), Decimal((0, digits, places))
+    elif isinstance(kind, sa.Interval):
+        most = LONGEST
+    elif is_real(kind):
+        most = LARGEST_REAL
+    return (None, None) if most is None else (-most, most)
 
 
 def decimal_places(column_type: sa.Numeric[Any]) -> int | None:

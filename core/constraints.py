@@ -14,7 +14,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.exc import CircularDependencyError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import CircularDependencyError, DBAPIError
 
 from core.modules import installed_metadata
 from services import db
@@ -67,7 +67,7 @@ class Violation:
         return {column: [self.message] for column in self.columns}
 
 
-def violation_of(error: SQLAlchemyError) -> Violation | None:
+def violation_of(error: Exception) -> Violation | None:
     """Return the rule behind an error of any of the engines, None if it is another kind of error.
 
     One of SQLAlchemy itself is behind the deletion of records that refer to each other.
@@ -75,41 +75,26 @@ def violation_of(error: SQLAlchemyError) -> Violation | None:
     Call it after the rollback: it may have to ask SQLite which parent is missing. A constraint's
     own words, `info={"message": "..."}`, win over MESSAGES.
     """
-    if isinstance(error, DBAPIError):
-        return _broken_rule(error)
-    if isinstance(error, CircularDependencyError) and _is_deletion(error):
-        return Violation("in_use", ("id",), str(MESSAGES["in_use"]))
-    return None
-
-
-def _broken_rule(error: DBAPIError) -> Violation | None:
+    in_use = Violation("in_use", ("id",), str(MESSAGES["in_use"]))
+    if isinstance(error, CircularDependencyError):
+        return in_use if any("Delete" in type(step).__name__ for step in error.cycles) else None
+    if not isinstance(error, DBAPIError):
+        return None
+    statement = str(error.statement)
     kind, name, columns = _read(error.orig)
-    if kind == "missing" and str(error.statement).lstrip()[:6].upper() == "DELETE":
-        kind = "in_use"
-    if kind == "in_use":
-        return Violation(kind, ("id",), str(MESSAGES[kind]))
+    if kind == "in_use" or (kind == "missing" and re.match(r"\s*DELETE", statement, re.IGNORECASE)):
+        return in_use
     if kind == "":
         return None
-    if name == "PRIMARY":
-        # MariaDB calls that of each table so.
-        constraint: Any = _primary_key(error)
-    elif kind == "unique" and name is None:
-        constraint = _unique(str(error.orig), columns)
-    else:
-        constraint = _constraint(name)
-    if constraint is not None:
-        columns = _columns_of(constraint)
-    elif kind == "missing":
-        columns = _orphaned_columns(error)
-    message = constraint.info.get("message") if constraint is not None else None
-    written = WRITTEN.match(str(error.statement))
-    return Violation(
-        kind, tuple(columns), str(message or MESSAGES[kind]), written[1] if written else None
-    )
-
-
-def _is_deletion(error: CircularDependencyError) -> bool:
-    return any("Delete" in type(step).__name__ for step in error.cycles)
+    written = WRITTEN.match(statement)
+    table = written[1] if written else None
+    rule = next((one for one in _rules() if _is_meant(one, name, table, error, columns)), None)
+    if rule is not None:
+        columns = _columns_of(rule)
+    elif kind == "missing" and written:
+        columns = _orphaned_columns(written, error.params)
+    message = rule.info.get("message") if rule is not None else None
+    return Violation(kind, tuple(columns), str(message or MESSAGES[kind]), table)
 
 
 def _read(orig: Any) -> tuple[str, str | None, list[str]]:
@@ -134,24 +119,19 @@ def _rules() -> Iterator[Any]:
     return (rule for table in _tables() for rule in (*table.constraints, *table.indexes))
 
 
-def _constraint(name: str | None) -> Any:
-    return next((rule for rule in _rules() if rule.name == name), None) if name else None
-
-
-def _unique(text: str, columns: list[str]) -> Any:
-    """Return the rule that SQLite tells by its table and columns, without its name."""
-    for rule in _rules():
-        is_unique = isinstance(rule, UniqueConstraint) or getattr(rule, "unique", False)
-        is_meant = f"failed: {rule.table.name}." in text
-        if is_unique and is_meant and {column.name for column in rule.columns} == set(columns):
-            return rule
-    return None
-
-
-def _primary_key(error: DBAPIError) -> Any:
-    written = WRITTEN.match(str(error.statement))
-    keys = (table.primary_key for table in _tables() if written and table.name == written[1])
-    return next(keys, None)
+def _is_meant(
+    rule: Any, name: str | None, table: str | None, error: DBAPIError, columns: list[str]
+) -> bool:
+    """Tell whether this is the rule that a driver names."""
+    if name == "PRIMARY":
+        # MariaDB calls that of each table so.
+        return rule is rule.table.primary_key and rule.table.name == table
+    if name:
+        return bool(rule.name == name)
+    # SQLite names columns alone, with their table.
+    is_unique = isinstance(rule, UniqueConstraint) or getattr(rule, "unique", False)
+    is_told = f"UNIQUE constraint failed: {rule.table.name}." in str(error.orig)
+    return is_unique and is_told and {column.name for column in rule.columns} == set(columns)
 
 
 def _columns_of(constraint: Any) -> list[str]:
@@ -163,13 +143,12 @@ def _columns_of(constraint: Any) -> list[str]:
     return [column.name for column in constraint.table.columns if column.name in words]
 
 
-def _orphaned_columns(error: DBAPIError) -> list[str]:
+def _orphaned_columns(written: re.Match[str], params: Any) -> list[str]:
     """Return the columns of foreign keys without a parent row, which SQLite alone does not name."""
-    written = WRITTEN.match(str(error.statement))
-    if written is None or not isinstance(error.params, tuple):
+    if not isinstance(params, tuple):
         return []
     names = re.findall(r'"?(\w+)"?\s*(?:[,)]|=\s*\?)', written[2].partition("VALUES")[0])
-    row = dict(zip(names, error.params, strict=False))
+    row = dict(zip(names, params, strict=False))
     tables = (table for table in _tables() if table.name == written[1])
     keys = (key for table in tables for key in table.foreign_key_constraints)
     return [name for key in keys if not _has_parent(key, row) for name in key.column_keys]

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from copy import copy
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,15 +23,11 @@ from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
 from core.columns import (
-    LARGEST_REAL,
     decimal_places,
-    integer_limit,
-    is_real,
+    limits_of,
     looks_at_others,
-    lowest,
-    numeric_limit,
 )
-from core.filters import enum_choices, shown
+from core.filters import choices_of
 from core.form_fields import (
     BLANK,
     DATETIME_FORMATS,
@@ -51,6 +48,14 @@ from core.text import clean_text, sort_key
 
 # No column has as many, and each is a float.
 MOST_DIGITS = 300
+# The types whose field takes nothing but what all fields take.
+FIELDS: dict[str, Callable[..., Any]] = {
+    "Date": DayField,
+    "DateTime": partial(WallField, format=DATETIME_FORMATS),
+    "JSON": JSONField,
+    "Time": partial(ClockField, format=TIME_FORMATS),
+    "UTCDateTime": partial(MomentField, format=DATETIME_FORMATS),
+}
 
 
 def stripped(value: str | None) -> str | None:
@@ -87,6 +92,10 @@ def finite(form: Form, field: Field) -> None:
 
 class ModelConverter(StockConverter):  # type: ignore[misc]
     """The converter behind core.forms.ModelForm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.converters |= {name: partial(_made, field) for name, field in FIELDS.items()}
 
     def convert(
         self, model: Any, mapper: Any, prop: Any, field_args: Any, db_session: Any = None
@@ -131,35 +140,15 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     def conv_Boolean(self, column: Any, field_args: Any, **extra: Any) -> Any:
         if column.nullable:
             # A box has two states: what nobody has answered yet would be saved as a no.
-            return EnumField(choices=_answers, coerce=_answer, **field_args)
+            return _choice(column, _read_answer, field_args)
         # A browser sends nothing for an unchecked box: InputRequired, put last, would forbid False.
         field_args["validators"].pop()
         return super().conv_Boolean(field_args)
-
-    @converts("UTCDateTime")
-    def conv_UTCDateTime(self, field_args: Any, **extra: Any) -> Any:
-        return MomentField(format=DATETIME_FORMATS, **field_args)
-
-    @converts("DateTime")
-    def conv_DateTime(self, field_args: Any, **extra: Any) -> Any:
-        return WallField(format=DATETIME_FORMATS, **field_args)
-
-    @converts("Date")
-    def conv_Date(self, field_args: Any, **extra: Any) -> Any:
-        return DayField(**field_args)
 
     @converts("Interval")
     def conv_Interval(self, field_args: Any, **extra: Any) -> Any:
         field_args["description"] = field_args["description"] or _l("In seconds.")
         return SecondsField(places=6, **field_args)
-
-    @converts("JSON")
-    def conv_JSON(self, field_args: Any, **extra: Any) -> Any:
-        return JSONField(**field_args)
-
-    @converts("Time")
-    def conv_Time(self, field_args: Any, **extra: Any) -> Any:
-        return ClockField(format=TIME_FORMATS, **field_args)
 
     @converts("Uuid", "sql.sqltypes.UUID")
     def conv_PGUuid(self, column: Any, field_args: Any, **extra: Any) -> Any:
@@ -169,31 +158,25 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @converts("Enum")
     def conv_Enum(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        blank = [("", BLANK)] if column.nullable else []
-        if not blank:
+        if not column.nullable:
             # Of a select that offers nothing but values HTML does not let one be required.
             field_args["render_kw"] = {"required": False, **(field_args.get("render_kw") or {})}
         coerce = enum_coerce(column.type.enum_class) if column.type.enum_class else str
-        return EnumField(
-            # For each form anew: the labels are in its reader's language.
-            choices=lambda: [*blank, *enum_choices(column.type)],
-            coerce=lambda value: None if value in (None, "") else coerce(value),
-            **field_args,
-        )
+        return _choice(column, coerce, field_args)
 
     @converts("Integer")
     def handle_integer_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, integer_limit(column.type))
+        _check_number(field_args, column.type)
         return super().handle_integer_types(column, field_args)
 
     @converts("Float", "Double")
     def conv_Float(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, LARGEST_REAL if is_real(column.type) else None)
+        _check_number(field_args, column.type)
         return FloatField(**field_args)
 
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, numeric_limit(column.type))
+        _check_number(field_args, column.type)
         return LocalDecimalField(places=decimal_places(column.type), **field_args)
 
     @converts("MANYTOONE")
@@ -208,16 +191,24 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         return QuerySelectMultipleField(**_in_order(**field_args))
 
 
-def _answers() -> list[tuple[str, str]]:
-    return [("", BLANK), ("true", shown(True)), ("false", shown(False))]
+def _made(field: Callable[..., Any], field_args: Any, **extra: Any) -> Any:
+    return field(**field_args)
 
 
-def _answer(value: Any) -> bool | None:
-    if isinstance(value, str):
-        if value not in ("", "true", "false"):
-            raise ValueError(value)
-        return value == "true" if value else None
-    return None if value is None else bool(value)
+def _choice(column: Any, coerce: Callable[[Any], Any], field_args: Any) -> Any:
+    blank = [("", BLANK)] if column.nullable else []
+    return EnumField(
+        # For each form anew: the labels are in its reader's language.
+        choices=lambda: [*blank, *choices_of(column.type)],
+        coerce=lambda value: None if value in (None, "") else coerce(value),
+        **field_args,
+    )
+
+
+def _read_answer(value: Any) -> bool:
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise ValueError(value)
+    return bool(value) and value != "false"
 
 
 def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> dict[str, Any]:
@@ -226,7 +217,8 @@ def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> 
     return field_args
 
 
-def _check_number(field_args: Any, limit: float | Decimal | None) -> None:
+def _check_number(field_args: Any, kind: Any) -> None:
     # Before those of the form: of two ranges the later one is what a browser is told.
-    limits = [] if limit is None else [NumberRange(min=lowest(limit), max=limit)]
+    low, high = limits_of(kind)
+    limits = [] if high is None else [NumberRange(min=low, max=high)]
     field_args["validators"][:0] = [finite, *limits]

@@ -92,15 +92,20 @@ def answer(
     errors: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return an error in the form that its reader understands."""
+    """Return an error in the form that its reader understands.
+
+    Werkzeug's default words are about browsers: our own take their place where there are some.
+    """
+    is_default = detail == getattr(default_exceptions.get(status), "description", None)
     if wants_problem():
-        response = problem(status, _own_words(status, detail), errors)
+        own = NO_URL if status == 404 and request.routing_exception else DETAILS.get(status)
+        response = problem(status, own if is_default and own else detail, errors)
     elif isinstance(request.routing_exception, SecurityError):
         # Under a host that we do not trust no URL can be built, so no page either.
         response = Response(f"{detail}\n", status, mimetype="text/plain")
     else:
         try:
-            response = Response(_page(status, detail), status)
+            response = Response(_page(status, None if is_default else detail), status)
         except Exception:  # It is the product's, and may ask for what has failed already.
             log.exception("The page of an error failed")
             response = Response(f"{TITLES[status]}\n", status, mimetype="text/plain")
@@ -108,17 +113,8 @@ def answer(
     return response
 
 
-def _own_words(status: int, detail: str | None) -> str | None:
-    """Return what a problem says: Werkzeug's default words are about browsers."""
-    if status not in DETAILS or detail != default_exceptions[status].description:
-        return detail
-    return NO_URL if status == 404 and request.routing_exception else DETAILS[status]
-
-
 def _page(status: int, detail: str | None) -> str:
     title, text = PAGES.get(status) or PAGES[500 if status >= 500 else 400]
-    if detail == getattr(default_exceptions.get(status), "description", None):
-        detail = None
     return render_template(
         [f"errors/{status}.html", "errors/error.html"],
         status=status,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Response, current_app, flash, g, make_response, request, session
+from flask import current_app, flash, g, make_response, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 
@@ -21,19 +21,22 @@ def shown_again() -> ResponseReturnValue | None:
         with _treated_as_get():
             # CSRF failed before the hooks behind it ran: a module's login is one of them.
             refusal = current_app.preprocess_request()
-        if refusal is not None:
-            return refusal
-        flash(EXPIRED, "warning")
-        page = _page(endpoint)
+            if refusal is not None:
+                return refusal
+            flash(EXPIRED, "warning")
+            # Taken by the forms of core/forms.py.
+            g.expired = request.form
+            page = make_response(current_app.view_functions[endpoint](**(request.view_args or {})))
     except Exception as failure:
         session.pop("_flashes", None)
         # Flask answers 500 to whatever leaves a handler, a 404 too.
         return current_app.handle_user_exception(failure)
-    if page is None:
-        session.pop("_flashes", None)
-        return None
-    page.status_code = 400
-    return page
+    if "expired_shown" in g or "POST" not in _methods(endpoint):
+        page.status_code = 400
+        return page
+    # What was shown is no form: the view may have taken a GET for something else.
+    session.pop("_flashes", None)
+    return None
 
 
 def form_endpoint() -> str | None:
@@ -45,17 +48,9 @@ def form_endpoint() -> str | None:
     return endpoint if "GET" in _methods(endpoint) else None
 
 
-def _page(endpoint: str) -> Response | None:
-    """Run the view as a GET: one that takes POST too may save. None if that shows no form."""
-    # Taken by the forms of core/forms.py.
-    g.expired = request.form
-    with _treated_as_get():
-        page = make_response(current_app.view_functions[endpoint](**(request.view_args or {})))
-    return page if "expired_shown" in g or "POST" not in _methods(endpoint) else None
-
-
 @contextmanager
 def _treated_as_get() -> Iterator[None]:
+    """Let hooks and view see a GET: a view that takes POST too would save."""
     method, request.method = request.method, "GET"
     try:
         yield

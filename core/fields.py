@@ -28,7 +28,6 @@ LONG = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
 SHORT = "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9])"
 WALL = rf"(?!0000)[0-9]{{4}}-({LONG}|{SHORT})[Tt ]{CLOCK}"
 TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-BASE64 = "([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?"
 # A + that is not written as %2B comes out of a URL as a space.
 LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
 # Python's own JSON ends near 1,000, and sooner where more calls are open: when it is read again.
@@ -53,6 +52,7 @@ class Binary(fields.String):
     """Bytes, as a text in base64 (RFC 4648)."""
 
     default_error_messages = {"base64": "Not valid base64."}
+    form = "([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?"
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         try:

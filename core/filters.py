@@ -94,7 +94,7 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
     for name in page.listing.filters:
         column = page.listing.column(name)
         label = label_of(page.listing.model, name)
-        choices = known.get(name) or _choices(column)
+        choices = known.get(name) or choices_of(column.type)
         kind = next((t for k, t in INPUT_TYPES.items() if isinstance(column.type, k)), "text")
         if _searchable(page.listing, name):
             kind = "search"
@@ -110,14 +110,12 @@ def _control(page: ListPage, name: str, label: str, **options: Any) -> Control:
     return Control(name, label, page.query.args.get(name, ""), **options)
 
 
-def _choices(column: sa.Column[Any]) -> Sequence[tuple[str, str]]:
-    if isinstance(column.type, sa.Boolean):
-        return [("true", shown(True)), ("false", shown(False))]
-    return enum_choices(column.type) if isinstance(column.type, sa.Enum) else []
-
-
-def enum_choices(column_type: sa.Enum) -> list[tuple[str, str]]:
+def choices_of(column_type: Any) -> list[tuple[str, str]]:
     """Return pairs of a value and its text; of an enum without a class each value is its text."""
+    if isinstance(column_type, sa.Boolean):
+        return [("true", shown(True)), ("false", shown(False))]
+    if not isinstance(column_type, sa.Enum):
+        return []
     if column_type.enum_class is None:
         return [(value, value) for value in column_type.enums]
     return [(str(member.value), shown(member)) for member in column_type.enum_class]

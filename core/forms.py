@@ -25,7 +25,7 @@ from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
 from wtforms_sqlalchemy.orm import ModelConversionError
 
-from core.columns import attribute_of, integer_limit, looks_at_others
+from core.columns import attribute_of, limits_of, looks_at_others
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
@@ -101,10 +101,9 @@ def _derive_fields(form_class: Any, meta: Any) -> None:
         field.creation_counter = place
         setattr(form_class, name, field)
     if issubclass(meta.model, Versioned):
-        limits = NumberRange(1, integer_limit(sa.inspect(meta.model).version_id_col.type))
-        form_class.version = IntegerField(
-            "", widget=HiddenInput(), validators=[Optional(), finite, limits]
-        )
+        _, most = limits_of(sa.inspect(meta.model).version_id_col.type)
+        limits = [Optional(), finite, NumberRange(1, most)]
+        form_class.version = IntegerField("", widget=HiddenInput(), validators=limits)
 
 
 def _derived(form: str, meta: Any, name: str) -> Any:

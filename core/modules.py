@@ -113,7 +113,7 @@ def _load(entry: str, earlier: Iterable[Module]) -> Module:
         raise _refusal(entry, cause, "create it or remove the entry")
     try:
         package = import_module(entry)
-        files = [_import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]
+        files = [import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]
     except (Exception, SystemExit) as error:
         entries = [*(module.entry for module in earlier), entry]
         raise _mapping_failure(entries, error) or _import_failure(entry, folder, error) from error
@@ -133,7 +133,8 @@ def _is_package(entry: str) -> bool:
     return spec is not None and str(spec.origin).endswith("__init__.py")
 
 
-def _import_optional(name: str) -> ModuleType | None:
+def import_optional(name: str) -> ModuleType | None:
+    """Import a file that a module need not have."""
     return import_module(name) if find_spec(name) else None
 
 
@@ -263,20 +264,15 @@ def _check_mappers(modules: Iterable[Module]) -> None:
 def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleError | None:
     """Blame the module whose model is broken: it shows where models are first used, anywhere."""
     for entry in entries:
-        if broken := _broken_model(f"{entry}.models"):
-            cause = f", whose model {broken} cannot be used ({error})"
+        models = _models(f"{entry}.models")
+        # There is no public way to ask.
+        if broken := [one for one in models if one.__mapper__._configure_failed]:  # noqa: SLF001
+            cause = f", whose model {broken[0].__name__} cannot be used ({error})"
             remedy = "mend its relationships and their foreign keys"
             if "Multiple classes found" in str(error):
                 remedy = "write relationship(lambda: Name): another module has a model of that name"
             return _refusal(entry, cause, remedy)
     return None
-
-
-def _broken_model(name: str) -> str:
-    for model in _models(name):
-        if model.__mapper__._configure_failed:  # noqa: SLF001 - no public way
-            return str(model.__name__)
-    return ""
 
 
 def _models(name: str) -> Iterator[Any]:

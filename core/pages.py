@@ -1,7 +1,7 @@
 """The HTML side: templates, menu, welcome page, paging, and the database's rules on a page."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -160,35 +160,28 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except RefusedError as error:
+    except (RefusedError, StaleDataError, DBAPIError, CircularDependencyError) as error:
         db.session.rollback()
-        _tell_without(form, chain(*error.messages_dict.values()))
-    except StaleDataError:
-        db.session.rollback()
+        for message in _show(error, form):
+            flash(message, "danger")
+
+
+def _show(error: Exception, form: ModelForm | None) -> Iterator[Any]:
+    """Show a refusal in the form; yield what it has no place for, without a form all of it."""
+    if isinstance(error, RefusedError):
+        # A form has shown it already.
+        yield from chain(*error.messages_dict.values()) if form is None else ()
+    elif isinstance(error, StaleDataError):
         if form is None:
-            flash(STALE, "danger")
+            yield STALE
         else:
             form.show_conflict()
-    except DataError:
-        db.session.rollback()
-        _tell(OUT_OF_RANGE, form)
-    except (DBAPIError, CircularDependencyError) as error:
-        db.session.rollback()
-        violation = violation_of(error)
-        if violation is None:
-            raise
-        if form is None or not form.show_violation(violation):
-            flash(violation.message, "danger")
-
-
-def _tell_without(form: ModelForm | None, messages: Iterable[str]) -> None:
-    """Tell what a form, if there is one, has told already."""
-    for message in messages if form is None else ():
-        flash(message, "danger")
-
-
-def _tell(message: Any, form: ModelForm | None) -> None:
-    if form is None:
-        flash(message, "danger")
-    else:
-        form.form_errors.append(message)
+    elif isinstance(error, DataError):
+        if form is None:
+            yield OUT_OF_RANGE
+        else:
+            form.form_errors.append(OUT_OF_RANGE)
+    elif (violation := violation_of(error)) is None:
+        raise error
+    elif form is None or not form.show_violation(violation):
+        yield violation.message

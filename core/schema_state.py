@@ -51,13 +51,12 @@ def schema_state() -> SchemaState:
 
 
 def _state(connection: Connection) -> SchemaState:
-    current = alembic_part("migration").MigrationContext.configure(connection).get_current_heads()
+    current = current_revisions(connection)
     try:
-        heads = _heads()
+        heads = revisions().get_heads()
     except Exception:
-        # Revisions are anybody's code.
         return SchemaState(False, gettext("The migrations cannot be read: run `alembic heads`."))
-    if set(current) != set(heads):
+    if current != set(heads):
         text = gettext("Migrations have not run yet: run `alembic upgrade head`.")
         return SchemaState(False, text)
     tables = set(inspect(connection).get_table_names())
@@ -72,12 +71,19 @@ def _state(connection: Connection) -> SchemaState:
     return SchemaState(True, text)
 
 
-def _heads() -> list[str]:
-    """Return the newest revisions in alembic/versions."""
-    config = alembic_part("config").Config()
-    config.set_main_option("script_location", str(BASE_DIR / "alembic"))
-    heads: list[str] = alembic_part("script").ScriptDirectory.from_config(config).get_heads()
-    return heads
+def current_revisions(connection: Connection) -> set[str]:
+    """Return the revisions that the database is at."""
+    return {*alembic_part("migration").MigrationContext.configure(connection).get_current_heads()}
+
+
+def revisions() -> Any:
+    """Return the revisions in alembic/versions. Raises what is wrong with them: anybody's code."""
+    return alembic_part("script").ScriptDirectory.from_config(alembic_config())
+
+
+def alembic_config(**options: Any) -> Any:
+    """Return what Alembic's commands need."""
+    return alembic_part("config").Config(BASE_DIR / "alembic.ini", **options)
 
 
 def alembic_part(part: str) -> Any:

@@ -15,15 +15,11 @@ from sqlalchemy.orm import CompositeProperty
 
 from core.base import UTCDateTime
 from core.columns import (
-    LARGEST_REAL,
-    LONGEST,
     attribute_of,
     decimal_places,
-    integer_limit,
     is_real,
+    limits_of,
     looks_at_others,
-    lowest,
-    numeric_limit,
 )
 from core.fields import (
     JSON,
@@ -114,23 +110,16 @@ class Converter(ModelConverter):
     def _add_column_kwargs(self, kwargs: dict[str, Any], column: Any) -> None:
         super()._add_column_kwargs(kwargs, column)
         kind = column.type
-        limit: Any = None
+        low, high = limits_of(kind)
+        if high is not None:
+            kwargs["validate"].append(validate.Range(min=low, max=high))
         if isinstance(kind, sa.Integer):
             kwargs["strict"] = True
-            limit = integer_limit(kind)
-        elif isinstance(kind, sa.Numeric):
-            limit = numeric_limit(kind)
-            if kind.asdecimal:
-                kwargs["places"] = decimal_places(kind)
-        elif is_real(kind):
-            limit = LARGEST_REAL
-        elif isinstance(kind, sa.Interval):
-            limit = LONGEST
+        elif isinstance(kind, sa.Numeric) and kind.asdecimal:
+            kwargs["places"] = decimal_places(kind)
         elif _is_text(kind) and not getattr(column, "nullable", True):
             # A required text is not blank.
             kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))
-        if limit is not None:
-            kwargs["validate"].append(validate.Range(min=lowest(limit), max=limit))
         _add_default(kwargs, column)
 
 

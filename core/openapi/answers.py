@@ -37,8 +37,6 @@ PROBLEMS = {
     429: "You asked too often.",
     503: "The database does not answer at the moment.",
 }
-# Only where a blueprint has a guard.
-GUARD_PROBLEMS = (401, 403)
 PROBLEM = {
     "type": "object",
     "description": "An error (RFC 9457).",
@@ -91,23 +89,17 @@ def add_shared(spec: APISpec) -> None:
         spec.components.response(_name(status), _problem(status, text))
 
 
-def answer(text: str, *headers: str, schema: Any = None, example: Any = None) -> dict[str, Any]:
-    """Return an answer that is no error."""
-    made: dict[str, Any] = {"description": text, "headers": references("X-Request-ID", *headers)}
-    if schema is not None:
-        content = {"schema": schema} | ({} if example is None else {"example": example})
-        made["content"] = {"application/json": content}
-    return made
+def answer(text: str, *headers: str, content: Any = None) -> dict[str, Any]:
+    """Return an answer with headers of these names."""
+    names = ("X-Request-ID", *headers)
+    references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    made = {"description": text, "headers": references}
+    return {**made, "content": content} if content else made
 
 
 def problems(*statuses: int) -> dict[str, Any]:
     """Return the errors with these statuses, which add_shared() described."""
     return {str(one): {"$ref": f"#/components/responses/{_name(one)}"} for one in statuses}
-
-
-def references(*names: str) -> dict[str, Any]:
-    """Return the headers of these names."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _name(status: int) -> str:
@@ -125,5 +117,5 @@ def _problem(status: int, text: str) -> dict[str, Any]:
         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     }
     schema = {"$ref": "#/components/schemas/Problem"}
-    made = answer(text, *waits, *limits)
-    return {**made, "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}
+    content = {MEDIA_TYPE: {"schema": schema, "example": example}}
+    return answer(text, *waits, *limits, content=content)

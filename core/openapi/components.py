@@ -17,12 +17,9 @@ from marshmallow import RAISE, fields, missing, validate
 from sqlalchemy.orm import MANYTOONE
 
 from core.fields import (
-    BASE64,
-    CLOCK,
     JSON,
     NOT_BLANK,
     NOT_NUL,
-    WALL,
     Binary,
     ExactDecimal,
     Interval,
@@ -142,12 +139,9 @@ class Converter(OpenAPIConverter):
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if isinstance(field, ExactDecimal):
             return _decimal(field)
-        if isinstance(field, Binary):
-            return {"contentEncoding": "base64", "pattern": f"^{BASE64}$"}
-        if isinstance(field, Time):
-            return {"pattern": f"^{CLOCK}$"}
-        if isinstance(field, WallDateTime):
-            return {"pattern": f"^{WALL}$"}
+        if isinstance(field, (Binary, Time, WallDateTime)):
+            encoding = {"contentEncoding": "base64"} if isinstance(field, Binary) else {}
+            return {**encoding, "pattern": f"^{field.form}$"}
         patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
         if isinstance(field, String) and not any(map(_is_clean, patterns)):
             patterns.append(NOT_NUL)
@@ -222,27 +216,14 @@ def _decimal(field: Any) -> dict[str, Any]:
     """Return the pattern of a decimal as a text, and its range, which digits cannot say."""
     low, high = _limits(field)
     sign = "" if low is not None and low >= 0 else "-?"
-    found = {"pattern": f"^{sign}{_whole(low, high)}{_places(field.most_places)}$"}
-    if low is None or high is None:
-        return found
-    return {**found, "description": f"From {_plain(low)} to {_plain(high)}."}
-
-
-def _whole(low: Any, high: Any) -> str:
-    if low is None or high is None:
-        return "(0|[1-9][0-9]*)"
-    digits = len(str(int(max(_size(low), _size(high)))))
-    return "[0-9]" if digits == 1 else f"(0|[1-9][0-9]{{0,{digits - 1}}})"
-
-
-def _places(most: int | None) -> str:
-    if most == 0:
-        return ""
-    return rf"(\.[0-9]{{1,{most}}})?" if most else r"(\.[0-9]+)?"
-
-
-def _plain(value: Any) -> str:
-    return format(Decimal(str(value)), "f")
+    whole, most, found = "(0|[1-9][0-9]*)", field.most_places, {}
+    if low is not None and high is not None:
+        digits = len(str(int(max(_size(low), _size(high)))))
+        whole = "[0-9]" if digits == 1 else f"(0|[1-9][0-9]{{0,{digits - 1}}})"
+        ends = (format(Decimal(str(end)), "f") for end in (low, high))
+        found["description"] = "From {} to {}.".format(*ends)
+    places = {None: r"(\.[0-9]+)?", 0: ""}.get(most, rf"(\.[0-9]{{1,{most}}})?")
+    return {**found, "pattern": f"^{sign}{whole}{places}$"}
 
 
 def _plain_name(name: str) -> str:

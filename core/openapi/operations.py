@@ -1,7 +1,8 @@
 """One operation of the document: a method of a route, from its resource, schema and docstring."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask
@@ -10,7 +11,7 @@ from werkzeug.routing import Rule
 from core.columns import key_names
 from core.limits import LIMIT_HEADERS, count, is_limited
 from core.listing import listing_of
-from core.openapi.answers import GUARD_PROBLEMS, answer, problems, references
+from core.openapi.answers import answer, problems
 from core.openapi.components import Components
 from core.openapi.examples import NoExampleError, example
 from core.openapi.parameters import (
@@ -24,10 +25,21 @@ from core.openapi.parameters import (
 from core.setting import setting
 
 Parts = dict[str, Any]
+CHANGED = (200, "The record as it is now.", "ETag")
+# What REST says of a method, for a list and for one record: status, words and headers of success.
+MEANINGS: dict[tuple[str, str], tuple[Any, ...]] = {
+    ("get", "list"): (200, "One page of the list.", "ETag", "Link"),
+    ("post", "list"): (201, "The new record.", "ETag", "Location"),
+    ("get", "item"): (200, "The record.", "ETag"),
+    # An action, as /orders/<id>/confirm: only its resource knows what it takes.
+    ("post", "item"): CHANGED,
+    ("put", "item"): CHANGED,
+    ("patch", "item"): CHANGED,
+    ("delete", "item"): (204, "It is deleted."),
+}
 # The one error that is no problem: the server answers it before the application is asked.
 LONG_URL = "The URL is longer than the web server takes, by default about 4,000 characters."
-BODY_PROBLEMS = (413, 415, 422)
-ANY_BODY: Parts = {"content": {"application/json": {"schema": {}}}}
+ANYTHING: Parts = {"application/json": {"schema": {}}}
 # A resource describes these anew; all else it adds to.
 WHOLE = ("schema", "example")
 
@@ -45,22 +57,36 @@ class Operation:
     ) -> None:
         self.app, self.rule, self.view, self.components = app, rule, view, components
         self.method = method.lower()
+        self.blueprint = rule.endpoint.rpartition(".")[0]
         self.schema: Any = getattr(view, "schema", None)
-        self.is_item = rule.rule.endswith(">") or self._is_action()
         self.deprecation = getattr(view, "deprecation", None)
+        self.is_limited = is_limited(app, rule.endpoint)
+        is_item = rule.rule.endswith(">") or self._is_action()
+        key = self.method, "item" if is_item else "list"
+        self.meaning = MEANINGS.get(key) if self.schema else None
+        self.is_read = self.meaning is not None and self.method == "get"
+        self.is_list = self.is_read and not is_item
+        self.is_action = self.meaning is not None and key == ("post", "item")
+        self.is_new = self.meaning is not None and key == ("post", "list")
+        self.has_match = self.is_action or self.method in ("put", "patch", "delete")
+        self.needs_match = not self.is_action and getattr(view, "if_match_required", False)
+        self.takes_body = self.method in ("post", "put", "patch")
 
     def described(self) -> Parts:
         """Return the operation as OpenAPI has it."""
-        kind = f"_{self.method}_{'item' if self.is_item else 'list'}"
-        parts: Parts = getattr(self, kind if self.schema else "_other", self._other)()
-        said = {
+        said: Parts = {
             **self._words(),
             "operationId": f"{self.rule.endpoint.replace('.', '_')}_{self.method}",
             "tags": [self._tag()],
-            **parts,
+            "parameters": list(self._parameters()),
+            "responses": {**self._answers(), **problems(*self._problems())},
         }
-        self._add_limits(said)
-        self._add_guard(said)
+        if self.takes_body:
+            said["requestBody"] = self._body()
+        if self.deprecation:
+            said["deprecated"] = True
+        if self.app.extensions["api_blueprints"][self.blueprint]:
+            said["security"] = [{self.blueprint: []}]
         made = _merged(said, getattr(self.view, "describe", {}).get(self.method) or {})
         made = {name: said[name] for name in ("operationId", "tags", "responses")} | made
         own = made.get("parameters", [])
@@ -90,116 +116,67 @@ class Operation:
         parts = [part for part in path.split("/") if part and "<" not in part]
         return "/".join(parts) or "root"
 
-    def _add_limits(self, said: Parts) -> None:
-        """Add what a rate limit and an announced end do to the answers."""
-        limited = is_limited(self.app, self.rule.endpoint)
-        names = LIMIT_HEADERS if limited else ()
-        if self.deprecation:
-            said["deprecated"] = True
-            names = (*names, *{name: 0 for name, _ in self.deprecation.headers()})
-        for one in said["responses"].values():
-            if "headers" in one:
-                one["headers"].update(references(*names))
-        said["responses"].update(problems(*((429,) if limited else ()), 503))
+    def _parameters(self) -> Iterator[Parts]:
+        """Yield the headers that it reads, and what the URL may say behind its path."""
+        if self.has_match:
+            yield header("If-Match", IF_MATCH, self.needs_match)
+        if self.is_list:
+            listing = listing_of(self.schema.opts.model)
+            yield from list_parameters(listing, self.schema, self.components)
+        elif self.meaning and self.method != "delete":
+            yield fields_parameter(self.schema)
+        if self.is_read:
+            yield from CONDITIONS
 
-    def _add_guard(self, said: Parts) -> None:
-        """Add what a guard of the blueprint answers, and how to pass it."""
-        blueprint = self.rule.endpoint.rpartition(".")[0]
-        if is_guarded(self.app, blueprint):
-            said["responses"].update(problems(*GUARD_PROBLEMS))
-        if self.app.extensions["api_blueprints"][blueprint]:
-            said["security"] = [{blueprint: []}]
-
-    def _get_list(self) -> Parts:
-        listing = listing_of(self.schema.opts.model)
-        return {
-            "parameters": [*list_parameters(listing, self.schema, self.components), *CONDITIONS],
-            "responses": {
-                **self._answered(200, "One page of the list.", "ETag", "Link", many=True),
-                "304": answer("The page is the one that you have.", "ETag"),
-                **problems(400, 404, 412),
-                "414": {"description": LONG_URL},
-            },
-        }
-
-    def _post_list(self) -> Parts:
-        return {
-            "parameters": [fields_parameter(self.schema)],
-            "requestBody": self._body(),
-            "responses": {
-                **self._answered(201, "The new record.", "ETag", "Location"),
-                **problems(400, *((404,) if self.rule.arguments else ()), 409, *BODY_PROBLEMS),
-            },
-        }
-
-    def _get_item(self) -> Parts:
-        return {
-            "parameters": [fields_parameter(self.schema), *CONDITIONS],
-            "responses": {
-                **self._answered(200, "The record.", "ETag"),
-                "304": answer("The record is the one that you have.", "ETag"),
-                **problems(400, 404, 412),
-            },
-        }
-
-    def _put_item(self) -> Parts:
-        changed = self._matched()
-        changed["parameters"].append(fields_parameter(self.schema))
-        changed["requestBody"] = self._body(partial=self.method == "patch")
-        changed["responses"] = {
-            **self._answered(200, "The record as it is now.", "ETag"),
-            **changed["responses"],
-            **problems(*BODY_PROBLEMS),
-        }
-        return changed
-
-    _patch_item = _put_item
-
-    def _post_item(self) -> Parts:
-        """Return the parts of an action on a record: only its resource knows what it takes."""
-        return {**self._put_item(), "requestBody": ANY_BODY}
-
-    def _delete_item(self) -> Parts:
-        deleted = self._matched()
-        deleted["responses"] = {"204": answer("It is deleted."), **deleted["responses"]}
-        return deleted
-
-    def _other(self) -> Parts:
-        """Return what is known of a method without a schema, or of one that REST does not name."""
-        guarded = self.method in ("put", "patch", "delete")
-        parts: Parts = self._matched() if guarded else {"responses": problems(400, 404, 409)}
-        parts["responses"]["200"] = answer("What the summary says.", schema={})
-        if self.method in ("post", "put", "patch"):
-            parts["requestBody"] = ANY_BODY
-            parts["responses"].update(problems(*BODY_PROBLEMS))
-        return parts
-
-    def _matched(self) -> Parts:
-        """Return the parts of an operation that If-Match may guard."""
-        required = self.method != "post" and getattr(self.view, "if_match_required", False)
-        statuses = (400, 404, 409, 412, *((428,) if required else ()))
-        return {
-            "parameters": [header("If-Match", IF_MATCH, required)],
-            "responses": problems(*statuses),
-        }
-
-    def _body(self, partial: bool = False) -> Parts:
-        content: Parts = {"schema": self.components.sent(self.schema, partial)}
-        content |= self._example(content["schema"])
+    def _body(self) -> Parts:
+        if self.meaning is None or self.is_action:
+            return {"content": ANYTHING}
         most = self.app.config["MAX_CONTENT_LENGTH"]
         text = f"At most {most} bytes; no key twice, no half of a Unicode surrogate pair."
-        return {"required": True, "description": text, "content": {"application/json": content}}
+        content = self._content(self.components.sent(self.schema, self.method == "patch"))
+        return {"required": True, "description": text, "content": content}
 
-    def _answered(self, status: int, text: str, *headers: str, many: bool = False) -> Parts:
-        schema = self.components.wrapped(self.schema, many)
-        shown = self._example(schema).get("example")
-        return {str(status): answer(text, *headers, schema=schema, example=shown)}
+    def _answers(self) -> Parts:
+        """Return the answers that are no problems."""
+        if self.meaning is None:
+            return {"200": self._answer("What the summary says.", content=ANYTHING)}
+        status, *words = self.meaning
+        if status == 204:
+            return {"204": self._answer(*words)}
+        content = self._content(self.components.wrapped(self.schema, self.is_list))
+        made = {str(status): self._answer(*words, content=content)}
+        if self.is_read:
+            name = "page" if self.is_list else "record"
+            made["304"] = self._answer(f"The {name} is the one that you have.", "ETag")
+        if self.is_list:
+            made["414"] = {"description": LONG_URL}
+        return made
 
-    def _example(self, schema: Parts) -> Parts:
-        try:
-            return {"example": example(schema, self.components.known)}
-        except NoExampleError:
-            return {}
+    def _answer(self, text: str, *headers: str, content: Parts | None = None) -> Parts:
+        """Return an answer with what a rate limit and an announced end add to each."""
+        limits = LIMIT_HEADERS if self.is_limited else ()
+        ends = {name: 0 for name, _ in self.deprecation.headers()} if self.deprecation else ()
+        return answer(text, *headers, *limits, *ends, content=content)
+
+    def _content(self, schema: Parts) -> Parts:
+        content: Parts = {"schema": schema}
+        with suppress(NoExampleError):
+            content["example"] = example(schema, self.components.known)
+        return {"application/json": content}
+
+    def _problems(self) -> Iterator[int]:
+        """Yield the statuses of what may go wrong."""
+        yield from (400, 412 if self.is_read else 409, 503)
+        if self.rule.arguments or not self.is_new:
+            yield 404
+        if self.has_match:
+            yield from (412, 428) if self.needs_match else (412,)
+        if self.takes_body:
+            yield from (413, 415, 422)
+        if self.is_limited:
+            yield 429
+        if is_guarded(self.app, self.blueprint):
+            yield from (401, 403)
 
 
 def _merged(said: Mapping[str, Any], described: Mapping[Any, Any]) -> Parts:

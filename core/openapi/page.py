@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -13,84 +12,44 @@ from core.fields import NOT_BLANK, NOT_NUL
 from core.openapi.examples import Known, NoExampleError, example, resolved
 
 
-@dataclass(frozen=True)
-class Row:
-    """A parameter, a header or a field of a body: its name and what holds for it, in words."""
-
-    name: str
-    rules: list[str]
-    text: str = ""
-    required: bool = False
-    place: str = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One status of an operation."""
-
-    status: str
-    text: str
-    headers: list[str]
-    example: str = ""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An operation as the page shows it."""
-
-    id: str
-    method: str
-    path: str
-    said: Known
-    parameters: list[Row] = field(default_factory=list)
-    body: list[Row] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    curl: str = ""
-
-
-def groups(document: Known) -> dict[str, list[Shown]]:
-    """Return the document's operations by their resource."""
-    found: dict[str, list[Shown]] = {}
+def groups(document: Known) -> dict[str, list[Known]]:
+    """Return the document's operations by their resource, with what the page shows of each."""
+    found: dict[str, list[Known]] = {}
     for path, operations in document["paths"].items():
         for method, said in operations.items():
-            found.setdefault(said["tags"][0], []).append(_shown(document, path, method, said))
+            shown = _shown(document["components"], path, method, said)
+            found.setdefault(said["tags"][0], []).append(shown)
     return found
 
 
-def _shown(document: Known, path: str, method: str, said: Known) -> Shown:
-    known = document["components"]["schemas"]
+def _shown(components: Known, path: str, method: str, said: Known) -> Known:
+    known = components["schemas"]
     content = said.get("requestBody", {}).get("content", {}).get("application/json", {})
-    parameters = [
-        Row(one["name"], list(rules(one["schema"])), one.get("description", ""),
-            one.get("required", False), one["in"])
-        for one in said["parameters"]
-    ]  # fmt: skip
-    return Shown(
-        said["operationId"],
-        method.upper(),
-        path,
-        said,
-        parameters,
-        list(_fields(content.get("schema", {}), known)),
-        [_answer(document, *one) for one in sorted(said["responses"].items())],
-        _curl(path, method, said, content.get("example"), known),
-    )
+    parameters = [{**one, "rules": list(rules(one["schema"]))} for one in said["parameters"]]
+    return {
+        **said,
+        "path": path,
+        "method": method.upper(),
+        "parameters": parameters,
+        "body": list(_fields(resolved(content.get("schema", {}), known))),
+        "answers": [_answer(components, *one) for one in sorted(said["responses"].items())],
+        "curl": _curl(path, method, said, content.get("example"), known),
+    }
 
 
-def _fields(schema: Known, known: Known) -> Iterator[Row]:
-    schema = resolved(schema, known)
+def _fields(schema: Known) -> Iterator[Known]:
     for name, one in schema.get("properties", {}).items():
         required = name in schema.get("required", ())
-        yield Row(name, list(rules(one)), one.get("description", ""), required)
+        yield {**one, "name": name, "rules": list(rules(one)), "required": required}
 
 
-def _answer(document: Known, status: str, said: Known) -> Answer:
-    said = resolved(said, document["components"]["responses"])
+def _answer(components: Known, status: str, said: Known) -> Known:
+    said = resolved(said, components["responses"])
     content: Known = next(iter(said.get("content", {}).values()), {})
     shown = ""
     if "example" in content:
         shown = json.dumps(content["example"], indent=2, ensure_ascii=False)
-    return Answer(status, said["description"], sorted(said.get("headers", ())), shown)
+    return {**said, "status": status, "example": shown}
 
 
 def _curl(path: str, method: str, said: Known, body: Any, known: Known) -> str:
