@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 import settings
 from core.application import Application
@@ -98,6 +98,20 @@ def test_an_error_whose_page_fails_is_told_without_it(write, make_app):
 
     assert (answer.status_code, answer.text) == (404, "Not Found\n")
     assert answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("part", ["header.html", "preferences.html"])
+def test_a_part_of_the_products_own_may_depend_on_who_asks(write, make_app, part):
+    write(f"app/templates/macros/{part}", "{{ person() }}, {{ request.args.name }}, {{ user }}")
+    app = make_app()
+    app.add_template_global(lambda: request.args["name"], "person")
+    app.context_processor(lambda: {"user": request.args["name"]})
+    client = app.test_client()
+
+    ana, leo = (client.get("/", query_string={"name": name}).text for name in ("Ana", "Leo"))
+
+    assert "Ana, Ana, Ana" in ana
+    assert "Leo, Leo, Leo" in leo
 
 
 def test_style_sheet_and_icon_are_the_products(client):
