@@ -1,6 +1,6 @@
 """How gunicorn serves `run:app`; what depends on the machine comes from config.py."""
 
-from pathlib import Path
+import os
 
 from config import server
 from core.server import Log, Worker, close_connections, share_memory, watch_database
@@ -25,8 +25,12 @@ keepalive = 75
 # Workers retire now and then, so that a slow leak in a dependency never grows up.
 max_requests = 10_000
 max_requests_jitter = 1_000
-# Workers tell by a file that they live. On a disk that is busy they would seem dead.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# Clients beyond these wait. A process may open 1,024 files on most systems, the database's
+# connections included, and a worker that meets this limit dies.
+worker_connections = 900
+# Workers tell by a file that they live. On a disk that is busy they would seem dead. In some
+# containers and chroots nobody but root may write here.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # What a proxy says is read by PROXY_COUNT alone (core/security.py), not by who says it.
 forwarded_allow_ips = ""
 secure_scheme_headers = {}

@@ -32,6 +32,10 @@ except (Exception, SystemExit) as error:
 def serve() -> None:
     """Serve with Flask's development server; never in production."""
     host, port = app.config["HOST"], app.config["PORT"]
+    if sys.argv[1:]:
+        sys.exit(
+            "Error: run.py takes no arguments: set HOST and PORT in .env or in the environment."
+        )
     if app.config["APP_ENV"] == "production":
         sys.exit(
             "Error: run.py serves development only: start production with `gunicorn run:app` "

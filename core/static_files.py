@@ -25,7 +25,14 @@ def collect_static(folder: Path) -> None:
     for endpoint, filename in files:
         url = current_app.url_map.bind("").build(endpoint, {"filename": filename})
         source = next(filter(Path.is_file, (path / filename for path in folders_of(endpoint))))
-        _copy(source, folder / str(hash_of(endpoint, filename)) / url.lstrip("/"))
+        target = folder / str(hash_of(endpoint, filename)) / url.lstrip("/")
+        try:
+            _copy(source, target)
+        except OSError as error:
+            raise click.ClickException(
+                f"{target} cannot be written ({error.strerror}): run this as the user that owns "
+                f"{folder}, with room on its disk."
+            ) from error
     click.echo(f"{folder} has the {len(files)} static files.")
 
 

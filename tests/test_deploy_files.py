@@ -4,6 +4,7 @@ import fnmatch
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import stat
@@ -387,6 +388,19 @@ def test_who_waits_waits_longer_than_whom_he_waits_for():
         "graceful_timeout"
     )
     assert nginx_setting("client_max_body_size") * 1024**2 > int(VARIABLES["MAX_CONTENT_LENGTH"][0])
+
+
+def test_a_worker_opens_fewer_files_than_most_systems_allow():
+    of_the_database = sum(int(VARIABLES[name][0]) for name in ("DB_POOL_SIZE", "DB_MAX_OVERFLOW"))
+
+    assert gunicorn_setting("worker_connections") + of_the_database < 1024 - 50
+
+
+@pytest.mark.parametrize(("may_write", "folder"), [(True, "/dev/shm"), (False, None)])
+def test_a_shared_memory_that_is_closed_to_the_user_is_left_alone(monkeypatch, may_write, folder):
+    monkeypatch.setattr(os, "access", lambda path, mode: may_write)
+
+    assert runpy.run_path(str(BASE_DIR / "gunicorn.conf.py"))["worker_tmp_dir"] == folder
 
 
 def test_nginx_takes_the_site_with_its_certificates(tmp_path):

@@ -54,6 +54,15 @@ def test_a_python_without_the_packages_is_answered_with_one_sentence(scaffold):
     )
 
 
+@pytest.mark.parametrize("argument", ["--help", "8080"])
+def test_an_argument_is_not_passed_over_in_silence(scaffold, argument):
+    result = scaffold.having(PORT=str(free_port())).run("python", "run.py", argument)
+
+    assert sentence(result) == (
+        "Error: run.py takes no arguments: set HOST and PORT in .env or in the environment."
+    )
+
+
 def test_production_is_sent_to_gunicorn(scaffold):
     production = {
         "APP_ENV": "production",

@@ -45,6 +45,19 @@ def test_the_files_of_core_of_modules_and_of_packages_are_there(collect):
     assert owners == {"core", "bootstrap", "listed"}
 
 
+def test_a_folder_that_cannot_be_made_is_one_sentence(collect, tmp_path):
+    (tmp_path / "static").write_text("a file")
+
+    result = collect.app.test_cli_runner().invoke(collect_static, [str(tmp_path / "static/below")])
+
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {tmp_path}/static/below/")
+    assert result.output.endswith(
+        "cannot be written (Not a directory): run this as the user that owns "
+        f"{tmp_path}/static/below, with room on its disk.\n"
+    )
+
+
 def test_a_file_of_the_product_replaces_cores(collect, monkeypatch, tmp_path):
     own = tmp_path / "product" / "static"
     own.mkdir(parents=True)
