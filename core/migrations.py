@@ -65,6 +65,8 @@ def _run(context: Any, metadata: list[MetaData], **where: Any) -> None:
         render_as_batch=True,
         compare_type=True,
         compare_server_default=True,
+        # By their names: a text the engines repeat in their own words.
+        autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
         include_object=_include_object,
         render_item=render_item,
         process_revision_directives=complete_revision,
@@ -84,9 +86,12 @@ def _include_object(
     """Leave tables alone that no listed module declares, but for those in ALEMBIC_ALLOW_DROP.
 
     So also indexes for one engine's searches: revisions make them by hand, no model declares them.
+    And checks: MariaDB has some for JSON, and others of before have no name in their model.
     """
     if not reflected or compare_to is not None:
         return True
+    if kind == "check_constraint":
+        return False
     if kind == "index":
         return not item.dialect_kwargs.get("postgresql_ops")
     if kind != "table" or name in current_app.config["ALEMBIC_ALLOW_DROP"]:

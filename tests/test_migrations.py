@@ -190,6 +190,30 @@ def test_a_changed_parent_table_keeps_its_children_and_its_rules(scaffold, datab
         assert [key["options"]["ondelete"] for key in keys] == ["CASCADE"]
 
 
+def test_a_rule_that_a_table_gets_later_is_in_the_revision(scaffold, database_url):
+    project = scaffold.on(database_url)
+    rule = '    __table_args__ = (sa.CheckConstraint("size > 0", "size_from_1"),)\n'
+    project.add_module("people", MODELS.replace(rule, ""))
+    project.alembic_each(REVISE, "upgrade head")
+    project.add_module("people", MODELS)
+
+    output = project.alembic_each(REVISE, "upgrade head", "check")
+
+    assert CLEAN in output
+    with connected(database_url) as connection:
+        checks = inspect(connection).get_check_constraints("people_family")
+        assert [check["name"] for check in checks] == ["ck_people_family_size_from_1"]
+
+
+def test_a_rule_that_no_model_declares_is_left_alone(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.add_module("people", MODELS)
+    project.alembic_each(REVISE, "upgrade head")
+    project.add_module("people", MODELS.replace('sa.CheckConstraint("size > 0", "size_from_1"),', ""))
+
+    assert CLEAN in project.alembic("check")
+
+
 @pytest.mark.parametrize(
     "database_url",
     # MariaDB commits each change of the schema by itself.
