@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from flask import Flask, current_app, has_request_context, request
 from sqlalchemy import Connection, Dialect, Engine, Numeric, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, SQLAlchemyError
 
 from config import ConfigError
 from core.text import fold
@@ -64,6 +64,7 @@ def _prepare(app: Flask, engine: Engine) -> None:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "handle_error", _open_again)
+        event.listen(engine, "handle_error", _say_out_of_range)
         return
     if engine.dialect.driver == "psycopg2":
         opened = app.extensions.setdefault("connections", WeakValueDictionary())
@@ -186,6 +187,13 @@ def _open_again(context: Any) -> None:
     """
     if "readonly database" in str(context.original_exception):
         context.is_disconnect = True
+
+
+def _say_out_of_range(context: Any) -> None:
+    """Say of a number past 64 bits what other drivers say, where SQLite's raises Python's error."""
+    error = context.original_exception
+    if isinstance(error, OverflowError):
+        raise DataError(context.statement, None, error, hide_parameters=True)
 
 
 def _pgbouncer_timeouts(timeout: int) -> Any:

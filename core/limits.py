@@ -16,9 +16,15 @@ from core.problem import wants_problem
 from services import limiter, log
 
 # What a script of another site may send, and may read.
-SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID"]
+SENT = [
+    *("Authorization", "Content-Type", "Idempotency-Key"),
+    *("If-Match", "If-None-Match", "X-Request-ID"),
+]
 LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
-SHOWN = ["Deprecation", "ETag", "Link", "Location", "Retry-After", "Sunset", "X-Request-ID"]
+SHOWN = [
+    *("Content-Disposition", "Deprecation", "ETag", "Link", "Location"),
+    *("Retry-After", "Sunset", "X-Request-ID"),
+]
 CORS_SECONDS = 600
 # A request waits no longer for its count: it is counted in this process then.
 REDIS_OPTIONS: dict[str, Any] = {

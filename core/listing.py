@@ -99,10 +99,12 @@ class Listing:
         """
         values: dict[str, Any] = {"conditions": [], "per_page": setting("PER_PAGE")}
         known: dict[str, str] = {}
-        for name, text in args.items(multi=True):
+        for name, texts in args.lists():
+            if len(texts) > 1 and not self._takes_list(name):
+                refuse(f"{name[:40]!r}: it stands twice.")
+                texts = texts[:1]
+            text = ",".join(texts)
             try:
-                if name in known:
-                    raise ValueError("it stands twice.")
                 self._read_one(name, text, values, condition or Listing.condition)
                 known[name] = text
             except ValidationError as error:
@@ -145,6 +147,10 @@ class Listing:
                     yield part, name, "name a column of the model"
                 elif is_column and isinstance(columns[name].type, INCOMPARABLE):
                     yield part, name, "name a column that is neither JSON nor bytes"
+
+    def _takes_list(self, name: str) -> bool:
+        """Tell whether an argument is a list: many clients repeat its name for each value."""
+        return name in ("sort", "fields") or (self.filter_of(name) or ("", ""))[1] == "in"
 
     def filter_of(self, name: str) -> tuple[str, str] | None:
         """Return column and operator of a URL's argument, None for one that is no filter."""

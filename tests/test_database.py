@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select, text
-from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.exc import DataError, SQLAlchemyError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 
 from config import parse_url
@@ -65,6 +65,11 @@ def test_a_request_that_may_write_takes_the_lock_first(sqlite, stranger, method)
 
         with pytest.raises(sqlite3.OperationalError, match="database is locked"):
             stranger.execute("BEGIN IMMEDIATE")
+
+
+def test_a_number_past_64_bits_is_what_it_is_on_other_engines(sqlite):
+    with sqlite.app_context(), pytest.raises(DataError):
+        db.session.execute(text("SELECT :number"), {"number": 2**63})
 
 
 def test_a_command_takes_the_lock_first(sqlite, stranger):

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ pytest.importorskip("schemathesis")
 pytestmark = pytest.mark.structure
 API = setting("API_PREFIX")
 SEEDS = [1, 2, 3, 4, 5]
+DEMO = re.compile("/(authors|books)(/{id})?$")
 
 
 def _fuzz(url, examples, seed, folder):
@@ -32,27 +34,27 @@ def _fuzz(url, examples, seed, folder):
     return result.returncode, result.stdout + result.stderr
 
 
-def _has_operations(url):
-    """Tell whether the product has an API: one without has nothing to fuzz."""
+def _holds(url, examples, seed, folder):
+    """Fuzz the API, if the product has one. That of the demo must not even be warned of: which
+    requests get past a product's guard, and find something, lies in what is stored.
+    """
     with urlopen(f"{url}{API}/openapi.json") as answer:
-        return bool(json.load(answer)["paths"])
+        document = json.load(answer)
+    if not document["paths"]:
+        return
+    code, report = _fuzz(url, examples, seed, folder)
+
+    is_demo = all(DEMO.search(path) for path in document["paths"])
+    is_guarded = "Unauthorized" in document["components"].get("responses", {})
+    assert code == 0, report
+    assert "No issues found" in report or is_guarded or not is_demo, report
 
 
 def test_no_request_breaks_the_api_or_its_document(live_server, tmp_path):
-    if not _has_operations(live_server.url):
-        return
-    code, report = _fuzz(live_server.url, 5, 1, tmp_path)
-
-    assert code == 0, report
-    assert "No issues found" in report
+    _holds(live_server.url, 5, 1, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_request_of_many_does(live_server, tmp_path, seed):
-    if not _has_operations(live_server.url):
-        return
-    code, report = _fuzz(live_server.url, 200, seed, tmp_path)
-
-    assert code == 0, report
-    assert "No issues found" in report
+    _holds(live_server.url, 200, seed, tmp_path)

@@ -192,6 +192,18 @@ class TestReading:
         assert messages == ["'page': it stands twice."]
         assert query.page == 2
 
+    def test_the_name_of_a_list_may_stand_for_each_of_its_values(self, app):
+        query, messages = refusals(
+            app,
+            [("sort", "name"), ("filter[whole][in]", "1"), ("sort", "-id")]
+            + [("filter[whole][in]", "2,3"), ("fields", "id"), ("fields", "name")],
+        )
+
+        assert messages == []
+        assert query.order == (("name", False), ("id", True))
+        assert query.conditions == (("whole", "in", [1, 2, 3]),)
+        assert query.args["sort"] == "name,-id"
+
     def test_a_long_unknown_name_is_not_repeated_whole(self, app):
         _, (message,) = refusals(app, {"x" * 5000: "1"})
 

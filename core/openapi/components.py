@@ -80,7 +80,8 @@ class Converter(OpenAPIConverter):
 
     def field2type_and_format(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if isinstance(field, JSON):
-            return {"type": ["object", "array", "string", "number", "boolean"]}
+            # Not a list of types, in which generators of clients miss the items.
+            return {} if self._may_be_null(field) else {"not": {"type": "null"}}
         written = field.format if isinstance(field, TIMES) else None
         if written not in ISO:
             return {"type": "number" if str(written).startswith("timestamp") else "string"}
@@ -94,8 +95,11 @@ class Converter(OpenAPIConverter):
         # apispec's are none that JSON Schema knows.
         return {}
 
+    def _may_be_null(self, field: Any) -> bool:
+        return bool(field.allow_none or not self.sent and _may_lack(field))
+
     def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
-        if not field.allow_none and (self.sent or not _may_lack(field)):
+        if not self._may_be_null(field):
             return {}
         made: dict[str, Any] = {}
         if "type" in ret:
