@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 import settings
 from config import BASE_DIR
 from tests.project import Project, tables
+from tests.test_readme import block_with
 
 pytestmark = pytest.mark.structure
 
@@ -220,3 +221,26 @@ def test_a_newer_scaffold_merges_into_a_product(tmp_path, project):
     for name in theirs:
         assert (product.root / name).read_bytes().endswith(b"# Newer.\n")
     assert '"app.boats"' in (product.root / "settings.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.es.md"])
+def test_a_demo_that_the_newer_scaffold_added_to_stays_deleted(tmp_path, scaffold, document):
+    product = tmp_path / "product"
+    demo = scaffold.write("app/example/routes.py", "A = 1\n")
+    git(scaffold.root, "init", "--quiet", "--initial-branch=main")
+    commit(scaffold.root, "A release")
+    git(tmp_path, "clone", "--quiet", str(scaffold.root), str(product))
+    shutil.rmtree(product / "app/example")
+    commit(product, "Without the demo")
+    demo.write_text("A = 2\n")
+    scaffold.write("app/example/more.py", "B = 1\n")
+    commit(scaffold.root, "A newer release")
+    git(product, "fetch", "--quiet")
+    assert git(product, "merge", "--no-edit", "origin/main").returncode != 0
+
+    commands = block_with(BASE_DIR / document, "sh", "git rm").text.splitlines()
+    results = [git(product, *command.split()[1:]) for command in commands]
+
+    assert [result.returncode for result in results] == [0, 0], results
+    assert git(product, "status", "--porcelain").stdout == ""
+    assert not (product / "app/example").exists()
