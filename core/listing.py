@@ -102,8 +102,7 @@ class Listing:
         for name, texts in args.lists():
             if len(texts) > 1 and not self._takes_list(name):
                 refuse(f"{name[:40]!r}: it stands twice.")
-                texts = texts[:1]
-            text = ",".join(texts)
+            text = ",".join(texts) if self._takes_list(name) else texts[0]
             try:
                 self._read_one(name, text, values, condition or Listing.condition)
                 known[name] = text

@@ -195,8 +195,10 @@ class TestReading:
     def test_the_name_of_a_list_may_stand_for_each_of_its_values(self, app):
         query, messages = refusals(
             app,
-            [("sort", "name"), ("filter[whole][in]", "1"), ("sort", "-id")]
-            + [("filter[whole][in]", "2,3"), ("fields", "id"), ("fields", "name")],
+            [
+                *[("sort", "name"), ("filter[whole][in]", "1"), ("fields", "id")],
+                *[("sort", "-id"), ("filter[whole][in]", "2,3"), ("fields", "name")],
+            ],
         )
 
         assert messages == []

@@ -96,7 +96,7 @@ class Converter(OpenAPIConverter):
         return {}
 
     def _may_be_null(self, field: Any) -> bool:
-        return bool(field.allow_none or not self.sent and _may_lack(field))
+        return bool(field.allow_none or (not self.sent and _may_lack(field)))
 
     def field2nullable(self, field: Any, ret: Any) -> dict[str, Any]:
         if not self._may_be_null(field):
