@@ -225,22 +225,23 @@ def test_a_newer_scaffold_merges_into_a_product(tmp_path, project):
 
 @pytest.mark.parametrize("document", ["README.md", "README.es.md"])
 def test_a_demo_that_the_newer_scaffold_added_to_stays_deleted(tmp_path, scaffold, document):
+    commands = block_with(BASE_DIR / document, "sh", "git rm").text.splitlines()
+    folder = commands[0].split()[-1]
     product = tmp_path / "product"
-    demo = scaffold.write("app/example/routes.py", "A = 1\n")
+    demo = scaffold.write(f"{folder}/routes.py", "A = 1\n")
     git(scaffold.root, "init", "--quiet", "--initial-branch=main")
     commit(scaffold.root, "A release")
     git(tmp_path, "clone", "--quiet", str(scaffold.root), str(product))
-    shutil.rmtree(product / "app/example")
+    shutil.rmtree(product / folder)
     commit(product, "Without the demo")
     demo.write_text("A = 2\n")
-    scaffold.write("app/example/more.py", "B = 1\n")
+    scaffold.write(f"{folder}/more.py", "B = 1\n")
     commit(scaffold.root, "A newer release")
     git(product, "fetch", "--quiet")
     assert git(product, "merge", "--no-edit", "origin/main").returncode != 0
 
-    commands = block_with(BASE_DIR / document, "sh", "git rm").text.splitlines()
     results = [git(product, *command.split()[1:]) for command in commands]
 
     assert [result.returncode for result in results] == [0, 0], results
     assert git(product, "status", "--porcelain").stdout == ""
-    assert not (product / "app/example").exists()
+    assert not (product / folder).exists()
