@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from core.columns import key_names, looks_at_others
 from core.database import engine_of
 from core.plan import Plan
-from core.reads import KEPT, current_session, read
+from core.reads import current_session, keep, read
 from core.schemas import Schema
 from services import db
 
@@ -78,7 +78,7 @@ class Insert(Plan):
         stored = sa.insert(table).values(values).returning(*table.c).cte("stored")
         self.key_names = tuple(key_names(model))
         super().__init__(schema, None, self.key_names, aliased(model, stored))
-        self._statement = self.select(sa.select(self.entity)).execution_options(**KEPT)
+        self._statement = keep(self.select(sa.select(self.entity)))
 
     def join(self, entity: Any, attribute: str, is_outer: bool = False) -> tuple[Any, bool]:
         # The statement does not see what was committed since it began, nor its own row.

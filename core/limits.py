@@ -17,13 +17,23 @@ from services import limiter, log
 
 # What a script of another site may send, and may read.
 SENT = [
-    *("Authorization", "Content-Type", "Idempotency-Key"),
-    *("If-Match", "If-None-Match", "X-Request-ID"),
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "X-Request-ID",
 ]
 LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 SHOWN = [
-    *("Content-Disposition", "Deprecation", "ETag", "Link", "Location"),
-    *("Retry-After", "Sunset", "X-Request-ID"),
+    "Content-Disposition",
+    "Deprecation",
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
 ]
 CORS_SECONDS = 600
 # A request waits no longer for its count: it is counted in this process then.

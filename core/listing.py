@@ -100,9 +100,10 @@ class Listing:
         values: dict[str, Any] = {"conditions": [], "per_page": setting("PER_PAGE")}
         known: dict[str, str] = {}
         for name, texts in args.lists():
-            if len(texts) > 1 and not self._takes_list(name):
+            is_list = len(texts) > 1 and self._takes_list(name)
+            if len(texts) > 1 and not is_list:
                 refuse(f"{name[:40]!r}: it stands twice.")
-            text = ",".join(texts) if self._takes_list(name) else texts[0]
+            text = ",".join(texts) if is_list else texts[0]
             try:
                 self._read_one(name, text, values, condition or Listing.condition)
                 known[name] = text

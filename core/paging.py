@@ -14,7 +14,7 @@ from core import cursor
 from core.columns import key_names
 from core.database import engine_of
 from core.listing import MAX_OFFSET, Listing, Order, Query
-from core.reads import KEPT, read, reads_are_prepared
+from core.reads import keep, read, reads_are_prepared
 from core.rows import rows_of
 from core.setting import setting
 from services import db
@@ -179,7 +179,7 @@ def _all_rows(
 ) -> sa.Select[Any]:
     """Keep the statements of plain lists: to build one costs more than to run it."""
     rows = listing.ordered(sa.select(listing.model), order, shape)
-    return _window(way, rows).execution_options(**KEPT)
+    return keep(_window(way, rows))
 
 
 def _keys_of(listing: Listing, rows: sa.Select[Any]) -> sa.Select[Any]:
@@ -195,14 +195,14 @@ def _count(keys: sa.Select[Any], most: int | None) -> sa.Select[Any]:
 @lru_cache(maxsize=256)
 def _count_all(listing: Listing, most: int | None, dialect: sa.Dialect) -> sa.Select[Any]:
     """Count a table; where PostgreSQL knows that there are far more rows than `most`, say so."""
-    counted = _count(_keys_of(listing, sa.select(listing.model)), most).execution_options(**KEPT)
+    counted = _count(_keys_of(listing, sa.select(listing.model)), most)
     # Of a table that several models share, the number is that of all.
     if most is None or dialect.name != "postgresql" or sa.inspect(listing.model).inherits:
-        return counted
+        return keep(counted)
     name = dialect.identifier_preparer.format_table(listing.model.__table__)
     known = sa.text(KNOWN_ROWS).bindparams(table=name).columns(reltuples=sa.Float).scalar_subquery()
     total = sa.case((known > 2 * most, most + 1), else_=counted.scalar_subquery())
-    return sa.select(total).execution_options(**KEPT)
+    return keep(sa.select(total))
 
 
 def options_of(model: Any, limit: int, words: str = "") -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from core import fields as own
 from core.base import UTCDateTime
 from core.columns import key_names
 from core.paging import Records
-from core.reads import KEPT
+from core.reads import keep
 from core.rows import Rows
 from core.schemas import Schema
 from services import db
@@ -84,7 +84,7 @@ class Plan(Rows):
         self.write: Callable[[Sequence[Any]], list[dict[str, Any]]] = eval(  # nosec B307
             f"lambda rows: [{answer} for {row} in rows]", self._names
         )
-        self._by_key = self._with_key(sa.select(self.model)).execution_options(**KEPT)
+        self._by_key = keep(self._with_key(sa.select(self.model)))
 
     def find(self, key: tuple[Any, ...], statement: Any = None) -> Sequence[Any]:
         """Return the row with a primary key, or nothing if there is none that `statement` finds."""

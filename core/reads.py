@@ -10,8 +10,6 @@ from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from core.database import engine_of
 from services import db
 
-# The execution option of a select that is built once and read often: Kept is made for each.
-KEPT = {"kept": True}
 STATEMENT_EVENTS = (
     "before_execute",
     "after_execute",
@@ -46,6 +44,11 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
         finally:
             if not driver.closed:
                 driver.autocommit = False
+
+
+def keep(statement: Select[Any]) -> Select[Any]:
+    """Mark a select that is built once and read often: read() makes a Kept of it."""
+    return statement.execution_options(kept=True)
 
 
 def reads_are_prepared() -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import (
 )
 
 from core import reads
-from core.reads import KEPT, read
+from core.reads import keep, read
 from services import db
 from tests.kinds.models import Place, Record
 from tests.kinds.storing import app_with_places, clear
@@ -24,10 +24,6 @@ from tests.test_inserts import FULL, LEAST
 pytestmark = [pytest.mark.repeats_queries, pytest.mark.postgresql]
 
 ALL = sa.select(*sa.inspect(Record).columns.values()).order_by(Record.id)
-
-
-def kept(statement):
-    return statement.execution_options(**KEPT)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +60,7 @@ def test_each_kind_of_column_has_the_same_value(app, shortened):
         db.session.add_all([Record(**FULL), Record(**LEAST)])
         db.session.commit()
 
-    rows, expected = read(Record, kept(ALL), {}), read(Record, ALL, {})
+    rows, expected = read(Record, keep(ALL), {}), read(Record, ALL, {})
 
     assert shortened == rows == expected
     assert [[*map(type, row)] for row in rows] == [[*map(type, row)] for row in expected]
@@ -83,7 +79,7 @@ def test_each_kind_of_value_is_sent_the_same(app, shortened, name):
     value = sa.cast(sa.bindparam("value", type_=column.type), text.type)
     statement = sa.select(Record.id).where(text == value)
 
-    found = read(Record, kept(statement), {"value": FULL[name]})
+    found = read(Record, keep(statement), {"value": FULL[name]})
 
     assert shortened == found == read(Record, statement, {"value": FULL[name]})
 
@@ -93,14 +89,14 @@ def test_names_of_its_columns_lead_to_the_values(shortened):
     statement = sa.select(Place.name, other.name).join(other, Place.region_id == other.id)
     statement = statement.where(Place.id == sa.bindparam("key"))
 
-    (row,) = read(Place, kept(statement), {"key": 3})
+    (row,) = read(Place, keep(statement), {"key": 3})
 
     assert shortened == [row]
     assert (row.name, row.name_1) == tuple(row) == ("Barranco", "Lima")
 
 
 def test_what_depends_on_its_values_takes_the_whole_way(shortened):
-    statement = kept(sa.select(Place.name).where(Place.id.in_(sa.bindparam("ids", expanding=True))))
+    statement = keep(sa.select(Place.name).where(Place.id.in_(sa.bindparam("ids", expanding=True))))
 
     assert len(read(Place, statement, {"ids": [1, 2]})) == 2
     assert len(read(Place, statement, {"ids": [1]})) == 1
@@ -109,7 +105,7 @@ def test_what_depends_on_its_values_takes_the_whole_way(shortened):
 
 @pytest.mark.parametrize("name", reads.STATEMENT_EVENTS)
 def test_who_listens_to_statements_hears_of_each(shortened, name):
-    told, statement = [], kept(sa.select(Place.name))
+    told, statement = [], keep(sa.select(Place.name))
 
     def note(*args, **options):
         told.append(args)
@@ -126,7 +122,7 @@ def test_who_listens_to_statements_hears_of_each(shortened, name):
 
 
 def test_statements_that_are_logged_or_changed_take_the_whole_way(app, shortened, monkeypatch):
-    statement = kept(sa.select(Place.name))
+    statement = keep(sa.select(Place.name))
     monkeypatch.setattr(db.engine, "echo", True)
     read(Place, statement, {})
     monkeypatch.undo()
@@ -155,7 +151,7 @@ MISSING = sa.select(sa.table("missing", sa.column("one")).c.one)
 )
 def test_errors_are_those_of_sqlalchemy(statement, values, kind):
     found = []
-    for one in (kept(statement), statement):
+    for one in (keep(statement), statement):
         with pytest.raises(kind) as caught:
             read(Place, one, values)
         found.append(caught.value)
@@ -165,11 +161,11 @@ def test_errors_are_those_of_sqlalchemy(statement, values, kind):
     assert type(short.orig) is type(whole.orig)
     assert str(short.orig) == str(whole.orig)
     assert short.hide_parameters == whole.hide_parameters
-    assert read(Place, kept(sa.select(Place.id)), {})
+    assert read(Place, keep(sa.select(Place.id)), {})
 
 
 def test_a_connection_that_was_lost_is_replaced():
-    statement = kept(sa.select(sa.func.pg_backend_pid()))
+    statement = keep(sa.select(sa.func.pg_backend_pid()))
     ((lost,),) = read(Place, statement, {})
     with sa.create_engine(db.engine.url).connect() as other:
         other.execute(sa.select(sa.func.pg_terminate_backend(lost, 5000)))
