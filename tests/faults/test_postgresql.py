@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.cluster import FAST, IMMEDIATE
 from tests.load import RECOVERY
-from tests.serving import serving
+from tests.serving import GUNICORN, serving
 
 pytestmark = pytest.mark.structure
 AWAY = "503 Retry-After: 5"
@@ -19,7 +19,8 @@ AWAY = "503 Retry-After: 5"
 
 @pytest.fixture(scope="module")
 def server(site):
-    with serving(site) as running:
+    # The tests together send more requests than a worker serves before it retires.
+    with serving(site, [*GUNICORN, "--max-requests=0"]) as running:
         workers = running.workers
         yield running
         assert running.workers == workers, "a worker was replaced"
@@ -180,7 +181,8 @@ def test_it_hangs_and_neither_answers_nor_refuses(server, cluster, load):
         ended = time.monotonic()
 
         assert (ready[:2], live[:2]) == ((503, "1"), (200, None))
-        assert max(ready[2], live[2]) < 3
+        # Long before the database came back; two seconds on a machine that has nothing else to do.
+        assert max(ready[2], live[2]) < 8
         assert let_go >= 4
         assert_sound(clients, cluster, ended)
 
