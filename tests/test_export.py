@@ -184,7 +184,7 @@ def test_a_query_that_fails_is_no_file(make_app):
     ],
 )
 def test_the_heads_tell_columns_of_one_related_record_apart(app, columns, heads):
-    with app.test_request_context():
-        text = csv_of(Entry, columns).get_data(as_text=True)
+    with app.test_request_context(), csv_of(Entry, columns) as answer:
+        text = answer.get_data(as_text=True)
 
     assert text.splitlines()[0] == f"\ufeff{heads}"
