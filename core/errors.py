@@ -80,6 +80,12 @@ READ_ONLY = "25006"
 
 def init_errors(app: Flask) -> None:
     """Register the handlers; a crash reaches the first one as InternalServerError."""
+    # abort() knows the statuses that Werkzeug has an exception for, which 402 is not.
+    app.aborter.mapping |= {
+        status: type("OtherError", (HTTPException,), {"code": status})
+        for status in TITLES.keys() - default_exceptions.keys()
+        if status >= 400
+    }
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, _refused_form)
     app.register_error_handler(ValidationError, _invalid)

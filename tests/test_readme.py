@@ -13,9 +13,12 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from apispec import APISpec
 from flask import url_for
 
 import config
+from core.openapi.answers import add_shared
+from core.openapi.document import VERSION
 from core.security import content_security_policy
 from core.setting import DEFAULTS
 from core.testing import free_port, wait_for
@@ -195,6 +198,23 @@ def test_the_table_of_owners_names_what_exists(document, head):
     assert "core/" in paths
     assert "settings.py" in paths
     assert [path for path in paths if path not in made_later and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("document", "head"), [("docs/api.md", "Kind"), ("docs/api.es.md", "Clase")]
+)
+def test_the_table_of_what_apis_share_names_all_of_it(document, head):
+    spec = APISpec("", "", VERSION)
+    add_shared(spec)
+    rows = {
+        kind.strip("`"): re.findall(r"`([^`]+)`", names)
+        for kind, names in table_under(document, head)
+    }
+
+    shared = {kind: list(getattr(spec.components, kind)) for kind in rows}
+
+    assert {kind: rows[kind][: len(names)] for kind, names in shared.items()} == shared
+    assert [len(rows[kind]) - len(names) for kind, names in shared.items()] == [0, 0, 6]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
