@@ -46,7 +46,7 @@ from core.schemas import Schema
 from services import db
 from tests.project import ENGINES, app_on
 from tests.unusual.models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone
-from tests.unusual.schemas import MeasureSchema
+from tests.unusual.schemas import AnimalSchema, MeasureSchema
 
 # Keys that no sequence reaches here.
 ROWS = [
@@ -452,16 +452,36 @@ def test_a_schema_of_a_select_has_its_columns():
     assert [*TotalSchema().fields] == ["id", "name"]
 
 
+def _errors_at(app, monkeypatch, schema, violation):
+    """Return what the resource of a schema says of a rule."""
+    view = SimpleNamespace(view_class=SimpleNamespace(schema=schema))
+    monkeypatch.setitem(app.view_functions, "core.welcome", view)
+    with app.test_request_context("/"):
+        assert request.endpoint == "core.welcome"
+        return _by_key(violation)
+
+
 class Plain(marshmallow.Schema):
     """A schema that knows nothing of ours."""
 
 
 @pytest.mark.parametrize("schema", [Plain(), Schema(), MeasureSchema()], ids=repr)
 def test_a_rule_of_another_table_keeps_the_names_of_its_columns(app, monkeypatch, schema):
-    view = SimpleNamespace(view_class=SimpleNamespace(schema=schema))
-    monkeypatch.setitem(app.view_functions, "core.welcome", view)
     violation = Violation("unique", ("class",), "Taken.", "of_another")
 
-    with app.test_request_context("/"):
-        assert request.endpoint == "core.welcome"
-        assert _by_key(violation) == {"class": ["Taken."]}
+    assert _errors_at(app, monkeypatch, schema, violation) == {"class": ["Taken."]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "keys"),
+    [
+        pytest.param(AnimalSchema(exclude=("kind",)), ["name"], id="hidden"),
+        pytest.param(AnimalSchema(dump_only=("kind",)), ["kind", "name"], id="shown"),
+        pytest.param(AnimalSchema(load_only=("kind",)), ["kind", "name"], id="taken"),
+        pytest.param(AnimalSchema(only=("key",)), [], id="none"),
+    ],
+)
+def test_a_rule_names_no_column_that_the_schema_does_not_have(app, monkeypatch, schema, keys):
+    violation = Violation("unique", ("kind", "class"), "Taken.", "unusual_animal")
+
+    assert list(_errors_at(app, monkeypatch, schema, violation)) == keys
