@@ -775,6 +775,9 @@ assert done.json["data"]["loud"] == "TEA"
 assert post("/1/done", **{"If-Match": two.headers.get("ETag", '"old"')}).status_code == 412
 wrong = post("/bulk", [{"title": "Pot"}, {}])
 assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["1"])
+assert post("/bulk", {"title": "Pot"}).status_code == 422
+many = post("/bulk", [{"title": str(number)} for number in range(101)])
+assert (many.status_code, many.json["errors"]) == (422, {"_schema": ["At most 100 tasks at once."]})
 assert post("/bulk", [{"title": "Pot"}, {"title": "Tea"}]).status_code == 409
 assert len(client.get(url, headers={"X-Tenant": "1"}).json["data"]) == 2
 paths = client.get("/api/v1/openapi.json").json["paths"]
@@ -788,12 +791,17 @@ left = [
 ]
 assert left == ["998", "997", "999"], left
 
-hook, order = "/api/v1/hooks/payments", b'{"order": "A1"}'
-signature = hmac.new(b"shared", order, hashlib.sha256).hexdigest()
-headers = {"Content-Type": "application/json", "X-Signature": signature}
-assert client.post(hook, data=order, headers=headers).status_code == 204
-for other in (signature[::-1], "\xe9"):
-    refused = client.post(hook, data=order, headers={**headers, "X-Signature": other})
+def pay(sent, signature=None):
+    signature = signature or hmac.new(b"shared", sent, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Signature": signature}
+    return client.post("/api/v1/hooks/payments", data=sent, headers=headers)
+
+assert pay(b'{"order": "A1", "more": 1}').status_code == 204
+for sent, status in ((b'{}', 422), (b'[1]', 422), (b'{"order": 1}', 422), (b'{', 400)):
+    refused = pay(sent)
+    assert (refused.status_code, refused.mimetype) == (status, "application/problem+json"), sent
+for other in ("a" * 64, "\xe9"):
+    refused = pay(b'{"order": "A1"}', other)
     assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
 print("done")
 """
