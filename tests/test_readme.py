@@ -900,6 +900,97 @@ def test_a_key_of_somebody_elses_record_is_refused_as_the_document_says(scaffold
     assert told.strip() == "{'project_id': ['There is no such project.']}"
 
 
+TENANT = """
+from flask import g, request
+@tasks_bp.before_request
+def know_tenant():
+    g.tenant_id = int(request.headers["X-Tenant"])
+from . import resources"""
+RENTED = """
+from core.schemas import Schema
+from .models import Project, Task
+
+class ProjectSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Project
+        exclude = ("tenant_id",)
+
+class TaskSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Task
+        include_fk = True
+        exclude = ("tenant_id",)
+"""
+PROJECTS = """
+from .schemas import ProjectSchema
+
+class ProjectList(Resource):
+    schema = ProjectSchema()
+    def post(self):
+        return create(self.schema, self.schema.load(body()), ".task_item")
+
+api.add_resource(ProjectList, "/projects", endpoint="project_list")
+"""
+RENTING = """
+from flask import g
+from sqlalchemy import delete, update
+from core.factory import create_app
+from services import db
+from app.tasks.models import Task
+
+application = create_app()
+with application.app_context():
+    db.create_all()
+client, url = application.test_client(), "/api/v1/tasks"
+
+def ask(tenant, method, path, json=None):
+    headers = {"X-Tenant": str(tenant)}
+    return client.open("/api/v1/" + path, method=method, json=json, headers=headers)
+
+first, second = (ask(tenant, "POST", "projects", {"name": "Move"}) for tenant in (1, 2))
+assert (first.status_code, second.status_code) == (201, 201), second.text
+taken = ask(1, "POST", "projects", {"name": "Move"})
+assert (taken.status_code, list(taken.json["errors"])) == (409, ["name"]), taken.text
+mine, theirs = first.json["data"]["id"], second.json["data"]["id"]
+made = ask(1, "POST", "tasks", {"title": "Pack", "project_id": mine})
+assert (made.status_code, "tenant_id" in made.json["data"]) == (201, False), made.text
+item = f"tasks/{made.json['data']['id']}"
+for method, path in (("POST", "tasks"), ("PATCH", item)):
+    for key in (theirs, 99):
+        wrong = ask(1, method, path, {"title": "Steal", "project_id": key})
+        told = {"project_id": ["This record does not exist or was deleted."]}
+        assert (wrong.status_code, wrong.json["errors"]) == (409, told), wrong.text
+sent = ask(1, "POST", "tasks", {"title": "x", "project_id": mine, "tenant_id": 2})
+assert sent.status_code == 422, sent.text
+found = [ask(tenant, "GET", "tasks?count=exact").json["meta"]["total"] for tenant in (1, 2)]
+assert found == [1, 0], found
+for method in ("GET", "PATCH", "DELETE"):
+    assert ask(2, method, item, {"title": "Steal"}).status_code == 404, method
+with application.app_context():
+    assert db.session.query(Task).count() == 0
+    g.tenant_id = 2
+    db.session.execute(update(Task).values(title="Steal"))
+    db.session.execute(delete(Task))
+    db.session.commit()
+assert ask(1, "GET", item).json["data"]["title"] == "Pack"
+print("done")
+"""
+
+
+def test_a_tenant_of_the_document_reaches_nothing_of_another(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_files(project, "app/tasks/")
+    project.replace("app/tasks/__init__.py", "\nfrom . import resources", TENANT)
+    models = block_with("docs/api.md", "python", "only_the_tenants").text
+    project.write("app/tasks/models.py", models)
+    project.write("app/tasks/schemas.py", RENTED)
+    resources = project.root / "app/tasks/resources.py"
+    resources.write_text(resources.read_text(encoding="utf-8") + PROJECTS, encoding="utf-8")
+    project.install("app.tasks")
+
+    assert project.python("-c", RENTING).strip() == "done"
+
+
 SHELVES = """
 import enum
 from datetime import date
