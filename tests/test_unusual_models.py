@@ -46,7 +46,7 @@ from core.schemas import Schema
 from services import db
 from tests.project import ENGINES, app_on
 from tests.unusual.models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone
-from tests.unusual.schemas import AnimalSchema, MeasureSchema
+from tests.unusual.schemas import AnimalSchema, MeasureSchema, SheetSchema
 
 # Keys that no sequence reaches here.
 ROWS = [
@@ -281,6 +281,25 @@ def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, cl
         assert place[name] == {"type": kind}
     assert sent["code"]["type"] == ["string", "null"]
     assert schemas["LieuEtroitInput"]["additionalProperties"] is True
+
+
+def test_a_computed_decimal_that_is_rounded_is_found_and_given_once(app, client):
+    for width in (1, 3, 6, 6, 7):
+        client.post("/unusual/sheets", json={"width": width, "height": 1})
+    found = client.get("/unusual/sheets?filter[cost]=0.63").json["data"]
+    place, costs = "sort=cost", []
+    for _ in range(5):
+        page = client.get(f"/unusual/sheets?per_page=1&{place}").json
+        place, costs = f"cursor={page['meta']['next_cursor']}", [*costs, page["data"][0]["cost"]]
+    with app.app_context():
+        sheets = db.session.scalars(select(Sheet).order_by(Sheet.cost)).all()
+        dumped = [sheet["cost"] for sheet in SheetSchema().dump(sheets, many=True)]
+        db.session.execute(delete(Sheet))
+        db.session.commit()
+
+    assert [one["width"] for one in found] == [6, 6]
+    assert costs == dumped == ["0.11", "0.32", "0.63", "0.63", "0.74"]
+    assert page["meta"]["next_cursor"] is None
 
 
 @pytest.mark.parametrize(("kind", "key"), [("bird", "name"), ("cat", "full-name")])
