@@ -150,8 +150,11 @@ def _orphaned_columns(written: re.Match[str], params: Any) -> list[str]:
     names = re.findall(r'"?(\w+)"?\s*(?:[,)]|=\s*\?)', written[2].partition("VALUES")[0])
     row = dict(zip(names, params, strict=False))
     tables = (table for table in _tables() if table.name == written[1])
-    keys = (key for table in tables for key in table.foreign_key_constraints)
-    return [name for key in keys if not _has_parent(key, row) for name in key.column_keys]
+    keys = [key for table in tables for key in table.foreign_key_constraints]
+    orphaned = [key for key in keys if not _has_parent(key, row)]
+    # Of a key that an UPDATE writes in part, the rest is not at hand.
+    suspect = (key for key in keys if 0 < len(row.keys() & key.column_keys) < len(key.column_keys))
+    return [name for key in orphaned or suspect for name in key.column_keys]
 
 
 def _has_parent(key: ForeignKeyConstraint, row: dict[str, Any]) -> bool:

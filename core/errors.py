@@ -80,6 +80,12 @@ READ_ONLY = "25006"
 
 def init_errors(app: Flask) -> None:
     """Register the handlers; a crash reaches the first one as InternalServerError."""
+    # abort() knows the statuses that Werkzeug has an exception for, which 402 is not.
+    app.aborter.mapping |= {
+        status: type("OtherError", (HTTPException,), {"code": status})
+        for status in TITLES.keys() - default_exceptions.keys()
+        if status >= 400
+    }
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, _refused_form)
     app.register_error_handler(ValidationError, _invalid)
@@ -190,13 +196,18 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
 
 
 def _by_key(violation: Violation) -> Mapping[str, Any]:
-    """Return the errors of columns by what the body of the resource at hand calls them."""
+    """Return the errors of columns by what the bodies of the resource at hand call them.
+
+    One that they do not have, as that of the tenant in a unique rule, is nobody's to read.
+    """
     view = getattr(current_app.view_functions.get(str(request.endpoint)), "view_class", None)
     schema, errors = getattr(view, "schema", None), violation.errors
     if not isinstance(schema, Schema) or schema.opts.model is None:
         return errors
-    is_known = violation.is_about(schema.opts.model)
-    return {schema.key_of_column(n): errors[n] for n in errors} if is_known else errors
+    if not violation.is_about(schema.opts.model):
+        return errors
+    named = {schema.key_of_column(column): texts for column, texts in errors.items()}
+    return {key: texts for key, texts in named.items() if key is not None}
 
 
 def _is_refused(error: SQLAlchemyError) -> bool:

@@ -121,15 +121,20 @@ def welcome() -> str:
 
 
 def page_of(
-    model: Any, statement: Select[Any] | None = None, columns: Sequence[str] = ()
+    model: Any,
+    statement: Select[Any] | None = None,
+    columns: Sequence[str] = (),
+    keep: Sequence[str] = (),
 ) -> ListPage:
     """Return the page of a model's list that the URL asks for; what makes no sense is ignored.
 
     `statement` narrows the rows down; by default they are all of the model's. With `columns`, such
-    as ("id", "category.name"), the page has rows of these alone.
+    as ("id", "category.name"), the page has rows of these alone. Its links keep the arguments of
+    the URL that `keep` names, which the view reads itself.
     """
     way = rows_of(model, tuple(columns)) if columns else RECORDS
-    return ListPage(statement, listing_of(model), list_query(model), way)
+    own = {name: request.args[name] for name in keep if name in request.args}
+    return ListPage(statement, listing_of(model), list_query(model), way, own)
 
 
 def list_query(model: Any) -> Query:

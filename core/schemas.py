@@ -243,16 +243,16 @@ class Schema(SQLAlchemyAutoSchema):
             try:
                 setattr(record, name, value)
             except ValueError as error:
-                raise ValidationError(str(error), self._key_of(name)) from error
+                raise ValidationError(str(error), self._keys().get(name, name)) from error
 
-    def _key_of(self, attribute: str) -> str:
-        pairs = self.load_fields.items()
-        named = {field.attribute or name: field.data_key or name for name, field in pairs}
-        return str(named.get(attribute, attribute))
+    def _keys(self) -> dict[str, str]:
+        """Return what bodies call the attributes that they have; what is sent goes first."""
+        pairs = [*self.fields.items(), *self.load_fields.items()]
+        return {field.attribute or name: str(field.data_key or name) for name, field in pairs}
 
-    def key_of_column(self, column: str) -> str:
-        """Return what the body calls a column of the table."""
-        return self._key_of(attribute_of(self.opts.model, column))
+    def key_of_column(self, column: str) -> str | None:
+        """Return what bodies call a column of the table, None for one that they do not have."""
+        return self._keys().get(attribute_of(self.opts.model, column))
 
     def _server_defaults(self) -> dict[str, Any]:
         """Return what the database gives to those fields whose default it alone has."""

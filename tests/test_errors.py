@@ -43,6 +43,7 @@ def face(request):
     ("fault", "status", "detail"),
     [
         ("abort", 404, "No such thing."),
+        ("unpaid", 402, "Pay first."),
         ("restful_abort", 403, "Not for you."),
         ("throttled", 429, "Slow down."),
         ("full_pool", 503, UNAVAILABLE),

@@ -4,6 +4,7 @@ import enum
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from html import unescape
 
 import pytest
 
@@ -186,6 +187,23 @@ def test_the_form_shows_what_is_filtered(client, shelves):
 
 class Plain(enum.Enum):
     TWO_WORDS = 2
+
+
+def test_what_a_view_reads_itself_is_kept_by_links_and_form(client, save):
+    for number in range(3):
+        save(Entry(name=f"Pen {number}"))
+    own = "/listed/kept?tab=a%26%22b"
+
+    page = client.get(f"{own}&other=1&q=pen&per_page=1&page=2&filter[name]=").text
+    found = client.get(f"{own}&q=nothing").text
+
+    links = [unescape(one) for one in re.findall(r'href="(/listed/kept[^"]*)"', page)]
+    assert {f"{own}&q=pen&per_page=1&page={number}" for number in (1, 3)} <= set(links)
+    assert own in links
+    assert all(one.startswith(own) and "other" not in one for one in links)
+    assert '<input type="hidden" name="tab" value="a&amp;&#34;b">' in page
+    assert f'href="{own}">Show all</a>' in found
+    assert 'name="of"' not in page
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,17 @@ import re
 from importlib import import_module
 
 import pytest
+from apispec import APISpec
 from flask import Blueprint, Flask, abort
 
 from core.limits import count
 from core.openapi import api_document
-from core.openapi.document import METHODS, api_routes
+from core.openapi.components import Components
+from core.openapi.document import METHODS, VERSION, api_routes
 from core.openapi.parameters import path_of
 from core.rest import Api, Resource
 from core.setting import setting
+from tests.kinds.schemas import RecordSchema
 from tests.sample.models import Box, Thing
 
 API = setting("API_PREFIX")
@@ -148,11 +151,20 @@ class TestBodies:
         schemas = document["components"]["schemas"]
         answered, sent = (schemas[name]["properties"]["price"] for name in ("Thing", "ThingInput"))
 
-        assert answered["type"] == "string"
-        assert answered["pattern"] == r"^-?(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"
-        assert answered["description"] == "From -99999999.99 to 99999999.99."
+        assert answered == {"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]{1,2})?$"}
+        assert sent["pattern"] == r"^-?(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"
+        assert sent["description"] == "From -99999999.99 to 99999999.99."
         assert sent["type"] == ["string", "number"]
         assert (sent["maximum"], sent["multipleOf"]) == (99999999.99, 0.01)
+
+    def test_an_answer_promises_no_rule_that_an_older_row_may_break(self, document, kinds):
+        thing = document["components"]["schemas"]["Thing"]["properties"]
+        record = kinds["components"]["schemas"]["Record"]["properties"]
+
+        assert (thing["name"], thing["amount"]) == ({"type": "string"}, {"type": "integer"})
+        assert record["seal"].keys() == {"type", "contentEncoding", "pattern"}
+        assert record["span"]["type"] == ["number", "null"]
+        assert "minimum" not in record["span"]
 
     def test_a_patch_needs_nothing_and_fills_in_nothing(self, document):
         patch = document["components"]["schemas"]["ThingPatch"]
@@ -160,9 +172,12 @@ class TestBodies:
         assert "required" not in patch
         assert not [one for one in patch["properties"].values() if "default" in one]
 
-    def test_bytes_are_told_as_base64_with_their_limit(self, kinds):
-        seal = kinds["components"]["schemas"]["Record"]["properties"]["seal"]
+    def test_bytes_are_told_as_base64_with_their_limit(self):
+        converter = Components(APISpec("", "", VERSION)).converter
 
+        sent = converter.describe(RecordSchema(only=("seal",)), sent=True)
+
+        seal = sent["properties"]["seal"]
         assert (seal["contentEncoding"], seal["maxLength"]) == ("base64", 400)
 
     def test_what_is_within_a_record_is_whole_in_a_patch_too(self, kinds):
@@ -190,6 +205,12 @@ class TestBodies:
 
         assert list(thing["properties"]["box"]["properties"]) == ["id", "name"]
         assert "additionalProperties" not in thing
+
+    def test_fields_shortens_an_answer_and_nothing_within_it(self, document):
+        thing = document["components"]["schemas"]["Thing"]
+
+        assert "required" not in thing
+        assert thing["properties"]["box"]["required"] == ["id", "name"]
 
 
 class TestLists:

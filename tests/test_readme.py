@@ -13,9 +13,12 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from apispec import APISpec
 from flask import url_for
 
 import config
+from core.openapi.answers import add_shared
+from core.openapi.document import VERSION
 from core.security import content_security_policy
 from core.setting import DEFAULTS
 from core.testing import free_port, wait_for
@@ -195,6 +198,23 @@ def test_the_table_of_owners_names_what_exists(document, head):
     assert "core/" in paths
     assert "settings.py" in paths
     assert [path for path in paths if path not in made_later and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("document", "head"), [("docs/api.md", "Kind"), ("docs/api.es.md", "Clase")]
+)
+def test_the_table_of_what_apis_share_names_all_of_it(document, head):
+    spec = APISpec("", "", VERSION)
+    add_shared(spec)
+    rows = {
+        kind.strip("`"): re.findall(r"`([^`]+)`", names)
+        for kind, names in table_under(document, head)
+    }
+
+    shared = {kind: list(getattr(spec.components, kind)) for kind in rows}
+
+    assert {kind: rows[kind][: len(names)] for kind, names in shared.items()} == shared
+    assert [len(rows[kind]) - len(names) for kind, names in shared.items()] == [0, 0, 6]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -755,6 +775,9 @@ assert done.json["data"]["loud"] == "TEA"
 assert post("/1/done", **{"If-Match": two.headers.get("ETag", '"old"')}).status_code == 412
 wrong = post("/bulk", [{"title": "Pot"}, {}])
 assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["1"])
+assert post("/bulk", {"title": "Pot"}).status_code == 422
+many = post("/bulk", [{"title": str(number)} for number in range(101)])
+assert (many.status_code, many.json["errors"]) == (422, {"_schema": ["At most 100 tasks at once."]})
 assert post("/bulk", [{"title": "Pot"}, {"title": "Tea"}]).status_code == 409
 assert len(client.get(url, headers={"X-Tenant": "1"}).json["data"]) == 2
 paths = client.get("/api/v1/openapi.json").json["paths"]
@@ -768,12 +791,17 @@ left = [
 ]
 assert left == ["998", "997", "999"], left
 
-hook, order = "/api/v1/hooks/payments", b'{"order": "A1"}'
-signature = hmac.new(b"shared", order, hashlib.sha256).hexdigest()
-headers = {"Content-Type": "application/json", "X-Signature": signature}
-assert client.post(hook, data=order, headers=headers).status_code == 204
-for other in (signature[::-1], "\xe9"):
-    refused = client.post(hook, data=order, headers={**headers, "X-Signature": other})
+def pay(sent, signature=None):
+    signature = signature or hmac.new(b"shared", sent, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Signature": signature}
+    return client.post("/api/v1/hooks/payments", data=sent, headers=headers)
+
+assert pay(b'{"order": "A1", "more": 1}').status_code == 204
+for sent, status in ((b'{}', 422), (b'[1]', 422), (b'{"order": 1}', 422), (b'{', 400)):
+    refused = pay(sent)
+    assert (refused.status_code, refused.mimetype) == (status, "application/problem+json"), sent
+for other in ("a" * 64, "\xe9"):
+    refused = pay(b'{"order": "A1"}', other)
     assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
 print("done")
 """
@@ -870,6 +898,97 @@ def test_a_key_of_somebody_elses_record_is_refused_as_the_document_says(scaffold
     told = project.python("-c", NAMING)
 
     assert told.splitlines()[0] == "{'project_id': ['There is no such project.']}"
+
+
+TENANT = """
+from flask import g, request
+@tasks_bp.before_request
+def know_tenant():
+    g.tenant_id = int(request.headers["X-Tenant"])
+from . import resources"""
+RENTED = """
+from core.schemas import Schema
+from .models import Project, Task
+
+class ProjectSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Project
+        exclude = ("tenant_id",)
+
+class TaskSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Task
+        include_fk = True
+        exclude = ("tenant_id",)
+"""
+PROJECTS = """
+from .schemas import ProjectSchema
+
+class ProjectList(Resource):
+    schema = ProjectSchema()
+    def post(self):
+        return create(self.schema, self.schema.load(body()), ".task_item")
+
+api.add_resource(ProjectList, "/projects", endpoint="project_list")
+"""
+RENTING = """
+from flask import g
+from sqlalchemy import delete, update
+from core.factory import create_app
+from services import db
+from app.tasks.models import Task
+
+application = create_app()
+with application.app_context():
+    db.create_all()
+client, url = application.test_client(), "/api/v1/tasks"
+
+def ask(tenant, method, path, json=None):
+    headers = {"X-Tenant": str(tenant)}
+    return client.open("/api/v1/" + path, method=method, json=json, headers=headers)
+
+first, second = (ask(tenant, "POST", "projects", {"name": "Move"}) for tenant in (1, 2))
+assert (first.status_code, second.status_code) == (201, 201), second.text
+taken = ask(1, "POST", "projects", {"name": "Move"})
+assert (taken.status_code, list(taken.json["errors"])) == (409, ["name"]), taken.text
+mine, theirs = first.json["data"]["id"], second.json["data"]["id"]
+made = ask(1, "POST", "tasks", {"title": "Pack", "project_id": mine})
+assert (made.status_code, "tenant_id" in made.json["data"]) == (201, False), made.text
+item = f"tasks/{made.json['data']['id']}"
+for method, path in (("POST", "tasks"), ("PATCH", item)):
+    for key in (theirs, 99):
+        wrong = ask(1, method, path, {"title": "Steal", "project_id": key})
+        told = {"project_id": ["This record does not exist or was deleted."]}
+        assert (wrong.status_code, wrong.json["errors"]) == (409, told), wrong.text
+sent = ask(1, "POST", "tasks", {"title": "x", "project_id": mine, "tenant_id": 2})
+assert sent.status_code == 422, sent.text
+found = [ask(tenant, "GET", "tasks?count=exact").json["meta"]["total"] for tenant in (1, 2)]
+assert found == [1, 0], found
+for method in ("GET", "PATCH", "DELETE"):
+    assert ask(2, method, item, {"title": "Steal"}).status_code == 404, method
+with application.app_context():
+    assert db.session.query(Task).count() == 0
+    g.tenant_id = 2
+    db.session.execute(update(Task).values(title="Steal"))
+    db.session.execute(delete(Task))
+    db.session.commit()
+assert ask(1, "GET", item).json["data"]["title"] == "Pack"
+print("done")
+"""
+
+
+def test_a_tenant_of_the_document_reaches_nothing_of_another(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_files(project, "app/tasks/")
+    project.replace("app/tasks/__init__.py", "\nfrom . import resources", TENANT)
+    models = block_with("docs/api.md", "python", "only_the_tenants").text
+    project.write("app/tasks/models.py", models)
+    project.write("app/tasks/schemas.py", RENTED)
+    resources = project.root / "app/tasks/resources.py"
+    resources.write_text(resources.read_text(encoding="utf-8") + PROJECTS, encoding="utf-8")
+    project.install("app.tasks")
+
+    assert project.python("-c", RENTING).strip() == "done"
 
 
 SHELVES = """

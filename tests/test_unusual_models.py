@@ -46,7 +46,7 @@ from core.schemas import Schema
 from services import db
 from tests.project import ENGINES, app_on
 from tests.unusual.models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone
-from tests.unusual.schemas import MeasureSchema
+from tests.unusual.schemas import AnimalSchema, MeasureSchema, SheetSchema
 
 # Keys that no sequence reaches here.
 ROWS = [
@@ -283,6 +283,25 @@ def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, cl
     assert schemas["LieuEtroitInput"]["additionalProperties"] is True
 
 
+def test_a_computed_decimal_that_is_rounded_is_found_and_given_once(app, client):
+    for width in (1, 3, 6, 6, 7):
+        client.post("/unusual/sheets", json={"width": width, "height": 1})
+    found = client.get("/unusual/sheets?filter[cost]=0.63").json["data"]
+    place, costs = "sort=cost", []
+    for _ in range(5):
+        page = client.get(f"/unusual/sheets?per_page=1&{place}").json
+        place, costs = f"cursor={page['meta']['next_cursor']}", [*costs, page["data"][0]["cost"]]
+    with app.app_context():
+        sheets = db.session.scalars(select(Sheet).order_by(Sheet.cost)).all()
+        dumped = [sheet["cost"] for sheet in SheetSchema().dump(sheets, many=True)]
+        db.session.execute(delete(Sheet))
+        db.session.commit()
+
+    assert [one["width"] for one in found] == [6, 6]
+    assert costs == dumped == ["0.11", "0.32", "0.63", "0.63", "0.74"]
+    assert page["meta"]["next_cursor"] is None
+
+
 @pytest.mark.parametrize(("kind", "key"), [("bird", "name"), ("cat", "full-name")])
 def test_a_duplicate_is_told_at_the_bodys_field_and_not_at_the_column(client, kind, key):
     answer = client.post(f"/unusual/{kind}s", json={key: "Tom"})
@@ -452,16 +471,36 @@ def test_a_schema_of_a_select_has_its_columns():
     assert [*TotalSchema().fields] == ["id", "name"]
 
 
+def _errors_at(app, monkeypatch, schema, violation):
+    """Return what the resource of a schema says of a rule."""
+    view = SimpleNamespace(view_class=SimpleNamespace(schema=schema))
+    monkeypatch.setitem(app.view_functions, "core.welcome", view)
+    with app.test_request_context("/"):
+        assert request.endpoint == "core.welcome"
+        return _by_key(violation)
+
+
 class Plain(marshmallow.Schema):
     """A schema that knows nothing of ours."""
 
 
 @pytest.mark.parametrize("schema", [Plain(), Schema(), MeasureSchema()], ids=repr)
 def test_a_rule_of_another_table_keeps_the_names_of_its_columns(app, monkeypatch, schema):
-    view = SimpleNamespace(view_class=SimpleNamespace(schema=schema))
-    monkeypatch.setitem(app.view_functions, "core.welcome", view)
     violation = Violation("unique", ("class",), "Taken.", "of_another")
 
-    with app.test_request_context("/"):
-        assert request.endpoint == "core.welcome"
-        assert _by_key(violation) == {"class": ["Taken."]}
+    assert _errors_at(app, monkeypatch, schema, violation) == {"class": ["Taken."]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "keys"),
+    [
+        pytest.param(AnimalSchema(exclude=("kind",)), ["name"], id="hidden"),
+        pytest.param(AnimalSchema(dump_only=("kind",)), ["kind", "name"], id="shown"),
+        pytest.param(AnimalSchema(load_only=("kind",)), ["kind", "name"], id="taken"),
+        pytest.param(AnimalSchema(only=("key",)), [], id="none"),
+    ],
+)
+def test_a_rule_names_no_column_that_the_schema_does_not_have(app, monkeypatch, schema, keys):
+    violation = Violation("unique", ("kind", "class"), "Taken.", "unusual_animal")
+
+    assert list(_errors_at(app, monkeypatch, schema, violation)) == keys

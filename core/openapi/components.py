@@ -44,6 +44,7 @@ class Converter(OpenAPIConverter):
     """apispec's converter of fields, with decimals as texts and patterns as JSON Schema reads them.
 
     What a client sends has a schema apart from what it gets: no field that only the server sets.
+    Validators speak of what is sent; what is stored may be older than they are.
     """
 
     field_mapping = {
@@ -53,10 +54,12 @@ class Converter(OpenAPIConverter):
     }
     # Whether it describes what is sent; and then, whether fields may be left out.
     sent = partial = False
+    # Whether validators look at it: at a value in a URL, too.
+    checked = True
 
     def describe(self, schema: Any, sent: bool = False, partial: bool = False) -> dict[str, Any]:
         """Return the JSON Schema of what a schema answers, or of what is sent to it."""
-        self.sent, self.partial = sent, partial
+        self.sent, self.partial, self.checked = sent, partial, sent
         shown = schema.load_fields if sent else schema.dump_fields
         named = {field.data_key or name: field for name, field in shown.items()}
         described: dict[str, Any] = {
@@ -73,8 +76,10 @@ class Converter(OpenAPIConverter):
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
             return {}
         partial = self.partial
-        # What is new is whole, in a PATCH too.
+        # What is new is whole, in a PATCH too; and so is what stands within an answer.
         inner = self.describe(field.schema, self.sent)
+        if not self.sent:
+            inner["required"] = list(inner["properties"])
         self.partial = partial
         return {"type": "array", "items": inner} if field.many or field.schema.many else inner
 
@@ -124,7 +129,7 @@ class Converter(OpenAPIConverter):
     field2write_only = field2read_only
 
     def field2range(self, field: Any, ret: Any) -> dict[str, Any]:
-        if ret.get("type") == "string":
+        if not self.checked or ret.get("type") == "string":
             return {}
         if isinstance(field, ExactDecimal):
             return _number(field)
@@ -134,7 +139,7 @@ class Converter(OpenAPIConverter):
         return super().field2range(field, ret=ret)
 
     def field2length(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        found = super().field2length(field, **kwargs)
+        found = super().field2length(field, **kwargs) if self.checked else {}
         if isinstance(field, Binary):
             # Three bytes are four characters.
             return {name: -(-number // 3) * 4 for name, number in found.items()}
@@ -142,10 +147,12 @@ class Converter(OpenAPIConverter):
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if isinstance(field, ExactDecimal):
-            return _decimal(field)
+            return _decimal(field, *(_limits(field) if self.checked else (None, None)))
         if isinstance(field, (Binary, Time, WallDateTime)):
             encoding = {"contentEncoding": "base64"} if isinstance(field, Binary) else {}
             return {**encoding, "pattern": f"^{field.form}$"}
+        if not self.checked:
+            return {}
         patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
         if isinstance(field, String) and not any(map(_is_clean, patterns)):
             patterns.append(NOT_NUL)
@@ -216,9 +223,8 @@ def _size(number: Any) -> Decimal:
     return Decimal(number).copy_abs()
 
 
-def _decimal(field: Any) -> dict[str, Any]:
+def _decimal(field: Any, low: Any, high: Any) -> dict[str, Any]:
     """Return the pattern of a decimal as a text, and its range, which digits cannot say."""
-    low, high = _limits(field)
     sign = "" if low is not None and low >= 0 else "-?"
     whole, most, found = "(0|[1-9][0-9]*)", field.most_places, {}
     if low is not None and high is not None:
@@ -250,7 +256,7 @@ class Components:
 
     def value_of(self, field: Any) -> dict[str, Any]:
         """Return the schema of a field as a value in a URL, where all is text and nothing null."""
-        self.converter.sent, field.allow_none = False, False
+        self.converter.sent, self.converter.checked, field.allow_none = False, True, False
         return self.converter.field2property(field)
 
     def answered(self, schema: Any) -> dict[str, str]:

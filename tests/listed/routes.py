@@ -14,6 +14,11 @@ def entry_index() -> str:
     return render_template("listed/index.html", page=page_of(Entry))
 
 
+@bp.get("/kept")
+def entry_kept() -> str:
+    return render_template("listed/index.html", page=page_of(Entry, keep=("tab", "of")))
+
+
 @bp.get("/entries.csv")
 def entry_csv() -> Response:
     return csv_of(Entry, ("name", "note", "price", "day", "flag", "phase", "shelf.name"))

@@ -61,6 +61,8 @@ def fault(name: str) -> str:
     """Fail in the named way."""
     if name == "abort":
         abort(404, "No such thing.")
+    if name == "unpaid":
+        abort(402, "Pay first.")
     if name == "restful_abort":
         flask_restful.abort(403, message="Not for you.")
     if name == "throttled":

@@ -140,6 +140,7 @@ class BoxThings(Resource):
 FAULT = {
     "summary": "Fail in the named way",
     "responses": {
+        "402": {"description": "Pay first."},
         "403": {"description": "Not for you."},
         "409": {"$ref": "#/components/responses/Conflict"},
         "412": {"$ref": "#/components/responses/PreconditionFailed"},

@@ -68,12 +68,16 @@ class Sheet(Base):
     """Values that the database makes, and two columns that are one value."""
 
     __tablename__ = "unusual_sheet"
-    listing = Listing(filters=("made_at",), sort=("made_at",), default="id")
+    listing = Listing(filters=("made_at", "cost"), sort=("made_at", "cost"), default="id")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     width: Mapped[int]
     height: Mapped[int]
     area: Mapped[int] = mapped_column(Computed("width * height", persisted=True))
+    # Rounded, as docs/api.md says.
+    cost: Mapped[Decimal] = mapped_column(
+        Numeric(8, 2), Computed("round(width * 0.105, 2)", persisted=True)
+    )
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     size: Mapped[Size] = composite("width", "height")
