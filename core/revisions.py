@@ -11,6 +11,7 @@ from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations import ops
+from sqlalchemy.schema import sort_tables_and_constraints
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import current_timestamp, now
 
@@ -112,8 +113,9 @@ def _own_type(kind: Any, context: AutogenContext) -> str | bool:
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
     """Make it portable; warn on the screen and in the file of what loses data or may fail."""
+    metadata = context.opts["target_metadata"]
     for script in directives:
-        _put_in_order(script.upgrade_ops, context.connection)
+        _put_in_order(script.upgrade_ops, metadata, context.connection)
         _part_circles(script.upgrade_ops)
         _leave_nullable_open(script.upgrade_ops)
         script.upgrade_ops.reverse_into(script.downgrade_ops)
@@ -121,22 +123,31 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         for operations in (script.upgrade_ops, script.downgrade_ops):
             _open_circles(operations)
             _drop_whole_tables(operations)
-            _describe_by_model(operations, context.opts["target_metadata"])
+            _describe_by_model(operations, metadata)
         for warning in dict.fromkeys(_risks(script.upgrade_ops)):
             log.warning("%s", warning)
             script.imports.add(f"# WARNING: {warning}")
 
 
-def _put_in_order(operations: Any, connection: sa.Connection) -> None:
-    """Drop tables last, and each before those it refers to; Alembic takes them by their names.
+def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.Connection) -> None:
+    """Take parents first, that may get the rules which keys to them need; drop tables last.
 
-    The sort is stable: an index stays behind its table, and what is made in Alembic's order.
+    Where no key is left, children come first: theirs go before what they needed. Alembic takes
+    tables by their names. The sort is stable: an index stays behind its table.
     """
     children_first = reversed(sa.inspect(connection).get_sorted_table_and_fkc_names())
-    places = {name: place for place, (name, _) in enumerate(children_first, start=1)}
+    places = {name: place for place, (name, _) in enumerate(children_first)}
+    declared = [table for one in metadata for table in one.tables.values()]
+    declared.sort(key=lambda table: (places.get(table.name, 0), table.name))
+    # The last pair has no table, but the keys of circles.
+    *parents_first, _ = sort_tables_and_constraints(declared)  # type: ignore[no-untyped-call]
     gone = {one.table_name for one in operations.ops if isinstance(one, ops.DropTableOp)}
-    rank = {name: places.get(name, 1) for name in gone}
-    operations.ops.sort(key=lambda one: rank.get(getattr(one, "table_name", ""), 0))
+    order = [
+        *(table.name for table, _ in parents_first),
+        *(name for name in places if name in gone),
+    ]
+    rank = {name: place for place, name in enumerate(order)}
+    operations.ops.sort(key=lambda one: rank.get(getattr(one, "table_name", ""), len(rank)))
 
 
 def _part_circles(operations: Any) -> None:

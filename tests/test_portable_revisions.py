@@ -1,6 +1,7 @@
 """A revision of every kind of column and of change, made on one engine, applies on the others."""
 
 import pytest
+from sqlalchemy import inspect
 
 from tests.project import (
     ENGINES,
@@ -246,3 +247,62 @@ def test_tables_in_a_circle_on_a_base_of_their_own_come_and_go(scaffold, databas
     )
 
     assert tables(database_url) == set()
+
+
+PARTS = """
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Estate(Base):
+    __tablename__ = "rule_estate"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[int]
+    code: Mapped[int]
+"""
+# One that comes before the estate by its name, and one that comes after it.
+HOUSES = """
+
+class Part_{0}(Base):
+    __tablename__ = "rule_{0}"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[int]
+    estate: Mapped[int]
+    plot: Mapped[int]
+"""
+RULES = """    __table_args__ = (
+        sa.UniqueConstraint("owner", "id"),
+        sa.Index(None, "owner", "code", unique=True),
+    )
+
+    id"""
+KEYS = """    __table_args__ = (
+        sa.ForeignKeyConstraint(["owner", "estate"], ["rule_estate.owner", "rule_estate.id"]),
+        sa.ForeignKeyConstraint(["owner", "plot"], ["rule_estate.owner", "rule_estate.code"]),
+    )
+
+    id"""
+
+
+@mostly_on("postgresql")
+def test_a_rule_comes_before_and_goes_after_the_keys_that_need_it(scaffold, database_url):
+    project = scaffold.on(database_url).having(PYTHONWARNINGS="")
+    before = PARTS + HOUSES.format("barn") + HOUSES.format("shed")
+    with_keys = "".join(HOUSES.format(name).replace("    id", KEYS) for name in ("barn", "shed"))
+    new = HOUSES.format("annex").replace("    id", KEYS)
+
+    revise = "revision --autogenerate -m made --rev-id"
+
+    project.add_module("rule", before)
+    project.alembic_each(f"{revise} first", "upgrade head")
+    project.write("app/rule/models.py", PARTS.replace("    id", RULES) + with_keys + new)
+    project.alembic_each(f"{revise} second", "upgrade head", "check")
+    project.write("app/rule/models.py", before + HOUSES.format("annex"))
+    project.alembic_each(f"{revise} third", "upgrade head", "downgrade first", "upgrade head")
+
+    with connected(database_url) as connection:
+        assert inspect(connection).get_foreign_keys("rule_barn") == []
