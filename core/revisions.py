@@ -34,8 +34,8 @@ POSTGRESQL = object.__new__(PostgresqlImpl)
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
 
-class _Defaults:
-    """Compares server defaults where Alembic 1.20's own comparison fails.
+class _Own:
+    """Compares, writes and copies columns where Alembic 1.20 by itself fails.
 
     A compare_server_default function would be the usual way, but it breaks off at the first
     computed column.
@@ -73,6 +73,21 @@ class _Defaults:
             return set(), set(), False
         return comparison._compare_identity_default(declared, reflected)  # noqa: SLF001
 
+    def _normalize_computed_default(self, expression: str) -> str:
+        """Return nothing that differs: the engines repeat an expression in their own words.
+
+        Of some SQLAlchemy reads the half on SQLite. Alembic only warns of it, and writes nothing.
+        """
+        return "computed"
+
+    def prep_table_for_batch(self, batch: Any, table: sa.Table) -> None:
+        """Copy no values of computed columns to the new table on SQLite, which refuses them."""
+        for name, column in batch.columns.items():
+            if column.computed is not None:
+                batch.column_transfers[name].pop("expr", None)
+        parent: Any = super()
+        parent.prep_table_for_batch(batch, table)
+
     def render_type(self, kind: Any, context: AutogenContext) -> str | bool:
         """Write a type, also one of PostgreSQL within a type for all engines."""
         comparison: Any = super()
@@ -81,7 +96,7 @@ class _Defaults:
 
 for _impl in (SQLiteImpl, PostgresqlImpl, MySQLImpl, MariaDBImpl):
     # Alembic takes the last class that names a dialect.
-    _own: Any = type(_impl.__name__, (_Defaults, _impl), {"__dialect__": _impl.__dialect__})
+    _own: Any = type(_impl.__name__, (_Own, _impl), {"__dialect__": _impl.__dialect__})
     if issubclass(_impl, MySQLImpl):
         _own.type_synonyms = (*_impl.type_synonyms, {"REAL", "DOUBLE"})
 
