@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import click
 from flask import Blueprint, Flask, current_app
-from sqlalchemy import MetaData, Table
+from sqlalchemy import ForeignKey, MetaData, Table
 from sqlalchemy.exc import NoReferencedColumnError, NoReferencedTableError
 from sqlalchemy.orm import configure_mappers
 
@@ -27,6 +27,8 @@ OPTIONAL_FILES = ("models", "cli")
 RESERVED = ("core", "bootstrap")
 # What a model with a column named metadata fails with.
 RESERVED_NAME = "'MappedColumn' object has no attribute 'tables'|Attribute name 'metadata'"
+# How a relationship fails whose foreign key leads nowhere.
+NO_JOIN = "Could not determine join condition"
 
 
 class ModuleError(click.ClickException):
@@ -116,7 +118,8 @@ def _load(entry: str, earlier: Iterable[Module]) -> Module:
         files = [import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]
     except (Exception, SystemExit) as error:
         entries = [*(module.entry for module in earlier), entry]
-        raise _mapping_failure(entries, error) or _import_failure(entry, folder, error) from error
+        failure = _key_failure(entries, error) or _mapping_failure(entries, error)
+        raise failure or _import_failure(entry, folder, error) from error
     blueprints = _blueprints(package)
     if not blueprints:
         bp = f"bp = Blueprint({folder.rpartition('/')[2]!r}, __name__)"
@@ -232,16 +235,15 @@ def _check_menu(app: Flask, module: Module) -> None:
 
 def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) -> None:
     """Refuse a foreign key to no table, or to another base's: no migration could order them."""
-    keys = ((module, key) for module in modules for t in module.tables for key in t.foreign_keys)
-    for module, key in keys:
-        target = key.target_fullname.rpartition(".")[0]
-        cause = f", whose table {key.parent.table.name!r} has a foreign key to {target!r}"
+    for entry, name, key in _foreign_keys(module.entry for module in modules):
+        target, _, column = key.target_fullname.rpartition(".")
+        cause = f", whose column {name} is a foreign key to {target!r}"
         try:
             # SQLAlchemy looks for it now.
             key.column  # noqa: B018
         except NoReferencedColumnError:
-            cause += f", which has no column {key.target_fullname.rpartition('.')[2]!r}"
-            raise _refusal(module.entry, cause, "mend the name in ForeignKey(...)") from None
+            cause += f", which has no column {column!r}"
+            raise _refusal(entry, cause, "mend the name in ForeignKey(...)") from None
         except NoReferencedTableError:
             if target in tables:
                 cause += " of another declarative Base"
@@ -249,7 +251,34 @@ def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) 
             else:
                 cause += ", a table that no listed module has"
                 remedy = "list the module of that table, or mend the name in ForeignKey(...)"
-            raise _refusal(module.entry, cause, remedy) from None
+            raise _refusal(entry, cause, remedy) from None
+
+
+def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey]]:
+    """Yield the foreign keys of each entry's models.py, with the entry and Model.column."""
+    for entry in entries:
+        models = f"{entry}.models"
+        named = [(model.__name__, model.__table__) for model in _models(models)]
+        named += [(value.name, value) for value in _values(models) if isinstance(value, Table)]
+        for name, table in named:
+            for key in table.foreign_keys:
+                yield entry, f"{name}.{key.parent.name}", key
+
+
+def _key_failure(entries: Iterable[str], error: BaseException) -> ModuleError | None:
+    """Blame a foreign key to no table for what it makes fail before all tables are known."""
+    if isinstance(error, NoReferencedTableError) or NO_JOIN in str(error):
+        for entry, name, key in _foreign_keys(entries):
+            try:
+                key.column  # noqa: B018
+            except NoReferencedTableError as lost:
+                cause = (
+                    f", whose column {name} is a foreign key to {lost.table_name!r}, a table that "
+                    "neither it nor a module above it has"
+                )
+                remedy = "list the module of that table above, or mend the name in ForeignKey(...)"
+                return _refusal(entry, cause, remedy)
+    return None
 
 
 def _check_mappers(modules: Iterable[Module]) -> None:
@@ -277,9 +306,13 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
 
 def _models(name: str) -> Iterator[Any]:
     """Yield the models that a file of this name declares, if it is imported."""
-    for value in getattr(sys.modules.get(name), "__dict__", {}).values():
+    for value in _values(name):
         if isinstance(value, type) and hasattr(value, "__mapper__") and value.__module__ == name:
             yield value
+
+
+def _values(name: str) -> list[Any]:
+    return list(getattr(sys.modules.get(name), "__dict__", {}).values())
 
 
 def _check_listings(modules: Iterable[Module]) -> None:

@@ -11,6 +11,7 @@ from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations import ops
+from sqlalchemy.schema import sort_tables_and_constraints
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import current_timestamp, now
 
@@ -33,8 +34,8 @@ POSTGRESQL = object.__new__(PostgresqlImpl)
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
 
-class _Defaults:
-    """Compares server defaults where Alembic 1.20's own comparison fails.
+class _Own:
+    """Compares, writes and copies columns where Alembic 1.20 by itself fails.
 
     A compare_server_default function would be the usual way, but it breaks off at the first
     computed column.
@@ -72,6 +73,21 @@ class _Defaults:
             return set(), set(), False
         return comparison._compare_identity_default(declared, reflected)  # noqa: SLF001
 
+    def _normalize_computed_default(self, expression: str) -> str:
+        """Return nothing that differs: the engines repeat an expression in their own words.
+
+        Of some SQLAlchemy reads the half on SQLite. Alembic only warns of it, and writes nothing.
+        """
+        return "computed"
+
+    def prep_table_for_batch(self, batch: Any, table: sa.Table) -> None:
+        """Copy no values of computed columns to the new table on SQLite, which refuses them."""
+        for name, column in batch.columns.items():
+            if column.computed is not None:
+                batch.column_transfers[name].pop("expr", None)
+        parent: Any = super()
+        parent.prep_table_for_batch(batch, table)
+
     def render_type(self, kind: Any, context: AutogenContext) -> str | bool:
         """Write a type, also one of PostgreSQL within a type for all engines."""
         comparison: Any = super()
@@ -80,7 +96,7 @@ class _Defaults:
 
 for _impl in (SQLiteImpl, PostgresqlImpl, MySQLImpl, MariaDBImpl):
     # Alembic takes the last class that names a dialect.
-    _own: Any = type(_impl.__name__, (_Defaults, _impl), {"__dialect__": _impl.__dialect__})
+    _own: Any = type(_impl.__name__, (_Own, _impl), {"__dialect__": _impl.__dialect__})
     if issubclass(_impl, MySQLImpl):
         _own.type_synonyms = (*_impl.type_synonyms, {"REAL", "DOUBLE"})
 
@@ -112,8 +128,9 @@ def _own_type(kind: Any, context: AutogenContext) -> str | bool:
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
     """Make it portable; warn on the screen and in the file of what loses data or may fail."""
+    metadata = context.opts["target_metadata"]
     for script in directives:
-        _put_in_order(script.upgrade_ops, context.connection)
+        _put_in_order(script.upgrade_ops, metadata, context.connection)
         _part_circles(script.upgrade_ops)
         _leave_nullable_open(script.upgrade_ops)
         script.upgrade_ops.reverse_into(script.downgrade_ops)
@@ -121,22 +138,31 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         for operations in (script.upgrade_ops, script.downgrade_ops):
             _open_circles(operations)
             _drop_whole_tables(operations)
-            _describe_by_model(operations, context.opts["target_metadata"])
+            _describe_by_model(operations, metadata)
         for warning in dict.fromkeys(_risks(script.upgrade_ops)):
             log.warning("%s", warning)
             script.imports.add(f"# WARNING: {warning}")
 
 
-def _put_in_order(operations: Any, connection: sa.Connection) -> None:
-    """Drop tables last, and each before those it refers to; Alembic takes them by their names.
+def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.Connection) -> None:
+    """Take parents first, that may get the rules which keys to them need; drop tables last.
 
-    The sort is stable: an index stays behind its table, and what is made in Alembic's order.
+    Where no key is left, children come first: theirs go before what they needed. Alembic takes
+    tables by their names. The sort is stable: an index stays behind its table.
     """
     children_first = reversed(sa.inspect(connection).get_sorted_table_and_fkc_names())
-    places = {name: place for place, (name, _) in enumerate(children_first, start=1)}
+    places = {name: place for place, (name, _) in enumerate(children_first)}
+    declared = [table for one in metadata for table in one.tables.values()]
+    declared.sort(key=lambda table: (places.get(table.name, 0), table.name))
+    # The last pair has no table, but the keys of circles.
+    *parents_first, _ = sort_tables_and_constraints(declared)  # type: ignore[no-untyped-call]
     gone = {one.table_name for one in operations.ops if isinstance(one, ops.DropTableOp)}
-    rank = {name: places.get(name, 1) for name in gone}
-    operations.ops.sort(key=lambda one: rank.get(getattr(one, "table_name", ""), 0))
+    order = [
+        *(table.name for table, _ in parents_first),
+        *(name for name in places if name in gone),
+    ]
+    rank = {name: place for place, name in enumerate(order)}
+    operations.ops.sort(key=lambda one: rank.get(getattr(one, "table_name", ""), len(rank)))
 
 
 def _part_circles(operations: Any) -> None:

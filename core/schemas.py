@@ -96,6 +96,10 @@ class Converter(ModelConverter):
         try:
             return super().property2field(prop, **kwargs)
         except ModelConversionError as error:
+            for column in getattr(prop, "columns", ()):
+                for key in column.foreign_keys:
+                    # It has the type of its target: SQLAlchemy's error names a table that is lost.
+                    key.column  # noqa: B018
             raise ModelConversionError(
                 f"{prop} has a type that no field is known for: leave it out by Meta.exclude, or "
                 "declare a field"

@@ -348,6 +348,46 @@ def test_models_that_differ_from_the_migrations_fail(shop):
     assert result.findings["models", "fail"][0] == "1 differences from the migrations"
 
 
+ENUM = """
+import enum
+from sqlalchemy.orm import Mapped, mapped_column
+from core.models import Base
+
+class Status(enum.Enum):
+    OPEN = "open"
+    SOLD = "sold"
+
+class Item(Base):
+    __tablename__ = "shop_item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[Status | None]
+"""
+
+
+@pytest.mark.structure
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rows_with_a_member_that_is_gone_fail(scaffold, tmp_path, engine):
+    with empty_database(engine, tmp_path) as url:
+        project = scaffold.on(url)
+        project.add_module("shop", ENUM)
+        project.alembic_each("revision --autogenerate -m made", "upgrade head")
+        with connected(url) as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO shop_item (id, status) VALUES (1, 'open'), (2, 'sold'), (3, NULL)"
+            )
+        before = doctor(project)
+        project.replace("app/shop/models.py", '    SOLD = "sold"\n', "")
+
+        result = doctor(project)
+
+    assert failures(before) == set()
+    assert failures(result) == {"models"}
+    assert result.findings["models", "fail"] == (
+        "shop_item.status holds 'sold', which is no member of its enum",
+        "give these rows another by a revision (docs/migrations.md), or bring the member back",
+    )
+
+
 def test_an_absent_sqlite_file_fails_and_is_not_made(scaffold, tmp_path):
     path = tmp_path / "absent.db"
 

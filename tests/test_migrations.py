@@ -324,7 +324,7 @@ def test_a_foreign_key_between_two_bases_is_refused_with_a_sentence(scaffold, sq
     output = project.alembic_fails("check")
 
     assert output.strip() == (
-        "FAILED: INSTALLED_APPS lists 'app.boats', whose table 'boats_boat' has a foreign key to "
+        "FAILED: INSTALLED_APPS lists 'app.boats', whose column Boat.family_id is a foreign key to "
         "'people_family' of another declarative Base: put both on the scaffold's base "
         "(from core.models import Base)."
     )

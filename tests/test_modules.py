@@ -473,8 +473,8 @@ def test_a_broken_relationship_is_blamed_on_its_module_and_not_on_the_next(scaff
         "from sqlalchemy import ForeignKey\n"
         "from sqlalchemy.orm import relationship\n"
         f"{MODELS.format(table='one_record')}"
-        "    other_id: Mapped[int] = mapped_column(ForeignKey('one_recrod.id'))\n"
-        "    other: Mapped['Record'] = relationship()\n"
+        "    other_id: Mapped[int] = mapped_column(ForeignKey('one_record.id'))\n"
+        "    other: Mapped['Recrod'] = relationship()\n"
     )
     add(scaffold, "one", broken)
     add(scaffold, "two", MODELS.format(table="two_record").replace("Record", "Note"))
@@ -526,20 +526,69 @@ def test_a_foreign_key_between_two_bases_is_refused(scaffold):
     add(scaffold, "two", OWN_BASE_MODELS.format(table="two_record") + key)
 
     assert app_of(scaffold, "one", "two") == (
-        "INSTALLED_APPS lists 'app.two', whose table 'two_record' has a foreign key to "
+        "INSTALLED_APPS lists 'app.two', whose column Record.one_id is a foreign key to "
         "'one_record' of another declarative Base: put both on the scaffold's base "
         "(from core.models import Base)."
     )
 
 
-def test_a_foreign_key_to_no_table_is_refused(scaffold):
-    key = "    one_id: Mapped[int] = mapped_column(ForeignKey('one_record.id'))\n"
-    add(scaffold, "two", OWN_BASE_MODELS.format(table="two_record") + key)
+def test_a_foreign_key_to_no_table_is_blamed_on_its_module_and_model(scaffold):
+    add(scaffold, "one", MODELS.format(table="one_record"))
+    key = "    one_id: Mapped[int] = mapped_column(ForeignKey('one_recrod.id'))\n"
+    head = "from sqlalchemy import ForeignKey\n"
+    models = MODELS.format(table="two_record").replace("Record", "Note")
+    add(scaffold, "two", head + models + key)
 
-    assert app_of(scaffold, "two") == (
-        "INSTALLED_APPS lists 'app.two', whose table 'two_record' has a foreign key to "
-        "'one_record', a table that no listed module has: list the module of that table, or mend "
+    assert app_of(scaffold, "one", "two") == (
+        "INSTALLED_APPS lists 'app.two', whose column Note.one_id is a foreign key to "
+        "'one_recrod', a table that no listed module has: list the module of that table, or mend "
         "the name in ForeignKey(...)."
+    )
+
+
+def test_a_foreign_key_of_a_table_without_a_model_is_blamed_on_its_module(scaffold):
+    add(scaffold, "one", MODELS.format(table="one_record"))
+    table = (
+        "from sqlalchemy import Column, ForeignKey, Table\n"
+        "from services import db\n"
+        "link = Table('two_link', db.metadata, Column('one_id', ForeignKey('one_recrod.id')))\n"
+    )
+    add(scaffold, "two", table)
+
+    said = app_of(scaffold, "one", "two")
+
+    assert said.startswith("INSTALLED_APPS lists 'app.two', whose column two_link.one_id is a for")
+
+
+@pytest.mark.parametrize(
+    "relationship",
+    ["", "    one: Mapped['Record | None'] = relationship()\n"],
+    ids=["column", "relationship"],
+)
+def test_a_schema_of_a_model_whose_foreign_key_leads_nowhere_is_told_which(scaffold, relationship):
+    add(scaffold, "one", MODELS.format(table="one_record"))
+    models = MODELS.format(table="two_record").replace("Record", "Note")
+    key = "    one_id: Mapped[int | None] = mapped_column(ForeignKey('one_recrod.id'))\n"
+    add(
+        scaffold,
+        "two",
+        "from sqlalchemy import ForeignKey\nfrom sqlalchemy.orm import relationship\n"
+        f"{models}{key}{relationship}",
+    )
+    schema = (
+        "from core.schemas import Schema\n"
+        "from .models import Note\n\n"
+        "class NoteSchema(Schema):\n"
+        "    class Meta(Schema.Meta):\n"
+        "        model = Note\n"
+        "        include_fk = True\n"
+    )
+    scaffold.write("app/two/__init__.py", BLUEPRINT.format(name="two") + schema)
+
+    assert app_of(scaffold, "one", "two") == (
+        "INSTALLED_APPS lists 'app.two', whose column Note.one_id is a foreign key to "
+        "'one_recrod', a table that neither it nor a module above it has: list the module of that "
+        "table above, or mend the name in ForeignKey(...)."
     )
 
 

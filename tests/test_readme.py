@@ -508,15 +508,16 @@ def test_the_migrations_of_the_document_go_up_and_down(scaffold, database_url):
     add_module(project, "app/notes/")
     project.python("-c", INSERT_NOTE)
 
-    for code in blocks(document, "python"):
+    codes = blocks(document, "python")
+    for code in codes:
         command = blocks(document)[blocks(document).index(code) - 1]
         revise(project, command, code)
-    for step in ("upgrade head", "downgrade -3", "upgrade head"):
+    for step in ("upgrade head", f"downgrade -{len(codes)}", "upgrade head"):
         project.alembic(*step.split())
 
     with connected(database_url) as connection:
-        note = connection.exec_driver_sql("SELECT title, slug, pinned, views, body FROM notes_note")
-        assert tuple(note.one()) == ("Milk", "milk", False, 0, "fresh")
+        note = connection.exec_driver_sql("SELECT title, slug, views, status, body FROM notes_note")
+        assert tuple(note.one()) == ("Milk", "milk", 0, "hidden", "fresh")
 
 
 INSERT_NOTE = """

@@ -3,13 +3,15 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Enum, String, select, text, type_coerce
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.database import reason, remedy
 from core.doctor.finding import Finding, fail, ok
+from core.modules import installed_metadata
 from core.schema_state import alembic_config, alembic_part, current_revisions, revisions
 from services import db
 
@@ -23,6 +25,7 @@ ENCODINGS = {
     ),
 }
 ENCODINGS["mariadb"] = ENCODINGS["mysql"]
+ENUM_REMEDY = "give these rows another by a revision (docs/migrations.md), or bring the member back"
 
 
 def examine(app: Flask) -> Iterator[Finding]:
@@ -45,6 +48,7 @@ def examine(app: Flask) -> Iterator[Finding]:
     # Alembic compares at head only; and with a broken module its env.py does not start.
     if migrations.status == "ok" and not app.extensions.get("troubles"):
         yield from _models()
+        yield from _members()
 
 
 def _is_missing_file() -> bool:
@@ -96,3 +100,19 @@ def _models() -> Iterator[Finding]:
         yield fail("models", str(error), "mend alembic/env.py or what it names")
     else:
         yield ok("models", "as the migrations made them")
+
+
+def _members() -> Iterator[Finding]:
+    """Look for rows that hold what is no member of their enum: to read one fails."""
+    tables = (table for metadata in installed_metadata() for table in metadata.tables.values())
+    columns: list[Any] = [c for table in tables for c in table.c if isinstance(c.type, Enum)]
+    try:
+        with db.engine.connect() as connection:
+            for column in columns:
+                stored = type_coerce(column, String)
+                query = select(stored).where(stored.not_in(column.type.enums)).limit(1)
+                if (lost := connection.scalar(query)) is not None:
+                    sentence = f"{column} holds {lost!r}, which is no member of its enum"
+                    yield fail("models", sentence, ENUM_REMEDY)
+    except SQLAlchemyError:
+        return  # A column that is missing was said above; a table may be too large to look through.
