@@ -73,6 +73,7 @@ def _headers(app: Flask) -> dict[str, str]:
 def content_security_policy(added: dict[str, list[str]]) -> str:
     """Return the policy with the origins of settings.CSP added to its directives."""
     policy = {**dict.fromkeys(added, CSP["default-src"]), **CSP}
-    return "; ".join(
-        f"{name} {' '.join([*sources, *added.get(name, [])])}" for name, sources in policy.items()
-    )
+    for name, sources in added.items():
+        # Beside another, browsers ignore 'none'.
+        policy[name] = [*(source for source in policy[name] if source != "'none'"), *sources]
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in policy.items())

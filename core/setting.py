@@ -21,6 +21,18 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
 
 
+# What takes a list of sources (CSP Level 3, 6), and what a source is made of.
+DIRECTIVE = re.compile(
+    "(default|child|connect|font|frame|img|manifest|media|object|worker)-src"
+    "|(script|style)-src(-elem|-attr)?|base-uri|form-action|frame-ancestors"
+)
+SOURCE = re.compile(r"[^\s;,]+")
+
+
+def _are_sources(value: Any) -> bool:
+    return _are_texts(value) and all(map(SOURCE.fullmatch, value))
+
+
 # Every setting: its default, what says yes to a good value, and what to set it to. What is false or
 # an error means no.
 SETTINGS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
@@ -46,8 +58,10 @@ SETTINGS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "CURRENCY": ("USD", re.compile("[A-Z]{3}").fullmatch, 'a code of three letters, such as "COP"'),
     "CSP": (
         {},
-        lambda value: all(map(_are_texts, dict.values(value))),
-        'a list of origins for each directive, such as {"script-src": ["https://plausible.io"]}',
+        lambda value: all(
+            DIRECTIVE.fullmatch(name) and _are_sources(sources) for name, sources in value.items()
+        ),
+        'a list of origins for each directive that takes some, such as {"script-src": ["https://plausible.io"]}',
     ),
 }
 DEFAULTS = {name: default for name, (default, _, _) in SETTINGS.items()}

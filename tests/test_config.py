@@ -206,7 +206,13 @@ WRONG = {
     "LANGUAGES": ("es", [], ["español"], ["pt-BR"], None),
     "TIMEZONE": ("Bogota", None),
     "CURRENCY": ("pesos", None),
-    "CSP": ({"script-src": "https://x.com"}, None),
+    "CSP": (
+        {"script-src": "https://x.com"},
+        {"scripts-src": ["https://x.com"]},
+        {"script-src": ["https://x.com; img-src *"]},
+        {"script-src": ["https://x.com https://y.com"]},
+        None,
+    ),
 }
 
 

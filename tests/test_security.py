@@ -135,6 +135,11 @@ def test_plain_http_is_not_forbidden_outside_production(client):
             "script-src 'self' https://stats.example",
             id="new",
         ),
+        pytest.param(
+            {"frame-ancestors": ["https://partner.example"]},
+            "frame-ancestors https://partner.example",
+            id="in-place-of-none",
+        ),
     ],
 )
 def test_settings_add_origins_to_the_policy(added, directive):
