@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import click
-from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -258,8 +258,25 @@ def _read(name: str, text: str, reader: Callable[[str], Any]) -> Any:
         raise ConfigError(f"{name} is {text!r}: set it to {error}.") from None
 
 
+def env_lines() -> list[Binding]:
+    """Return the lines of .env as python-dotenv reads them, none if there is no such file."""
+    path = BASE_DIR / ".env"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as file:
+        return list(parse_stream(file))
+
+
 def _dotenv() -> dict[str, str | None]:
-    return dotenv_values(BASE_DIR / ".env", interpolate=False, encoding="utf-8")
+    lines = env_lines()
+    for line in lines:
+        if line.error:
+            # It is not shown: it may hold a secret.
+            raise ConfigError(
+                f"Line {line.original.line} of .env cannot be read: write it as NAME=value, a "
+                "value with spaces in quotes."
+            )
+    return {line.key: line.value for line in lines if line.key}
 
 
 def _text(value: Any) -> str:

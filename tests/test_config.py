@@ -259,10 +259,10 @@ def test_a_setting_may_be_a_tuple(monkeypatch):
 
 @pytest.mark.parametrize("read", [config.load, config.server])
 def test_an_env_file_of_another_user_is_one_sentence(monkeypatch, tmp_path, read):
-    def refuse(path, **options):
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    def refuse():
+        raise PermissionError(errno.EACCES, "Permission denied", f"{tmp_path}/.env")
 
-    monkeypatch.setattr(config, "dotenv_values", refuse)
+    monkeypatch.setattr(config, "env_lines", refuse)
 
     with pytest.raises(ConfigError) as caught:
         read()
@@ -285,6 +285,15 @@ def test_an_env_file_that_is_no_text_is_one_sentence(tmp_path):
     (tmp_path / ".env").write_bytes("PORT=5000\n".encode("utf-16"))
 
     assert refusal({}) == ".env is not UTF-8 text: save it as UTF-8 in your editor."
+
+
+@pytest.mark.parametrize("line", ["SECRET KEY=hunter2", 'DATABASE_URL="sqlite:///hunter2'])
+def test_a_line_of_the_env_file_that_says_nothing_is_one_sentence(tmp_path, line):
+    (tmp_path / ".env").write_text(f"PORT=5000\n{line}\n")
+
+    assert refusal({}) == (
+        "Line 2 of .env cannot be read: write it as NAME=value, a value with spaces in quotes."
+    )
 
 
 def test_production_refuses_the_debug_switch_of_flask(monkeypatch):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from dotenv.parser import Binding, parse_stream
+from dotenv.parser import Binding
 from flask import Flask
 
 import config
@@ -48,8 +48,7 @@ def env_file(app: Flask) -> Iterator[Finding]:
         yield _without_env_file(app)
         return
     try:
-        with path.open(encoding="utf-8") as file:
-            bindings = list(parse_stream(file))
+        bindings = config.env_lines()
     except (OSError, UnicodeDecodeError):
         return  # Said by the check of the configuration.
     findings = [*_lines(bindings), *_names(bindings)]
