@@ -1,11 +1,24 @@
 """How gunicorn serves `run:app`; what depends on the machine comes from config.py."""
 
 import os
+import sys
 
-from config import server
-from core.server import Log, Worker, close_connections, share_memory, watch_database
+from config import ConfigError, server
+from core.server import (
+    Log,
+    Worker,
+    close_connections,
+    share_memory,
+    show_in_a_sentence,
+    watch_database,
+)
 
-_server = server()
+# What config.py or a module refuses is for the operator, who needs no traceback.
+sys.excepthook = show_in_a_sentence
+try:
+    _server = server()
+except ConfigError as error:
+    sys.exit(f"Error: {error.message}")
 bind = _server["bind"]
 workers = _server["workers"]
 threads = _server["threads"]

@@ -2,6 +2,7 @@
 
 import gc
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from functools import partial
 from threading import Thread
 from typing import Any
 
+from click import ClickException
 from flask import Flask
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
@@ -146,6 +148,14 @@ class _Chunks:
         except ParseException as error:
             raise OSError(type(error).__name__) from None
         return data
+
+
+def show_in_a_sentence(kind: type[BaseException], error: BaseException, place: Any) -> None:
+    """Show what ends the process: a refusal to start as its sentence (sys.excepthook)."""
+    if isinstance(error, ClickException):
+        error.show()
+    else:
+        sys.__excepthook__(kind, error, place)
 
 
 def share_memory(app: Flask) -> None:

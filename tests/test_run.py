@@ -94,6 +94,27 @@ def test_a_server_gets_the_refusal_as_an_exception(scaffold):
     assert result.stderr.splitlines()[-1].startswith("config.ConfigError: APP_ENV is 'staging'")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        pytest.param(
+            {"WEB_THREADS": "many"},
+            "Error: WEB_THREADS is 'many': set it to a whole number.",
+            id="server",
+        ),
+        pytest.param(
+            {"APP_ENV": "staging"},
+            "Error: APP_ENV is 'staging': set it to one of development, testing, production.",
+            id="application",
+        ),
+    ],
+)
+def test_gunicorn_tells_it_in_a_sentence(scaffold, wrong, told):
+    result = scaffold.having(**wrong).run("python", "-m", "gunicorn", "run:app")
+
+    assert sentence(result) == told
+
+
 def test_run_serves_the_site(scaffold):
     port = str(free_port())
     project = scaffold.having(PORT=port)
