@@ -27,7 +27,7 @@ def init_health(app: Flask) -> None:
     app.register_blueprint(bp)
     app.extensions["health"] = _Database(app)
     host = app.config["TRUSTED_HOSTS"][0].lstrip(".")
-    app.wsgi_app = _AnyHost(app.wsgi_app, host)  # type: ignore[method-assign]
+    app.wsgi_app = _Probes(app.wsgi_app, host)  # type: ignore[method-assign]
 
 
 @bp.get("/live")
@@ -84,8 +84,8 @@ class _Database:
             self.answered = float("-inf")
 
 
-class _AnyHost:
-    """Flask checks the Host before it knows the route: probes get one that it trusts."""
+class _Probes:
+    """Gives probes a Host that Flask trusts, and no session: its store is not the database."""
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], host: str) -> None:
         self.wsgi_app = wsgi_app
@@ -94,5 +94,6 @@ class _AnyHost:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith("/health/"):
             environ["HTTP_HOST"] = self.host
-            environ.pop("HTTP_X_FORWARDED_HOST", None)
+            for name in ("HTTP_X_FORWARDED_HOST", "HTTP_COOKIE"):
+                environ.pop(name, None)
         return self.wsgi_app(environ, start_response)
