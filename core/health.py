@@ -62,11 +62,13 @@ class _Database:
 
     def answers(self) -> bool:
         now = monotonic()
-        if self.thread.is_alive():
+        if (thread := self.thread).is_alive():
             self.hangs = self.hangs or now - self.asked > HANGS
             if self.hangs:
                 with self.app.app_context():
                     cut_waiting()
+            # Else the first of a new process, which its watch has just asked, is "not ready".
+            thread.join(max(0, self.asked + WAIT - now))
         elif now - self.asked >= SECONDS:
             self.asked, self.thread = now, Thread(target=self._ask, daemon=True)
             self.thread.start()

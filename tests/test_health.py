@@ -90,6 +90,26 @@ def test_a_database_that_hangs_keeps_no_probe_and_is_soon_called_away(site, monk
     assert client.get("/health/ready").status_code == 200
 
 
+def test_a_probe_waits_for_the_answer_that_another_one_has_asked_for(site):
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def wait(*_):
+        asked.set()
+        goes_on.wait(20)
+
+    with site.app_context():
+        event.listen(db.engine, "before_cursor_execute", wait)
+    watch = threading.Thread(target=site.extensions["health"].answers)
+    watch.start()
+    asked.wait(20)
+    threading.Timer(0.1, goes_on.set).start()
+
+    answer = site.test_client().get("/health/ready")
+
+    watch.join(20)
+    assert answer.status_code == 200
+
+
 def test_a_database_that_comes_back_is_seen_without_a_restart(site, monkeypatch):
     monkeypatch.setattr(health, "SECONDS", 0.0)
     away = [True]

