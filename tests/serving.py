@@ -107,6 +107,14 @@ class Server:
             int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         ]
 
+    def both_workers(self) -> list[int]:
+        """Return the two workers: the first may answer before the other is there."""
+        deadline = time.monotonic() + 30
+        while len(workers := self.workers) < 2:
+            assert time.monotonic() < deadline, "the second worker did not start"
+            time.sleep(0.05)
+        return workers
+
     @property
     def lines(self) -> list[dict[str, Any]]:
         """The lines of the log, each of which is JSON.

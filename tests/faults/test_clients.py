@@ -52,11 +52,7 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(site):
     with serving(site) as running:
-        deadline = time.monotonic() + 30
-        while len(running.workers) < 2:
-            assert time.monotonic() < deadline, "the second worker did not start"
-            time.sleep(0.05)
-        workers = running.workers
+        workers = running.both_workers()
         yield running
         assert running.workers == workers, "a worker was replaced"
 

@@ -21,7 +21,7 @@ AWAY = "503 Retry-After: 5"
 def server(site):
     # The tests together send more requests than a worker serves before it retires.
     with serving(site, [*GUNICORN, "--max-requests=0"]) as running:
-        workers = running.workers
+        workers = running.both_workers()
         yield running
         assert running.workers == workers, "a worker was replaced"
 
