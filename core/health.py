@@ -8,12 +8,13 @@ from typing import Any
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.database import cut_waiting, reason
 from services import db, log
 
-# When to ask the database again, how long to wait for it, how long its last answer counts, and when
-# its silence is not that of a full pool (5 s) or of a connection that is being made (3 s).
+# When to ask the database again, how long to wait for it, how long its last answer counts, and how
+# long a silence is none of a busy server any more: three connections that could not be made (3 s).
 SECONDS = 1.0
 WAIT = 1.0
 FRESH = 3.0
@@ -49,7 +50,8 @@ class _Database:
 
     A server that is frozen, or cut off with its network, neither answers nor refuses, and its own
     time-outs cannot help. So the probes wait for no answer longer than WAIT, an old one counts
-    for FRESH, and from HANGS on the connections are cut on which the users' threads wait.
+    for FRESH, and after a silence of HANGS the connections are cut on which the users' threads
+    wait.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -57,22 +59,23 @@ class _Database:
         with app.app_context():
             self.engine = db.engine
         self.answered = self.asked = float("-inf")
-        self.hangs = False
+        # When the server last said anything; before the first question there is no silence.
+        self.heard = float("inf")
         self.thread = Thread()
 
     def answers(self) -> bool:
         now = monotonic()
-        if (thread := self.thread).is_alive():
-            self.hangs = self.hangs or now - self.asked > HANGS
-            if self.hangs:
-                with self.app.app_context():
-                    cut_waiting()
+        if not self.thread.is_alive() and now - self.asked >= SECONDS:
+            self.asked, self.heard = now, min(self.heard, now)
+            thread = Thread(target=self._ask, daemon=True)
+            thread.start()
+            self.thread = thread
+        if self.thread.is_alive():
             # Else the first of a new process, which its watch has just asked, is "not ready".
-            thread.join(max(0, self.asked + WAIT - now))
-        elif now - self.asked >= SECONDS:
-            self.asked, self.thread = now, Thread(target=self._ask, daemon=True)
-            self.thread.start()
-            self.thread.join(WAIT)
+            self.thread.join(max(0, self.asked + WAIT - now))
+        if monotonic() - self.heard > HANGS:
+            with self.app.app_context():
+                cut_waiting()
         return monotonic() - self.answered < FRESH
 
     def _ask(self) -> None:
@@ -80,10 +83,16 @@ class _Database:
             # Past the session, to which a product may listen who asks for the user of a request.
             with self.engine.connect() as connection:
                 connection.execution_options(only_reads=True).execute(text("SELECT 1"))
-            self.answered, self.hangs = monotonic(), False
+            self.answered = self.heard = monotonic()
         except SQLAlchemyError as error:
             log.warning("not ready: %s: %s", type(error).__name__, reason(error))
             self.answered = float("-inf")
+            # A refusal comes at once. What ends in the midst of the question may be our own cut.
+            is_refusal = getattr(error, "statement", None) is None
+            if isinstance(error, PoolTimeout) or (
+                is_refusal and monotonic() - self.asked < SECONDS
+            ):
+                self.heard = monotonic()
 
 
 class _Probes:

@@ -1,12 +1,16 @@
 """What load balancers ask: does the process live, does the database answer."""
 
 import threading
+from contextlib import nullcontext
 from time import monotonic
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 from flask import g
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import health
 from services import db
@@ -88,6 +92,39 @@ def test_a_database_that_hangs_keeps_no_probe_and_is_soon_called_away(site, monk
     assert len(set(asked)) == 1
     assert (first, then) == ([200] * 3, [503] * 3)
     assert client.get("/health/ready").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "takes", "is_silent"),
+    [
+        pytest.param(OperationalError(None, None, Exception("timeout")), 3, True, id="connecting"),
+        pytest.param(OperationalError("SELECT 1", {}, Exception("cut")), 0, True, id="cut"),
+        pytest.param(OperationalError(None, None, Exception("too many")), 0, False, id="refused"),
+        pytest.param(PoolTimeout(), 5, False, id="pool"),
+        pytest.param(None, 5, False, id="slow"),
+    ],
+)
+def test_a_silence_may_last_longer_than_a_question(site, monkeypatch, error, takes, is_silent):
+    clock, cuts = [0.0], []
+
+    def connect():
+        clock[0] += takes
+        if error:
+            raise error
+        return nullcontext(MagicMock())
+
+    watch = site.extensions["health"]
+    monkeypatch.setattr(health, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(health, "cut_waiting", lambda: cuts.append(clock[0]))
+    monkeypatch.setattr(watch, "engine", SimpleNamespace(connect=connect))
+
+    while clock[0] < 15:
+        watch.answers()
+        watch.thread.join(20)
+        clock[0] += 1
+
+    assert bool(cuts) == is_silent
+    assert min(cuts, default=15) > health.HANGS
 
 
 def test_a_probe_waits_for_the_answer_that_another_one_has_asked_for(site):
