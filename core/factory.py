@@ -23,6 +23,7 @@ from core.rest import init_rest
 from core.security import init_security
 from core.sessions import init_sessions
 from core.setting import check_settings, setting
+from core.undefined import init_undefined
 from core.urls import init_urls
 
 
@@ -58,6 +59,7 @@ def create_app(
     init_pages(app)
     init_openapi(app)
     init_fragments(app)
+    init_undefined(app)
     init_assets(app)
     init_cli(app)
     return app
