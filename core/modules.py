@@ -305,9 +305,10 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
 
 
 def _models(name: str) -> Iterator[Any]:
-    """Yield the models that a file of this name declares, if it is imported."""
+    """Yield the models that a file of this name, or a folder, declares, if it is imported."""
     for value in _values(name):
-        if isinstance(value, type) and hasattr(value, "__mapper__") and value.__module__ == name:
+        is_model = isinstance(value, type) and hasattr(value, "__mapper__")
+        if is_model and f"{value.__module__}.".startswith(f"{name}."):
             yield value
 
 

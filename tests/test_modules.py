@@ -546,6 +546,19 @@ def test_a_foreign_key_to_no_table_is_blamed_on_its_module_and_model(scaffold):
     )
 
 
+def test_models_may_lie_in_a_folder(scaffold):
+    add(scaffold, "one", MODELS.format(table="one_record"))
+    key = "    one_id: Mapped[int] = mapped_column(ForeignKey('one_recrod.id'))\n"
+    models = MODELS.format(table="two_record").replace("Record", "Note")
+    scaffold.write("app/two/__init__.py", BLUEPRINT.format(name="two"))
+    scaffold.write("app/two/models/__init__.py", "from .note import Note\n")
+    scaffold.write("app/two/models/note.py", f"from sqlalchemy import ForeignKey\n{models}{key}")
+
+    said = app_of(scaffold, "one", "two")
+
+    assert said.startswith("INSTALLED_APPS lists 'app.two', whose column Note.one_id is a foreign")
+
+
 def test_a_foreign_key_of_a_table_without_a_model_is_blamed_on_its_module(scaffold):
     add(scaffold, "one", MODELS.format(table="one_record"))
     table = (
