@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import click
-from dotenv.parser import Binding, parse_stream
+from dotenv.parser import parse_stream
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -214,7 +214,6 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
-@_sentences()
 def server() -> dict[str, int | str]:
     """Return what gunicorn.conf.py needs to know: bind, workers and threads."""
     env = _environment({})
@@ -239,10 +238,10 @@ def _with_aliases(overrides: Mapping[str, Any]) -> dict[str, Any]:
 def _environment(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Merge defaults, .env (never in tests), the process's environment and overrides."""
     testing = {**os.environ, **overrides}.get("APP_ENV") == "testing"
-    dotenv = {} if testing else _dotenv()
+    dotenv = {} if testing else read_dotenv()
     # What the modules read: the `flask` command does the same, but no server does.
     for name, value in dotenv.items():
-        if name not in VARIABLES and value is not None:
+        if name not in VARIABLES:
             os.environ.setdefault(name, value)
     texts = {name: default for name, (default, _) in VARIABLES.items()}
     for source in (dotenv, os.environ, overrides):
@@ -258,25 +257,29 @@ def _read(name: str, text: str, reader: Callable[[str], Any]) -> Any:
         raise ConfigError(f"{name} is {text!r}: set it to {error}.") from None
 
 
-def env_lines() -> list[Binding]:
-    """Return the lines of .env as python-dotenv reads them, none if there is no such file."""
-    path = BASE_DIR / ".env"
+@_sentences()
+def read_dotenv() -> dict[str, str]:
+    """Return what stands in .env, if there is one. Raises ConfigError for a line that says nothing.
+
+    python-dotenv itself passes over such a line, and the variable would be missing.
+    """
+    path, given = BASE_DIR / ".env", {}
     if not path.exists():
-        return []
+        return {}
     with path.open(encoding="utf-8") as file:
-        return list(parse_stream(file))
-
-
-def _dotenv() -> dict[str, str | None]:
-    lines = env_lines()
-    for line in lines:
-        if line.error:
-            # It is not shown: it may hold a secret.
-            raise ConfigError(
-                f"Line {line.original.line} of .env cannot be read: write it as NAME=value, a "
-                "value with spaces in quotes."
-            )
-    return {line.key: line.value for line in lines if line.key}
+        for line in parse_stream(file):
+            if line.key and line.value is not None:
+                given[line.key] = line.value
+            elif line.key or line.error:
+                # Blank lines count as the beginning of what stands below them.
+                start, text = line.original.line, line.original.string
+                number = start + text[: -len(text.lstrip())].count("\n")
+                # Without its text, which may hold a secret.
+                raise ConfigError(
+                    f"Line {number} of .env cannot be read: write it as NAME=value, a value with "
+                    "spaces in quotes, and close each quote."
+                )
+    return given
 
 
 def _text(value: Any) -> str:
@@ -378,7 +381,7 @@ def _test_database_url(env: Mapping[str, Any], overrides: Mapping[str, Any]) -> 
             f"TEST_DATABASE_URL names the database {url.database!r}, which tests would wipe: "
             "use one whose name ends in _test (`createdb app_test`)."
         )
-    for own in (os.environ.get("DATABASE_URL"), _dotenv().get("DATABASE_URL")):
+    for own in (os.environ.get("DATABASE_URL"), read_dotenv().get("DATABASE_URL")):
         if own and parse_url("DATABASE_URL", own) == url:
             raise ConfigError(
                 "TEST_DATABASE_URL equals DATABASE_URL, whose data tests would wipe: "

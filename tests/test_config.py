@@ -259,10 +259,11 @@ def test_a_setting_may_be_a_tuple(monkeypatch):
 
 @pytest.mark.parametrize("read", [config.load, config.server])
 def test_an_env_file_of_another_user_is_one_sentence(monkeypatch, tmp_path, read):
-    def refuse():
-        raise PermissionError(errno.EACCES, "Permission denied", f"{tmp_path}/.env")
+    def refuse(path, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(config, "env_lines", refuse)
+    (tmp_path / ".env").touch()
+    monkeypatch.setattr(Path, "open", refuse)
 
     with pytest.raises(ConfigError) as caught:
         read()
@@ -287,12 +288,19 @@ def test_an_env_file_that_is_no_text_is_one_sentence(tmp_path):
     assert refusal({}) == ".env is not UTF-8 text: save it as UTF-8 in your editor."
 
 
-@pytest.mark.parametrize("line", ["SECRET KEY=hunter2", 'DATABASE_URL="sqlite:///hunter2'])
-def test_a_line_of_the_env_file_that_says_nothing_is_one_sentence(tmp_path, line):
-    (tmp_path / ".env").write_text(f"PORT=5000\n{line}\n")
+@pytest.mark.parametrize("read", [config.load, config.server])
+@pytest.mark.parametrize(
+    "line", ["SECRET KEY=hunter2", 'DATABASE_URL="sqlite:///hunter2', "SECRET_KEY"]
+)
+def test_a_line_of_the_env_file_that_says_nothing_is_one_sentence(tmp_path, read, line):
+    (tmp_path / ".env").write_text(f"# Of this machine\n\n{line}\nPORT=7000\n")
 
-    assert refusal({}) == (
-        "Line 2 of .env cannot be read: write it as NAME=value, a value with spaces in quotes."
+    with pytest.raises(ConfigError) as caught:
+        read()
+
+    assert caught.value.message == (
+        "Line 3 of .env cannot be read: write it as NAME=value, a value with spaces in quotes, "
+        "and close each quote."
     )
 
 
@@ -467,7 +475,7 @@ def test_the_env_file_is_read_and_the_real_environment_wins(monkeypatch, tmp_pat
 
 @pytest.mark.parametrize("read", [config.load, config.server])
 def test_a_variable_of_the_product_reaches_every_process(monkeypatch, tmp_path, read):
-    (tmp_path / ".env").write_text("SHOP_MAIL_FROM=a@b.c\nSHOP_MAIL_KEY=file\nPORT=7000\nODD\n")
+    (tmp_path / ".env").write_text("SHOP_MAIL_FROM=a@b.c\nSHOP_MAIL_KEY=file\nPORT=7000\n")
     monkeypatch.setattr(os, "environ", {"SHOP_MAIL_KEY": "real"})
 
     read()

@@ -4,10 +4,9 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from dotenv.parser import Binding
 from flask import Flask
 
 import config
@@ -42,19 +41,19 @@ def virtual_environment(app: Flask) -> Iterator[Finding]:
 
 
 def env_file(app: Flask) -> Iterator[Finding]:
-    """Read .env line by line: python-dotenv passes over what it does not understand."""
+    """Look into .env, which config.py has read, for what it cannot know to be wrong."""
     path = config.BASE_DIR / ".env"
     if not path.exists():
         yield _without_env_file(app)
         return
     try:
-        bindings = config.env_lines()
-    except (OSError, UnicodeDecodeError):
+        given = config.read_dotenv()
+    except config.ConfigError:
         return  # Said by the check of the configuration.
-    findings = [*_lines(bindings), *_names(bindings)]
+    findings = list(_names(given))
     if os.name == "posix" and path.stat().st_mode & 0o077:
         findings.append(warn("env-file", "others can read .env", "chmod 600 .env"))
-    yield from findings or [ok("env-file", f"{len(bindings)} lines")]
+    yield from findings or [ok("env-file", f"{len(given)} variables")]
 
 
 def _without_env_file(app: Flask) -> Finding:
@@ -63,17 +62,9 @@ def _without_env_file(app: Flask) -> Finding:
     return ok("env-file", "none: the variables come from the environment")
 
 
-def _lines(bindings: list[Binding]) -> Iterator[Finding]:
-    for binding in bindings:
-        if binding.error or (binding.key and binding.value is None):
-            # The line itself may hold a secret.
-            text = f"line {binding.original.line} of .env cannot be read"
-            yield fail("env-file", text, "write it as NAME=value, a value with spaces in quotes")
-
-
-def _names(bindings: list[Binding]) -> Iterator[Finding]:
+def _names(given: Iterable[str]) -> Iterator[Finding]:
     """Look for misspelt variables; any other name is one of the product's own."""
-    for name in sorted({b.key for b in bindings if b.key} - config.VARIABLES.keys()):
+    for name in sorted({*given} - config.VARIABLES.keys()):
         for meant in get_close_matches(name.upper(), config.VARIABLES, 1, 0.8):
             # SHOP_SECRET_KEY is a name with a prefix.
             if not name.endswith(f"_{meant}"):
