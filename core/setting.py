@@ -21,12 +21,13 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
 
 
-# What takes a list of sources (CSP Level 3, 6), and what a source is made of.
+# What takes a list of sources (CSP Level 3, 6), and what a source is made of: ASCII without what
+# ends it.
 DIRECTIVE = re.compile(
     "(default|child|connect|font|frame|img|manifest|media|object|worker)-src"
     "|(script|style)-src(-elem|-attr)?|base-uri|form-action|frame-ancestors"
 )
-SOURCE = re.compile(r"[^\s;,]+")
+SOURCE = re.compile("[!-+.-:<-~-]+")
 
 
 def _are_sources(value: Any) -> bool:
@@ -61,7 +62,11 @@ SETTINGS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
         lambda value: all(
             DIRECTIVE.fullmatch(name) and _are_sources(sources) for name, sources in value.items()
         ),
-        'a list of origins for each directive that takes some, such as {"script-src": ["https://plausible.io"]}',
+        (
+            'origins for directives, such as {"script-src":["https://plausible.io"]}; known are '
+            "those that end in -src, script- and style-src-attr and -elem, base-uri, form-action "
+            "and frame-ancestors"
+        ),
     ),
 }
 DEFAULTS = {name: default for name, (default, _, _) in SETTINGS.items()}

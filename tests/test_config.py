@@ -211,6 +211,8 @@ WRONG = {
         {"scripts-src": ["https://x.com"]},
         {"script-src": ["https://x.com; img-src *"]},
         {"script-src": ["https://x.com https://y.com"]},
+        {"script-src": ["https://x.com\n"]},
+        {"script-src": ["https://ł.com"]},
         None,
     ),
 }
@@ -252,7 +254,7 @@ def test_a_setting_of_the_product_may_resemble_one_that_is_set(monkeypatch):
 
 def test_a_setting_may_be_a_tuple(monkeypatch):
     monkeypatch.setattr(settings, "LANGUAGES", ("es", "pt_BR"))
-    monkeypatch.setattr(settings, "CSP", {"script-src": ("https://x.com",)})
+    monkeypatch.setattr(settings, "CSP", {"script-src": ("https://x.com:8443/a-b.js",)})
 
     check_settings()
 

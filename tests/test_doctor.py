@@ -157,7 +157,13 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
 @pytest.mark.structure
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("INSTALLED_APPS", "app.shop"), ("INSTALLED_APPS", None), ("LANGUAGES", []), ("APP_NAME", 5)],
+    [
+        ("INSTALLED_APPS", "app.shop"),
+        ("INSTALLED_APPS", None),
+        ("LANGUAGES", []),
+        ("APP_NAME", 5),
+        ("CSP", {"script": []}),
+    ],
 )
 def test_a_wrong_setting_is_one_finding(scaffold, name, value):
     scaffold.write("settings.py", f"{name} = {value!r}\n")
