@@ -58,15 +58,18 @@ class _Database:
         self.app = app
         with app.app_context():
             self.engine = db.engine
-        self.answered = self.asked = float("-inf")
-        # When the server last said anything; before the first question there is no silence.
-        self.heard = float("inf")
+        # When the database answered, was asked, when somebody came, and when it last said anything.
+        self.answered = self.asked = self.seen = self.heard = float("-inf")
         self.thread = Thread()
 
     def answers(self) -> bool:
         now = monotonic()
+        if now - self.seen > HANGS:
+            # Nobody asked: that is no silence.
+            self.heard = now
+        self.seen = now
         if not self.thread.is_alive() and now - self.asked >= SECONDS:
-            self.asked, self.heard = now, min(self.heard, now)
+            self.asked = now
             thread = Thread(target=self._ask, daemon=True)
             thread.start()
             self.thread = thread

@@ -127,6 +127,21 @@ def test_a_silence_may_last_longer_than_a_question(site, monkeypatch, error, tak
     assert min(cuts, default=15) > health.HANGS
 
 
+def test_time_in_which_nobody_asked_is_no_silence(site, monkeypatch):
+    clock, cuts = [0.0], []
+    watch = site.extensions["health"]
+    monkeypatch.setattr(health, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(health, "cut_waiting", lambda: cuts.append(clock[0]))
+    watch.answers()
+    watch.thread.join(20)
+    clock[0] = 30.0
+    monkeypatch.setattr(watch, "_ask", lambda: None)
+
+    watch.answers()
+
+    assert cuts == []
+
+
 def test_a_probe_waits_for_the_answer_that_another_one_has_asked_for(site):
     asked, goes_on = threading.Event(), threading.Event()
 
