@@ -147,22 +147,42 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
 def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.Connection) -> None:
     """Take parents first, that may get the rules which keys to them need; drop tables last.
 
-    Where no key is left, children come first: theirs go before what they needed. Alembic takes
-    tables by their names. The sort is stable: an index stays behind its table.
+    Keys go before all that, since a parent may lose the rule that they needed. Alembic takes tables
+    by their names. The sort is stable: an index stays behind its table.
     """
-    children_first = reversed(sa.inspect(connection).get_sorted_table_and_fkc_names())
-    places = {name: place for place, (name, _) in enumerate(children_first)}
     declared = [table for one in metadata for table in one.tables.values()]
-    declared.sort(key=lambda table: (places.get(table.name, 0), table.name))
     # The last pair has no table, but the keys of circles.
     *parents_first, _ = sort_tables_and_constraints(declared)  # type: ignore[no-untyped-call]
+    children_first = reversed(sa.inspect(connection).get_sorted_table_and_fkc_names())
     gone = {one.table_name for one in operations.ops if isinstance(one, ops.DropTableOp)}
     order = [
         *(table.name for table, _ in parents_first),
-        *(name for name in places if name in gone),
+        *(name for name, _ in children_first if name in gone),
     ]
     rank = {name: place for place, name in enumerate(order)}
     operations.ops.sort(key=lambda one: rank.get(getattr(one, "table_name", ""), len(rank)))
+    _drop_keys_first(operations)
+
+
+def _drop_keys_first(operations: Any) -> None:
+    """Drop foreign keys to other tables that change, too, before all changes."""
+    changed = {getattr(one, "table_name", "") for one in operations.ops}
+    first = []
+    for one in operations.ops:
+        if isinstance(one, ops.ModifyTableOps):
+            others = changed - {one.table_name}
+            keys = [change for change in one.ops if _drops_key_to(others, change)]
+            one.ops = [change for change in one.ops if change not in keys]
+            first.append(ops.ModifyTableOps(one.table_name, keys, schema=one.schema))
+    # Of a table whose keys alone went nothing is left.
+    operations.ops = [one for one in (*first, *operations.ops) if getattr(one, "ops", True)]
+
+
+def _drops_key_to(tables: set[str], change: Any) -> bool:
+    if not isinstance(change, ops.DropConstraintOp) or change.constraint_type != "foreignkey":
+        return False
+    key: Any = change.to_constraint()
+    return _target(key).rpartition(".")[2] in tables
 
 
 def _part_circles(operations: Any) -> None:

@@ -300,6 +300,46 @@ def test_a_rule_comes_before_and_goes_after_the_keys_that_need_it(scaffold, data
         assert inspect(connection).get_foreign_keys("rule_barn") == []
 
 
+PROJECTS = """
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Project(Base):
+    __tablename__ = "work_project"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    {code}
+
+
+class Item(Base):
+    __tablename__ = "work_item"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("work_project.id"))
+    {key}
+"""
+
+
+@mostly_on("postgresql")
+def test_a_rule_goes_after_its_key_where_another_key_stays(scaffold, database_url):
+    code = "code: Mapped[str] = mapped_column(sa.String(9), unique=True)"
+    key = 'code: Mapped[str] = mapped_column(sa.ForeignKey("work_project.code"))'
+    project = scaffold.on(database_url).having(PYTHONWARNINGS="")
+    revise = "revision --autogenerate -m made --rev-id"
+
+    project.add_module("work", PROJECTS.format(code=code, key=key))
+    project.alembic_each(f"{revise} first", "upgrade head")
+    project.write("app/work/models.py", PROJECTS.format(code="", key=""))
+    project.alembic_each(f"{revise} second", "upgrade head", "downgrade first", "upgrade head")
+
+    with connected(database_url) as connection:
+        (stays,) = inspect(connection).get_foreign_keys("work_item")
+    assert stays["constrained_columns"] == ["project_id"]
+
+
 COMPUTED = """
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column

@@ -68,7 +68,7 @@ def test_the_clock_is_set_forth_and_back(site, cluster, load, tmp_path):
         FAKETIME_DONT_FAKE_MONOTONIC="1",
     )
     with serving(faked) as server:
-        workers = server.workers
+        workers = server.both_workers()
         with load(server) as clients:
             for step in STEPS:
                 clients.wait_for(50)
