@@ -235,7 +235,8 @@ def _check_menu(app: Flask, module: Module) -> None:
 
 def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) -> None:
     """Refuse a foreign key to no table, or to another base's: no migration could order them."""
-    for entry, name, key in _foreign_keys(module.entry for module in modules):
+    named = _foreign_keys([module.entry for module in modules])
+    for entry, name, key in (*named, *_other_foreign_keys(modules)):
         target, _, column = key.target_fullname.rpartition(".")
         cause = f", whose column {name} is a foreign key to {target!r}"
         try:
@@ -255,7 +256,7 @@ def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) 
 
 
 def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey]]:
-    """Yield the foreign keys of each entry's models.py, with the entry and Model.column."""
+    """Yield the foreign keys that each entry's models.py names, with the entry and Model.column."""
     for entry in entries:
         models = f"{entry}.models"
         named = [(model.__name__, model.__table__) for model in _models(models)]
@@ -265,19 +266,41 @@ def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey
                 yield entry, f"{name}.{key.parent.name}", key
 
 
-def _key_failure(entries: Iterable[str], error: BaseException) -> ModuleError | None:
+def _other_foreign_keys(modules: Iterable[Module]) -> Iterator[tuple[str, str, ForeignKey]]:
+    """Yield all foreign keys, also of tables that models.py gives no name, with table.column."""
+    for module in modules:
+        for table in module.tables:
+            for key in table.foreign_keys:
+                yield module.entry, f"{table.name}.{key.parent.name}", key
+
+
+def _key_failure(entries: Sequence[str], error: BaseException) -> ModuleError | None:
     """Blame a foreign key to no table for what it makes fail before all tables are known."""
-    if isinstance(error, NoReferencedTableError) or NO_JOIN in str(error):
-        for entry, name, key in _foreign_keys(entries):
-            try:
-                key.column  # noqa: B018
-            except NoReferencedTableError as lost:
-                cause = (
-                    f", whose column {name} is a foreign key to {lost.table_name!r}, a table that "
-                    "neither it nor a module above it has"
-                )
-                remedy = "list the module of that table above, or mend the name in ForeignKey(...)"
-                return _refusal(entry, cause, remedy)
+    table = error.table_name if isinstance(error, NoReferencedTableError) else None
+    if table is None:
+        # It tells no table, and keys of modules above may wait for one below.
+        entries = entries[-1:] if NO_JOIN in str(error) else []
+    for entry, name, key in _foreign_keys(entries):
+        lost = _lost_table(key)
+        if lost and table in (lost, None):
+            cause = (
+                f", whose column {name} is a foreign key to {lost!r}, a table that neither it nor "
+                "a module above it has"
+            )
+            remedy = "list the module of that table above, or mend the name in ForeignKey(...)"
+            return _refusal(entry, cause, remedy)
+    return None
+
+
+def _lost_table(key: ForeignKey) -> str | None:
+    """Return the table that a foreign key names and no module has so far."""
+    try:
+        # SQLAlchemy looks for it now.
+        key.column  # noqa: B018
+    except NoReferencedTableError as error:
+        return error.table_name
+    except NoReferencedColumnError:
+        pass
     return None
 
 
@@ -305,10 +328,10 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
 
 
 def _models(name: str) -> Iterator[Any]:
-    """Yield the models that a file of this name, or a folder, declares, if it is imported."""
+    """Yield the models that a models.py names, if it is imported, and its module declares."""
     for value in _values(name):
         is_model = isinstance(value, type) and hasattr(value, "__mapper__")
-        if is_model and f"{value.__module__}.".startswith(f"{name}."):
+        if is_model and value.__module__.startswith(name.removesuffix("models")):
             yield value
 
 

@@ -559,6 +559,32 @@ def test_models_may_lie_in_a_folder(scaffold):
     assert said.startswith("INSTALLED_APPS lists 'app.two', whose column Note.one_id is a foreign")
 
 
+def test_models_may_lie_in_files_of_their_own(scaffold):
+    key = "    one_id: Mapped[int] = mapped_column(ForeignKey('one_recrod.id'))\n"
+    models = MODELS.format(table="two_record").replace("Record", "Note")
+    add(scaffold, "two", "from .notes import Note\n")
+    scaffold.write("app/two/notes.py", f"from sqlalchemy import ForeignKey\n{models}{key}")
+
+    said = app_of(scaffold, "two")
+
+    assert said.startswith("INSTALLED_APPS lists 'app.two', whose column Note.one_id is a foreign")
+
+
+def test_a_foreign_key_of_a_table_without_a_name_is_blamed_on_a_module(scaffold):
+    table = (
+        "from sqlalchemy import Column, ForeignKey, Table\n"
+        "from core.models import Base\n"
+        "def make(name):\n"
+        "    Table(name, Base.metadata, Column('one_id', ForeignKey('one_recrod.id')))\n"
+        "make('two_link')\n"
+    )
+    add(scaffold, "two", table)
+
+    said = app_of(scaffold, "two")
+
+    assert said.startswith("INSTALLED_APPS lists 'app.two', whose column two_link.one_id is a for")
+
+
 def test_a_foreign_key_of_a_table_without_a_model_is_blamed_on_its_module(scaffold):
     add(scaffold, "one", MODELS.format(table="one_record"))
     table = (
@@ -603,6 +629,26 @@ def test_a_schema_of_a_model_whose_foreign_key_leads_nowhere_is_told_which(scaff
         "'one_recrod', a table that neither it nor a module above it has: list the module of that "
         "table above, or mend the name in ForeignKey(...)."
     )
+
+
+def test_a_module_whose_key_waits_for_one_below_is_not_blamed_for_another(scaffold):
+    note = MODELS.format(table="one_note").replace("Record", "Note")
+    key = "    three_id: Mapped[int] = mapped_column(ForeignKey('three_record.id'))\n"
+    add(scaffold, "one", f"from sqlalchemy import ForeignKey\n{note}{key}")
+    link = MODELS.format(table="two_link").replace("Record", "Link")
+    other = MODELS.format(table="two_other").replace("Record", "Other")
+    relationship = "    other: Mapped[Other] = relationship()\n"
+    load = (
+        "from sqlalchemy.orm import configure_mappers\nfrom . import models\nconfigure_mappers()\n"
+    )
+    head = "from sqlalchemy.orm import relationship\n"
+    add(scaffold, "two", f"{head}{other}{link}{relationship}")
+    scaffold.write("app/two/__init__.py", BLUEPRINT.format(name="two") + load)
+    add(scaffold, "three", MODELS.format(table="three_record"))
+
+    said = app_of(scaffold, "one", "two", "three")
+
+    assert said.startswith("INSTALLED_APPS lists 'app.two', whose model Link cannot be used")
 
 
 def test_modules_on_the_scaffolds_base_and_on_their_own_live_together(scaffold):
