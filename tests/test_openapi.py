@@ -7,6 +7,9 @@ from importlib import import_module
 import pytest
 from apispec import APISpec
 from flask import Blueprint, Flask, abort
+from marshmallow import Schema
+from marshmallow.fields import Integer, List, Nested, String
+from marshmallow.validate import ContainsOnly, Equal, Length, OneOf
 
 from core.limits import count
 from core.openapi import api_document
@@ -179,6 +182,32 @@ class TestBodies:
 
         seal = sent["properties"]["seal"]
         assert (seal["contentEncoding"], seal["maxLength"]) == ("base64", 400)
+
+    def test_what_may_be_chosen_is_told_for_each_value_and_in_answers(self):
+        converter = Components(APISpec("", "", VERSION)).converter
+        fields = {
+            "sizes": List(String(), validate=ContainsOnly(["s", "m"])),
+            "size": String(validate=[OneOf(["s", "m"]), Length(max=1)]),
+            "state": String(validate=Equal("new")),
+        }
+        schema = Schema.from_dict(fields)()
+
+        sent, answered = (converter.describe(schema, sent)["properties"] for sent in (True, False))
+
+        array = {"type": "array", "items": {"type": "string", "enum": ["s", "m"]}}
+        assert sent["sizes"] == answered["sizes"] == array
+        assert sent["size"] == {"type": "string", "enum": ["s", "m"], "maxLength": 1}
+        assert answered["size"] == {"type": "string", "enum": ["s", "m"]}
+        assert sent["state"] == {"type": "string", "enum": ["new"]}
+        assert answered["state"] == {"type": "string"}
+
+    def test_a_dictionary_within_an_answer_may_lack_something(self):
+        converter = Components(APISpec("", "", VERSION)).converter
+        schema = Schema.from_dict({"sum": Nested(Schema.from_dict({"count": Integer()}))})()
+
+        answered = converter.describe(schema)
+
+        assert "required" not in answered["properties"]["sum"]
 
     def test_what_is_within_a_record_is_whole_in_a_patch_too(self, kinds):
         patch = kinds["components"]["schemas"]["OrderPatch"]

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from copy import deepcopy
+from copy import copy, deepcopy
 from decimal import Decimal
 from functools import partial
 from itertools import count
@@ -72,13 +72,21 @@ class Converter(OpenAPIConverter):
             described |= {"required": required} if required else {}
         return described
 
+    def field2property(self, field: Any) -> dict[str, Any]:
+        if not self.checked:
+            field = copy(field)
+            # What may be chosen becomes a type in a generated client.
+            field.validators = list(_of_kind(field, validate.OneOf))
+        return super().field2property(field)
+
     def nested2properties(self, field: Any, ret: Any) -> dict[str, Any]:
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
             return {}
         partial = self.partial
         # What is new is whole, in a PATCH too; and so is what stands within an answer.
         inner = self.describe(field.schema, self.sent)
-        if not self.sent:
+        # A record has all that its model has; a dictionary may lack something.
+        if not self.sent and getattr(field.schema.opts, "model", None):
             inner["required"] = list(inner["properties"])
         self.partial = partial
         return {"type": "array", "items": inner} if field.many or field.schema.many else inner
@@ -139,7 +147,7 @@ class Converter(OpenAPIConverter):
         return super().field2range(field, ret=ret)
 
     def field2length(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        found = super().field2length(field, **kwargs) if self.checked else {}
+        found = super().field2length(field, **kwargs)
         if isinstance(field, Binary):
             # Three bytes are four characters.
             return {name: -(-number // 3) * 4 for name, number in found.items()}
@@ -147,18 +155,27 @@ class Converter(OpenAPIConverter):
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if isinstance(field, ExactDecimal):
-            return _decimal(field, *(_limits(field) if self.checked else (None, None)))
+            return _decimal(field)
         if isinstance(field, (Binary, Time, WallDateTime)):
             encoding = {"contentEncoding": "base64"} if isinstance(field, Binary) else {}
             return {**encoding, "pattern": f"^{field.form}$"}
-        if not self.checked:
-            return {}
         patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
-        if isinstance(field, String) and not any(map(_is_clean, patterns)):
+        if self.checked and isinstance(field, String) and not any(map(_is_clean, patterns)):
             patterns.append(NOT_NUL)
         if len(patterns) > 1:
             return {"allOf": [{"pattern": one} for one in patterns]}
         return {"pattern": patterns[0]} if patterns else {}
+
+    def field2choices(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        # apispec takes what each value of a list may be for what the list may be.
+        is_each = any(_of_kind(field, validate.ContainsOnly))
+        return {} if is_each else super().field2choices(field, **kwargs)
+
+    def list2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        found = super().list2properties(field, **kwargs)
+        for one in _of_kind(field, validate.ContainsOnly):
+            found["items"] = {**found["items"], "enum": list(one.choices)}
+        return found
 
     def enum2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         found = super().enum2properties(field, **kwargs)
@@ -223,8 +240,9 @@ def _size(number: Any) -> Decimal:
     return Decimal(number).copy_abs()
 
 
-def _decimal(field: Any, low: Any, high: Any) -> dict[str, Any]:
+def _decimal(field: Any) -> dict[str, Any]:
     """Return the pattern of a decimal as a text, and its range, which digits cannot say."""
+    low, high = _limits(field)
     sign = "" if low is not None and low >= 0 else "-?"
     whole, most, found = "(0|[1-9][0-9]*)", field.most_places, {}
     if low is not None and high is not None:
