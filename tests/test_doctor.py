@@ -356,6 +356,7 @@ def test_models_that_differ_from_the_migrations_fail(shop):
 
 ENUM = """
 import enum
+import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 from core.models import Base
 
@@ -368,21 +369,29 @@ class Item(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     status: Mapped[Status | None]
 """
+# An enum of the database's own.
+NATIVE = "[Status | None] = mapped_column(sa.Enum('open', 'sold', name='state'))"
 
 
 @pytest.mark.structure
 @pytest.mark.parametrize("engine", ENGINES)
-def test_rows_with_a_member_that_is_gone_fail(scaffold, tmp_path, engine):
+@pytest.mark.parametrize("is_native", [False, True], ids=["plain", "native"])
+def test_rows_with_a_member_that_is_gone_fail(scaffold, tmp_path, engine, is_native):
+    kind = NATIVE if is_native else "[Status | None]"
+    member = ", 'sold'" if is_native else '    SOLD = "sold"\n'
     with empty_database(engine, tmp_path) as url:
         project = scaffold.on(url)
-        project.add_module("shop", ENUM)
+        project.add_module("shop", ENUM.replace("[Status | None]", kind))
         project.alembic_each("revision --autogenerate -m made", "upgrade head")
         with connected(url) as connection:
             connection.exec_driver_sql(
                 "INSERT INTO shop_item (id, status) VALUES (1, 'open'), (2, 'sold'), (3, NULL)"
             )
         before = doctor(project)
-        project.replace("app/shop/models.py", '    SOLD = "sold"\n', "")
+        project.replace("app/shop/models.py", member, "")
+        # A column that is not there hides nothing of the others.
+        absent = "    absent: Mapped[Status | None]\n    status:"
+        project.replace("app/shop/models.py", "    status:", absent)
 
         result = doctor(project)
 
