@@ -133,8 +133,9 @@ def page_of(
     the URL that `keep` names, which the view reads itself.
     """
     way = rows_of(model, tuple(columns)) if columns else RECORDS
-    own = {name: request.args[name] for name in keep if name in request.args}
-    return ListPage(statement, listing_of(model), list_query(model), way, own)
+    query = list_query(model)
+    kept = {name: request.args.getlist(name) for name in keep if name not in query.args}
+    return ListPage(statement, listing_of(model), query, way, kept)
 
 
 def list_query(model: Any) -> Query:

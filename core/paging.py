@@ -46,7 +46,7 @@ class ListPage(Pagination):
     """A page of a list. `total` is exact up to MAX_COUNT; above it, `total_is_estimate` is set.
 
     One row more than the page holds is read: so it is known without a count whether more follow.
-    `own` are arguments of its URL that the view alone reads.
+    `kept` are arguments of its URL that the view alone reads.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class ListPage(Pagination):
         listing: Listing,
         query: Query,
         way: Records | Any = RECORDS,
-        own: Mapping[str, str] | None = None,
+        kept: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self.own = own or {}
+        self.kept = {name: texts for name, texts in (kept or {}).items() if texts}
         self.listing = listing
         self.query = query
         self.statement = statement
@@ -145,14 +145,14 @@ class ListPage(Pagination):
     def url(self, page: int | None = None, **changes: str | None) -> str:
         """Return the URL of this list with another page or other arguments; None removes one."""
         args = {**self.query.args, "page": page and str(page), **changes}
-        kept = "&".join(_argument(name, text) for name, text in args.items() if text is not None)
-        return f"{self.path}{'&' if self.own else '?'}{kept}" if kept else self.path
+        asked = "&".join(_argument(name, text) for name, text in args.items() if text is not None)
+        return f"{self.path}{'&' if self.kept else '?'}{asked}" if asked else self.path
 
     @cached_property
     def path(self) -> str:
         """Return the URL of the whole list, on this site, with what the view alone reads."""
         path = quote(f"{request.root_path}{request.path}")
-        return f"{path}?{urlencode(self.own)}" if self.own else path
+        return f"{path}?{urlencode(self.kept, doseq=True)}" if self.kept else path
 
     @cached_property
     def key(self) -> Hashable:

@@ -206,6 +206,19 @@ def test_what_a_view_reads_itself_is_kept_by_links_and_form(client, save):
     assert 'name="of"' not in page
 
 
+def test_all_values_of_what_a_view_reads_are_kept_and_none_of_a_list_twice(client, save):
+    save(Entry(name="Pen"))
+
+    page = client.get("/listed/kept?tab=a&tab=b&q=pen").text
+
+    links = [unescape(one) for one in re.findall(r'href="(/listed/kept[^"]*)"', page)]
+    assert all(one.startswith("/listed/kept?tab=a&tab=b") for one in links)
+    assert any(one.endswith("?tab=a&tab=b&q=pen&sort=-name") for one in links)
+    assert all(one.count("q=") <= 1 for one in links)
+    assert re.findall(r'name="tab" value="(.)"', page) == ["a", "b"]
+    assert page.count('name="q"') == 1
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -16,7 +16,7 @@ def entry_index() -> str:
 
 @bp.get("/kept")
 def entry_kept() -> str:
-    return render_template("listed/index.html", page=page_of(Entry, keep=("tab", "of")))
+    return render_template("listed/index.html", page=page_of(Entry, keep=("tab", "of", "q")))
 
 
 @bp.get("/entries.csv")
