@@ -1,6 +1,7 @@
 """`flask generate`: what it writes works as it is, what it refuses it explains."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 import config
 from core.generator import command
-from core.generator.attributes import KINDS, read
+from core.generator.attributes import KINDS, Spec, read
 from tests.project import ENGINES
 
 PYTHON = Path(sys.executable).name
@@ -59,6 +60,21 @@ def test_what_is_generated_passes_its_tests_and_the_checks(shop):
     shop.python("-m", "ruff", "check", *modules)
     shop.python("-m", "ruff", "format", "--check", *modules)
     shop.python("-m", "djlint", "--quiet", "--check", *modules)
+
+
+@pytest.mark.parametrize(
+    "attributes", [["name:string"], ["name:string", "size:enum:s,m", "day:date"]]
+)
+def test_short_names_need_no_formatter(app, tmp_path, attributes):
+    spec = Spec("shop", "Article", "articles", [read(one) for one in attributes], True, True)
+    for path, text in command.files(spec).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+
+    line = [sys.executable, "-m", "ruff", "format", "--check", "--line-length=100", str(tmp_path)]
+    result = subprocess.run(line, capture_output=True, text=True, check=False)
+
+    assert (result.stderr, result.returncode) == ("", 0), result.stdout
 
 
 @pytest.mark.slow

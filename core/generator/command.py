@@ -76,10 +76,7 @@ def generate(
     if pretend:
         click.echo("\n".join(f"would write app/{module}/{path}" for path in texts))
         return
-    for path, text in texts.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
-        click.echo(f"wrote app/{module}/{path}")
+    _write(folder, texts)
     click.echo(
         f'\nAdd "app.{module}", to INSTALLED_APPS in settings.py. Then:\n\n'
         f'    alembic revision --autogenerate -m "{module}"\n'
@@ -93,9 +90,25 @@ def generate(
         )
 
 
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    for path, text in texts.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+        click.echo(f"wrote app/{folder.name}/{path}")
+
+
 def files(spec: Spec) -> dict[str, str]:
     """Return the texts of the files of a module, by their paths in it."""
-    environment = Environment(  # nosec B701 - it writes code, no page
+    environment, values = _environment(), _values(spec)
+    return {
+        path: environment.get_template(f"{name}.jinja").render(values)
+        for path, name in _paths(spec).items()
+    }
+
+
+def _environment() -> Environment:
+    """Return a Jinja that leaves alone what a template of a page says to Jinja itself."""
+    return Environment(  # nosec B701 - it writes code, no page
         extensions=["jinja2.ext.do"],
         loader=FileSystemLoader(FILES),
         undefined=StrictUndefined,
@@ -110,10 +123,26 @@ def files(spec: Spec) -> dict[str, str]:
         comment_end_string="#]",
         autoescape=False,
     )
+
+
+def _paths(spec: Spec) -> dict[str, str]:
+    """Return the templates of the files, by the files' paths in the module."""
+    paths = {path: path for path in SHARED}
+    if spec.pages:
+        start = f"templates/{spec.module}/{spec.record}_"
+        paths |= {path: path for path in PAGES}
+        paths |= {f"{start}{name}": f"templates/{name}" for name in TEMPLATES}
+    if spec.api:
+        paths |= {path: path for path in API}
+    return paths
+
+
+def _values(spec: Spec) -> dict[str, Any]:
+    """Return what the templates name."""
     required = [one for one in spec.references if not one.is_optional]
     parents = {one.name: sample(one.detail, one.label) for one in required}
     words = spec.record.replace("_", " ")
-    values: dict[str, Any] = {
+    return {
         "spec": spec,
         "module": spec.module,
         "model": spec.model,
@@ -130,17 +159,6 @@ def files(spec: Spec) -> dict[str, str]:
         # The list of the module's only model needs no name of its own.
         "at": "" if spec.module == spec.plural else f"/{spec.plural}",
         "api_name": f"{spec.module}_api" if spec.pages else spec.module,
-    }
-    paths = {path: path for path in SHARED}
-    if spec.pages:
-        start = f"templates/{spec.module}/{spec.record}_"
-        paths |= {path: path for path in PAGES}
-        paths |= {f"{start}{name}": f"templates/{name}" for name in TEMPLATES}
-    if spec.api:
-        paths |= {path: path for path in API}
-    return {
-        path: environment.get_template(f"{name}.jinja").render(values)
-        for path, name in paths.items()
     }
 
 
