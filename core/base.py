@@ -13,8 +13,10 @@ from sqlalchemy import (
     MetaData,
     Numeric,
     String,
+    Table,
     Time,
     TypeDecorator,
+    event,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, registry
@@ -29,6 +31,16 @@ NAMING_CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+@event.listens_for(Table, "after_parent_attach")
+def _check_as_table(table: Table, metadata: MetaData) -> None:
+    """Make the checks that stand in a column those of its table, where Alembic looks for them."""
+    for column in table.columns:
+        for check in list(column.constraints):
+            column.constraints.discard(check)
+            table.append_constraint(check)
+
 
 SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 

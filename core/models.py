@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, declared_attr, mapped_column
+from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from core.base import DeclarativeModel
@@ -73,18 +73,20 @@ class Versioned:
 
     version: Mapped[int] = mapped_column(sort_order=902)
 
-    @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:
-        column = cls.__table__.columns.get("version")  # type: ignore[attr-defined]
-        # The table of a joined subclass has none: its parent's counts for both.
-        return {} if column is None else {"version_id_col": column}
-
     def expect_version(self, version: int) -> None:
         """Let the next flush raise StaleDataError unless the row still has this version.
 
         Call it before the record is changed.
         """
         set_committed_value(self, "version", version)
+
+
+@event.listens_for(Versioned, "instrument_class", propagate=True)
+def _count_changes(mapper: Any, model: Any) -> None:
+    """Let the mapper count; not by __mapper_args__, in whose place a model may put its own."""
+    if mapper.version_id_col is None:
+        # The table of a joined subclass has none: its parent's counts for both.
+        mapper.version_id_col = mapper.local_table.columns.get("version")
 
 
 @event.listens_for(Versioned, "attribute_instrument", propagate=True)

@@ -82,9 +82,14 @@ class _Own:
 
     def prep_table_for_batch(self, batch: Any, table: sa.Table) -> None:
         """Copy no values of computed columns to the new table on SQLite, which refuses them."""
+        own: Any = self
         for name, column in batch.columns.items():
             if column.computed is not None:
                 batch.column_transfers[name].pop("expr", None)
+                # SQLAlchemy finds none behind a type with a comma, as NUMERIC(12, 2).
+                if not str(column.computed.sqltext):
+                    text = _expression(own.connection, table.name, name)
+                    column.computed.sqltext = sa.text(text.replace(":", "\\:"))
         parent: Any = super()
         parent.prep_table_for_batch(batch, table)
 
@@ -92,6 +97,21 @@ class _Own:
         """Write a type, also one of PostgreSQL within a type for all engines."""
         comparison: Any = super()
         return comparison.render_type(kind, context) or POSTGRESQL.render_type(kind, context)
+
+
+def _expression(connection: sa.Connection, table: str, column: str) -> str:
+    """Return the expression of a computed column on SQLite, from the table's own text."""
+    query = sa.text("SELECT sql FROM sqlite_master WHERE name = :name")
+    text = str(connection.scalar(query, {"name": table}))
+    kind = r"[^,()]*(?:\([^()]*\))?[^,()]*"
+    _, text = re.split(rf"\b{re.escape(column)}\b{kind}\bAS\s*\(", text, maxsplit=1, flags=re.I)
+    depth = 1
+    # A parenthesis within quotes is none.
+    for part in re.finditer(r"'[^']*'|\"[^\"]*\"|[()]", text):
+        depth += {"(": 1, ")": -1}.get(part[0], 0)
+        if depth == 0:
+            return text[: part.start()]
+    return text
 
 
 for _impl in (SQLiteImpl, PostgresqlImpl, MySQLImpl, MariaDBImpl):

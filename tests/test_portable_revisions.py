@@ -341,6 +341,8 @@ def test_a_rule_goes_after_its_key_where_another_key_stays(scaffold, database_ur
 
 
 COMPUTED = """
+from decimal import Decimal
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -355,6 +357,7 @@ class Line(Base):
 """
 # Each in words of its own that the database repeats in others.
 EXPRESSIONS = """
+    sum: Mapped[Decimal] = mapped_column(sa.Numeric(12, 2), sa.Computed("round(amount / 2.0, (1 + 1))"))
     one: Mapped[int] = mapped_column(sa.Computed(amount + 1))
     two: Mapped[int] = mapped_column(sa.Computed("amount\\n+ 2"))
     text: Mapped[str] = mapped_column(sa.String(20), sa.Computed("replace('No 1', 1, amount)"))
@@ -378,6 +381,11 @@ def test_computed_columns_that_are_not_stored_are_added_and_no_difference(scaffo
     output = project.alembic_each("revision --autogenerate -m made", "upgrade head", "check")
 
     assert "No new upgrade operations" in output
+    copied = (
+        '    label: Mapped[str | None] = mapped_column(sa.CheckConstraint("label > 0", "high"))\n'
+    )
+    project.write("app/computed/models.py", COMPUTED + EXPRESSIONS + copied)
+    project.alembic_each("revision --autogenerate -m made", "upgrade head", "check")
     with connected(database_url) as connection:
-        row = connection.exec_driver_sql("SELECT one, two, text FROM computed_line").one()
-        assert tuple(row) == (6, 7, "No 5")
+        row = connection.exec_driver_sql("SELECT sum, one, two, text FROM computed_line").one()
+        assert tuple(row) == (2.5, 6, 7, "No 5")

@@ -125,6 +125,23 @@ def test_the_class_of_a_new_row_is_that_of_its_model(app, client):
         db.session.commit()
 
 
+def test_changes_are_counted_where_a_model_has_arguments_for_its_mapper(app, client):
+    made = client.post("/unusual/birds", json={"name": "Owl"})
+    url, changed = made.headers["Location"], {"name": "Owl", "wings": 2}
+
+    versions = [made.json["data"]["version"], client.put(url, json=changed).json["data"]["version"]]
+    late = client.put(url, json=changed, headers={"If-Match": made.headers["ETag"]})
+
+    assert (versions, late.status_code) == ([1, 2], 412)
+    assert client.delete(url).status_code == 204
+
+
+def test_a_check_of_a_column_is_one_of_its_table(client):
+    answer = client.post("/unusual/birds", json={"name": "Owl", "wings": -1})
+
+    assert (answer.status_code, answer.json["errors"]) == (409, {"wings": ["From 0 on."]})
+
+
 def test_what_the_database_computes_is_answered_and_not_taken(app, client):
     made = client.post("/unusual/sheets", json={"width": 2, "height": 3})
     changed = client.put(made.headers["Location"], json={"width": 4, "height": 3})

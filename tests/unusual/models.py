@@ -5,14 +5,24 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Computed, DateTime, Enum, ForeignKey, Numeric, String, Uuid, func
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Numeric,
+    String,
+    Uuid,
+    func,
+)
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
 from core.listing import Listing
-from core.models import Base
+from core.models import Base, Versioned
 
 
-class Animal(Base):
+class Animal(Versioned, Base):
     __tablename__ = "unusual_animal"
     __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
     listing = Listing(
@@ -40,7 +50,9 @@ class Bird(Animal):
     __mapper_args__ = {"polymorphic_identity": "bird"}
 
     key: Mapped[int] = mapped_column(ForeignKey("unusual_animal.animal_id"), primary_key=True)
-    wings: Mapped[int | None]
+    wings: Mapped[int | None] = mapped_column(
+        CheckConstraint("wings >= 0", "wings_from_0", info={"message": "From 0 on."})
+    )
 
 
 class Named(Base):
