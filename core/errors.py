@@ -74,6 +74,8 @@ PAGES = {
 # SQLite and MySQL report faults of the program, too, as operational errors: these pass.
 SQLITE_PASSING = re.compile("locked|busy|unable to open|disk I/O|full", re.IGNORECASE)
 MYSQL_FAULTS = {1054, 1364}
+# Of a deadlock and of changes that met, which the database undoes for one of both.
+MET = {"40P01", "40001", 1213, 1020}
 # PostgreSQL's, of a server that stands by until it is promoted; SQLAlchemy has it as InternalError.
 READ_ONLY = "25006"
 
@@ -177,6 +179,8 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
     db.session.rollback()
     if isinstance(error, StaleDataError):
         return answer(409 if "*" in tags("If-Match") else 412, STALE)
+    if changes_met(error):
+        return answer(409, STALE)
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
     if violation := violation_of(error):
@@ -218,6 +222,13 @@ def _is_refused(error: SQLAlchemyError) -> bool:
     if refused:
         log.warning("a value was refused", exc_info=error)
     return refused
+
+
+def changes_met(error: Exception) -> bool:
+    """Tell whether the database undid a change for the sake of another at the same moment."""
+    cause = getattr(error, "orig", None)
+    codes = {getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1]}
+    return isinstance(error, DBAPIError) and not MET.isdisjoint(codes)
 
 
 def _is_passing(error: SQLAlchemyError) -> bool:

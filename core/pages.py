@@ -29,7 +29,7 @@ from werkzeug.routing import BuildError
 
 from core.constraints import violation_of
 from core.database import READ_METHODS
-from core.errors import OUT_OF_RANGE, STALE
+from core.errors import OUT_OF_RANGE, STALE, changes_met
 from core.expired import form_endpoint
 from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm, RefusedError
@@ -177,7 +177,7 @@ def _show(error: Exception, form: ModelForm | None) -> Iterator[Any]:
     if isinstance(error, RefusedError):
         # A form has shown it already.
         yield from chain(*error.messages_dict.values()) if form is None else ()
-    elif isinstance(error, StaleDataError):
+    elif isinstance(error, StaleDataError) or changes_met(error):
         if form is None:
             yield STALE
         else:

@@ -1,14 +1,23 @@
 """Each failure is answered alike under test and in production, as a page or as a problem."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+
 import pytest
-from flask import Blueprint, abort
+from flask import Blueprint, abort, get_flashed_messages
+from sqlalchemy import update
 from werkzeug.datastructures import WWWAuthenticate
 
 from core.errors import STALE
+from core.pages import database_rules
 from core.problem import problem
 from core.rest import Api
 from core.testing import app_on_test_database
+from services import db
 from tests.conftest import INSTALLED_APPS
+from tests.project import ENGINES, app_on, connected
+from tests.sample.models import Box
 
 MEDIA_TYPES = {"/sample": "text/html", "/outside": "application/problem+json"}
 UNAVAILABLE = "The database does not answer at the moment: try again in a few seconds."
@@ -230,3 +239,37 @@ def test_a_text_that_is_too_long_for_its_column_is_no_crash(client, postgresql_u
 
     assert answer.status_code == status
     assert answer.json["detail"] == "A value is too long or out of range."
+
+
+@pytest.fixture(params=[one for one in ENGINES if one != "sqlite"])
+def met(request, tmp_path):
+    """The app and the error of a request that waited for somebody who waited for it."""
+    named = update(Box).execution_options(synchronize_session=False)
+    first, second = (named.where(Box.id == number) for number in (1, 2))
+    with app_on(request.param, tmp_path, "tests.sample") as app:
+        with app.app_context():
+            # The more one has written, the less MariaDB undoes it.
+            db.session.add_all(Box(id=number, name=f"Box {number}") for number in range(1, 99))
+            db.session.commit()
+            url = db.engine.url.render_as_string(hide_password=False)
+        with app.test_request_context(method="POST"):
+            db.session.execute(first.values(name="Mine"))
+            with connected(url) as other, ThreadPoolExecutor(1) as pool:
+                other.execute(named.where(Box.id > 1).values(version=2))
+                wait = copy_context().run
+                waiting = pool.submit(wait, db.session.execute, second.values(name="Mine"))
+                time.sleep(0.3)
+                other.execute(first.values(name="Theirs"))
+            yield app, waiting.exception(timeout=10)
+
+
+def test_of_two_changes_that_wait_for_each_other_one_is_a_conflict(met):
+    app, error = met
+
+    with database_rules():
+        raise error
+    answer = app.make_response(app.handle_user_exception(error))
+
+    assert get_flashed_messages() == [STALE]
+    assert answer.status_code == 409
+    assert str(STALE) in answer.get_data(as_text=True)

@@ -357,7 +357,9 @@ class Line(Base):
 """
 # Each in words of its own that the database repeats in others.
 EXPRESSIONS = """
-    sum: Mapped[Decimal] = mapped_column(sa.Numeric(12, 2), sa.Computed("round(amount / 2.0, (1 + 1))"))
+    sum: Mapped[Decimal] = mapped_column(
+        sa.Numeric(12, 2), sa.Computed("round(amount / 2.0, (1 + 1))")
+    )
     one: Mapped[int] = mapped_column(sa.Computed(amount + 1))
     two: Mapped[int] = mapped_column(sa.Computed("amount\\n+ 2"))
     text: Mapped[str] = mapped_column(sa.String(20), sa.Computed("replace('No 1', 1, amount)"))
