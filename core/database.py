@@ -59,12 +59,12 @@ def _end_session(_: BaseException | None) -> None:
 def _prepare(app: Flask, engine: Engine) -> None:
     # SQLAlchemy's errors quote what people typed, and errors are logged.
     engine.hide_parameters = not app.debug
+    event.listen(engine, "handle_error", _say_out_of_range)
     if engine.dialect.name == "sqlite":
         engine.dialect.colspecs = {**engine.dialect.colspecs, Numeric: SQLiteNumeric}
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "handle_error", _open_again)
-        event.listen(engine, "handle_error", _say_out_of_range)
         return
     if engine.dialect.driver == "psycopg2":
         opened = app.extensions.setdefault("connections", WeakValueDictionary())
@@ -190,9 +190,13 @@ def _open_again(context: Any) -> None:
 
 
 def _say_out_of_range(context: Any) -> None:
-    """Say of a number past 64 bits what other drivers say, where SQLite's raises Python's error."""
+    """Say of a value that a driver cannot write what it says of others; it raises Python's error.
+
+    Such are numbers past 64 bits on SQLite, NUL on PostgreSQL, and halves of surrogate pairs.
+    """
     error = context.original_exception
-    if isinstance(error, OverflowError):
+    is_nul = type(error) is ValueError and "NUL" in str(error)
+    if is_nul or isinstance(error, (OverflowError, UnicodeEncodeError)):
         raise DataError(context.statement, None, error, hide_parameters=True)
 
 

@@ -59,6 +59,7 @@ def _uuid(converter: Any, kind: sa.Uuid[Any]) -> Any:
 def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
     """Return how to make the list of an array, whose values have the limits of their type."""
     inner = converter.column2field(sa.Column(kind.item_type), allow_none=False)
+    inner.load_default = marshmallow.missing
     for _ in range((kind.dimensions or 1) - 1):
         inner = fields.List(inner)
     return partial(fields.List, inner)

@@ -136,6 +136,20 @@ def test_changes_are_counted_where_a_model_has_arguments_for_its_mapper(app, cli
     assert client.delete(url).status_code == 204
 
 
+def test_what_a_driver_cannot_write_is_refused_behind_any_field(app, client):
+    with app.app_context():
+        # The others store a NUL.
+        names = ["a\ud800b"] + ["a\x00b"] * (db.engine.dialect.name == "postgresql")
+    (stone,) = client.get("/unusual/stones").json["data"]
+
+    for name in names:
+        made = client.post("/unusual/stones", json={"name": name})
+        changed = client.put(f"/unusual/stones/{stone['id']}", json={"name": name})
+
+        assert (made.status_code, changed.status_code) == (422, 422)
+        assert made.json["detail"] == "A value is too long or out of range."
+
+
 def test_a_check_of_a_column_is_one_of_its_table(client):
     answer = client.post("/unusual/birds", json={"name": "Owl", "wings": -1})
 
@@ -276,6 +290,25 @@ def test_an_array_refuses_values_that_the_database_would_cut(field, value, messa
         ListsSchema().load({field: value})
 
     assert refused.value.messages == {field: message}
+
+
+def test_the_values_of_an_array_that_may_be_missing_have_no_default():
+    spec = APISpec("x", "1", "3.1.1")
+    sent = Converter(spec.openapi_version, None, spec).describe(ListsSchema(), sent=True)
+
+    assert "default" not in sent["properties"]["wholes"]["items"]
+    assert sent["properties"]["wholes"]["default"] is None
+
+
+def test_fields_are_asked_for_by_the_keys_that_bodies_have(app, client):
+    with app.app_context():
+        parameters = api_document()["paths"]["/unusual/cats"]["get"]["parameters"]
+    (asked,) = (one["schema"]["items"]["enum"] for one in parameters if one["name"] == "fields")
+
+    answer = client.get(f"/unusual/cats?fields={','.join(asked)}")
+
+    assert "full-name" in asked
+    assert answer.json["data"][0].keys() == set(asked)
 
 
 def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, client):

@@ -9,6 +9,7 @@ from werkzeug.routing import IntegerConverter, Rule, UnicodeConverter, UUIDConve
 from core.fields import NOT_NUL
 from core.listing import COUNTS, MAX_OFFSET, Listing
 from core.openapi.components import TAKES_ANY, Components
+from core.plan import key_of
 from core.setting import setting
 from core.urls import MAX_KEY
 
@@ -60,7 +61,8 @@ CONDITIONS = (
 def fields_parameter(schema: Any) -> dict[str, Any]:
     """Return the parameter that leaves fields out of the answer."""
     text = "Only these fields, in the answer's own order; by default all."
-    return _query("fields", _several({"enum": list(schema.dump_fields)}), text, explode=False)
+    keys = [key_of(name, field) for name, field in schema.dump_fields.items()]
+    return _query("fields", _several({"enum": keys}), text, explode=False)
 
 
 def list_parameters(listing: Listing, schema: Any, made: Components) -> Iterator[dict[str, Any]]:

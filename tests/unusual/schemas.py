@@ -28,6 +28,9 @@ class BirdSchema(Schema):
 
 
 class StoneSchema(Schema):
+    # Not ours, which refuses what no database stores.
+    name = fields.String(required=True)
+
     class Meta(Schema.Meta):
         model = Stone
 
