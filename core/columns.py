@@ -1,16 +1,46 @@
 """What a column takes: its limits, for which a database may have other words or none."""
 
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
+
+from core.base import UTCDateTime
 
 # The ranges of the SQL types, which SQLite does not enforce and Python does not have.
 INTEGER_BITS: dict[type, int] = {sa.SmallInteger: 15, sa.BigInteger: 63, sa.Integer: 31}
 SMALLEST_REAL, LARGEST_REAL = 1.2e-38, 3.4e38
 # Beyond it a number of JSON does not tell microseconds apart.
 LONGEST = timedelta(seconds=2**32)
+# By what a TypeDecorator may name as the class of its values.
+TYPES: dict[type, Any] = {
+    bool: sa.Boolean(),
+    bytes: sa.LargeBinary(),
+    date: sa.Date(),
+    datetime: UTCDateTime(),
+    Decimal: sa.Numeric(),
+    float: sa.Double(),
+    int: sa.BigInteger(),
+    str: sa.Text(),
+    time: sa.Time(),
+    timedelta: sa.Interval(),
+    UUID: sa.Uuid(),
+}
+
+
+def value_type(kind: Any) -> Any:
+    """Return the type of a column's values: of a module's own type its python_type's, if it has.
+
+    Else they are those that it stores.
+    """
+    is_own = isinstance(kind, sa.TypeDecorator) and not isinstance(kind, UTCDateTime)
+    if not is_own or type(kind).__module__.startswith("sqlalchemy."):
+        return kind
+    if type(kind).python_type is sa.types.TypeEngine.python_type:
+        return kind.impl_instance
+    return TYPES.get(kind.python_type, kind.impl_instance)
 
 
 def limits_of(kind: Any) -> tuple[Any, Any]:

@@ -26,6 +26,7 @@ from core.columns import (
     decimal_places,
     limits_of,
     looks_at_others,
+    value_type,
 )
 from core.filters import choices_of
 from core.form_fields import (
@@ -105,11 +106,12 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
             return None
         default: Any = getattr(column, "default", None)
         is_called = default is not None and default.is_callable
-        if is_called:
-            # The stock converter would call it once, when the class is made.
+        if column is not None:
             prop = copy(prop)
             prop.columns = [copy(column)]
-            prop.columns[0].default = None
+            # The stock converter knows no type of a module, and would call a default once.
+            prop.columns[0].type = value_type(column.type)
+            prop.columns[0].default = None if is_called else default
         field = super().convert(model, mapper, prop, field_args, db_session)
         if field is None:
             return None

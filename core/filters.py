@@ -14,6 +14,7 @@ from flask_babel import format_date, format_datetime, gettext
 from marshmallow import ValidationError
 
 from core.base import UTCDateTime
+from core.columns import value_type
 from core.i18n import from_local, local, write_decimal
 from core.listing import Condition, Listing
 from core.models import label_of
@@ -94,8 +95,9 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
     for name in page.listing.filters:
         column = page.listing.column(name)
         label = label_of(page.listing.model, name)
-        choices = known.get(name) or choices_of(column.type)
-        kind = next((t for k, t in INPUT_TYPES.items() if isinstance(column.type, k)), "text")
+        column_type = value_type(column.type)
+        choices = known.get(name) or choices_of(column_type)
+        kind = next((t for k, t in INPUT_TYPES.items() if isinstance(column_type, k)), "text")
         if _searchable(page.listing, name):
             kind = "search"
         if choices or column.foreign_keys or kind == "text":

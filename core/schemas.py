@@ -20,6 +20,7 @@ from core.columns import (
     is_real,
     limits_of,
     looks_at_others,
+    value_type,
 )
 from core.fields import (
     JSON,
@@ -65,6 +66,9 @@ def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
     return partial(fields.List, inner)
 
 
+# The URL of a record holds its key: one with a slash nobody could ask for.
+IN_URL = r"^(?!\.{1,2}$)[^/]+$"
+NOT_IN_URL = "It stands in a URL, so it has no slash and is neither . nor .. alone."
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
 
 
@@ -112,9 +116,12 @@ class Converter(ModelConverter):
             kwargs["dump_only"] = True
         return kwargs
 
+    def _get_field_class_for_data_type(self, data_type: Any) -> Any:
+        return super()._get_field_class_for_data_type(value_type(data_type))
+
     def _add_column_kwargs(self, kwargs: dict[str, Any], column: Any) -> None:
         super()._add_column_kwargs(kwargs, column)
-        kind = column.type
+        kind = value_type(column.type)
         low, high = limits_of(kind)
         if high is not None:
             kwargs["validate"].append(validate.Range(min=low, max=high))
@@ -125,6 +132,8 @@ class Converter(ModelConverter):
         elif _is_text(kind) and not getattr(column, "nullable", True):
             # A required text is not blank.
             kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))
+        if _is_text(kind) and getattr(column, "primary_key", False) and not column.foreign_keys:
+            kwargs["validate"].append(validate.Regexp(IN_URL, error=NOT_IN_URL))
         _add_default(kwargs, column)
 
 

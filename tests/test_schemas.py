@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from core.schemas import Schema, String
 from services import db
-from tests.kinds.models import Careful, Derived, Order, Record
+from tests.kinds.models import Careful, Derived, Order, Plain, Record
 from tests.kinds.schemas import OrderSchema, RecordSchema
 from tests.sample.models import Mood, Scan, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
@@ -23,6 +23,11 @@ class DataSchema(Schema):
 
 def nested(levels):
     return [nested(levels - 1)] if levels else 1
+
+
+class PlainSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Plain
 
 
 SPECIMEN = {"line": "x"}
@@ -403,3 +408,14 @@ def test_a_name_without_a_field_is_refused_with_the_remedy(options, said):
         type("OwnSchema", (Schema,), {"Meta": meta})()
 
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("key", ["a/b", "/", ".", ".."])
+def test_a_key_that_no_url_holds_is_refused(key):
+    with pytest.raises(ValidationError, match="It stands in a URL"):
+        PlainSchema().load({"code": key})
+
+
+@pytest.mark.parametrize("key", ["a", "a b", "...", ".a", "año", "a%2Fb"])
+def test_other_keys_are_taken(key):
+    assert PlainSchema().load({"code": key}) == {"code": key}

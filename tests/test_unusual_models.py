@@ -31,6 +31,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 from sqlalchemy.schema import CreateTable
+from werkzeug.datastructures import MultiDict
 
 import core.revisions
 from core.base import SQLITE_NOW
@@ -311,6 +312,30 @@ def test_fields_are_asked_for_by_the_keys_that_bodies_have(app, client):
     assert answer.json["data"][0].keys() == set(asked)
 
 
+def test_values_of_a_type_of_ones_own_are_read_by_what_it_says_of_them(app, client):
+    bodies = [{"fee": fee, "mail": "Ana@Example.com"} for fee in ("1.5", "0.75", "20", "1.5")]
+    made = [client.post("/unusual/measures", json=body).json["data"] for body in bodies]
+
+    place, fees = "sort=-fee", []
+    for _ in made:
+        page = client.get(f"/unusual/measures?per_page=1&{place}").json
+        place, fees = f"cursor={page['meta']['next_cursor']}", [*fees, page["data"][0]["fee"]]
+    found = client.get("/unusual/measures?filter[fee][gte]=1.5&filter[mail]=ANA@example.com").json
+    with app.test_request_context():
+        form = MeasureForm(MultiDict({"fee": "1.5", "mail": "x" * 21}), meta={"csrf": False})
+        is_valid = form.validate()
+    with app.app_context():
+        fee = api_document()["components"]["schemas"]["MeasureInput"]["properties"]["fee"]
+        db.session.execute(delete(Measure))
+        db.session.commit()
+
+    assert [one["fee"] for one in made] == ["1.5", "0.75", "20", "1.5"]
+    assert fees == ["20", "1.5", "1.5", "0.75"]
+    assert found["meta"]["total"] == 3
+    assert fee["type"] == ["string", "number", "null"]
+    assert (is_valid, form.fee.data, list(form.errors)) == (False, Decimal("1.5"), ["mail"])
+
+
 def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, client):
     """The client holds both answers to the document."""
     full = {"code": "A1", "day": date(2026, 1, 31), "at": datetime(2026, 1, 31, tzinfo=UTC)}
@@ -358,6 +383,12 @@ def test_a_duplicate_is_told_at_the_bodys_field_and_not_at_the_column(client, ki
 
     assert answer.status_code == 409
     assert answer.json["errors"] == {key: ["This value is already taken."]}
+
+
+class MeasureForm(ModelForm):
+    class Meta:
+        model = Measure
+        fields = ("fee", "mail")
 
 
 class AnimalForm(ModelForm):

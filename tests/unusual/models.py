@@ -4,8 +4,10 @@ import enum
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Computed,
     DateTime,
@@ -13,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Numeric,
     String,
+    TypeDecorator,
     Uuid,
     func,
 )
@@ -103,12 +106,38 @@ class Grade(enum.Enum):
     HIGH = "high"
 
 
+class Cents(TypeDecorator[Decimal]):
+    """Values of another class than those that are stored."""
+
+    impl = BigInteger
+    cache_ok = True
+    python_type = Decimal  # type: ignore[assignment]
+
+    def process_bind_param(self, value: Decimal | None, dialect: Any) -> int | None:
+        return None if value is None else int(value * 100)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> Decimal | None:
+        return None if value is None else Decimal(value) / 100
+
+
+class Folded(TypeDecorator[str]):
+    """Values of the class that is stored."""
+
+    impl = String(20)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return value and value.casefold()
+
+
 class Measure(Base):
     """Types that an engine, or a driver, reads in its own way."""
 
     __tablename__ = "unusual_measure"
     listing = Listing(
-        filters=("wall", "zoned", "token"), sort=("wall", "zoned", "grade"), default="id"
+        filters=("wall", "zoned", "token", "fee", "mail"),
+        sort=("wall", "zoned", "grade", "fee", "mail"),
+        default="id",
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -119,6 +148,8 @@ class Measure(Base):
     zoned: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     token: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     grade: Mapped[Grade | None] = mapped_column(Enum(Grade, name="unusual_grade"))
+    fee: Mapped[Decimal | None] = mapped_column(Cents)
+    mail: Mapped[str | None] = mapped_column(Folded)
 
 
 class Lieu(Base):
