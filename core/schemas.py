@@ -146,6 +146,14 @@ def _sets_itself(column: Any, mapper: Any) -> bool:
     return is_counted or getattr(column, "computed", None) is not None
 
 
+def _has_twins(values: list[Any]) -> bool:
+    """Tell whether two of several records have one key, as far as they have it themselves."""
+    states = filter(None, (sa.inspect(value, raiseerr=False) for value in values))
+    keys = [tuple(one.mapper.primary_key_from_instance(one.obj())) for one in states]
+    known = [key for key in keys if any(part is not None for part in key)]
+    return len(set(known)) < len(known)
+
+
 def _is_text(kind: Any) -> bool:
     return isinstance(kind, sa.String) and not isinstance(kind, sa.Enum)
 
@@ -254,6 +262,9 @@ class Schema(SQLAlchemyAutoSchema):
     def _set(self, record: Any, values: Mapping[str, Any]) -> None:
         """Set values; one that the model refuses (@validates) is told at its field."""
         for name, value in values.items():
+            if isinstance(value, list) and _has_twins(value):
+                # SQLAlchemy would make one row of both.
+                raise ValidationError("A key stands twice.", self._keys().get(name, name))
             try:
                 setattr(record, name, value)
             except ValueError as error:

@@ -9,8 +9,8 @@ from marshmallow import ValidationError
 
 from core.schemas import Schema, String
 from services import db
-from tests.kinds.models import Careful, Derived, Order, Plain, Record
-from tests.kinds.schemas import OrderSchema, RecordSchema
+from tests.kinds.models import Careful, Derived, Order, Record
+from tests.kinds.schemas import OrderSchema, PlainSchema, RecordSchema
 from tests.sample.models import Mood, Scan, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
 
@@ -23,11 +23,6 @@ class DataSchema(Schema):
 
 def nested(levels):
     return [nested(levels - 1)] if levels else 1
-
-
-class PlainSchema(Schema):
-    class Meta(Schema.Meta):
-        model = Plain
 
 
 SPECIMEN = {"line": "x"}

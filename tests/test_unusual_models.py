@@ -19,6 +19,7 @@ from sqlalchemy import (
     JSON,
     Column,
     Computed,
+    ForeignKey,
     Integer,
     Numeric,
     String,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
-from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 from sqlalchemy.schema import CreateTable
 from werkzeug.datastructures import MultiDict
 
@@ -291,6 +292,50 @@ def test_an_array_refuses_values_that_the_database_would_cut(field, value, messa
         ListsSchema().load({field: value})
 
     assert refused.value.messages == {field: message}
+
+
+class Course(Elsewhere):
+    __tablename__ = "unusual_course"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    grades: Mapped[list["Grading"]] = relationship(cascade="all, delete-orphan")
+
+
+class Grading(Elsewhere):
+    """A record that has a part of its key from the one around it."""
+
+    __tablename__ = "unusual_grading"
+
+    course_id: Mapped[int] = mapped_column(ForeignKey("unusual_course.id"), primary_key=True)
+    student: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    grade: Mapped[int | None]
+
+
+class GradingSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Grading
+
+    @marshmallow.post_load
+    def make(self, data, **kwargs):
+        return Grading(**data)
+
+
+class CourseSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Course
+
+    grades = marshmallow.fields.Nested(GradingSchema(many=True))
+
+
+def test_of_two_records_with_one_key_neither_is_lost():
+    course, twice = Course(id=1), [{"student": 2, "grade": 6}, {"student": 2}]
+
+    with pytest.raises(ValidationError) as refused:
+        CourseSchema().fill(course, {"grades": twice})
+    CourseSchema().fill(course, {"grades": [*twice[:1], {"student": 3}]})
+
+    assert refused.value.normalized_messages() == {"grades": ["A key stands twice."]}
+    assert [one.student for one in course.grades] == [2, 3]
 
 
 def test_the_values_of_an_array_that_may_be_missing_have_no_default():
