@@ -32,8 +32,10 @@ CODES: dict[str, set[Any]] = {
     "unique": {"23505", "23P01", 1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"},
     "missing": {"23503", 1452, "SQLITE_CONSTRAINT_FOREIGNKEY"},
     "in_use": {"23001", 1451},
-    # 4025 (MariaDB) and 3819 (MySQL) come as OperationalError.
-    "check": {"23514", 4025, 3819, "SQLITE_CONSTRAINT_CHECK"},
+    # 4025 (MariaDB) and 3819 (MySQL) come as OperationalError; those behind them are of triggers
+    # (RAISE, SIGNAL) and of views.
+    "check": {"23514", 4025, 3819, "SQLITE_CONSTRAINT_CHECK", "P0001", 1644, "44000", 1369}
+    | {"SQLITE_CONSTRAINT_TRIGGER"},
     "required": {"23502", 1048, "SQLITE_CONSTRAINT_NOTNULL"},
 }
 # Where the texts of MariaDB, MySQL and SQLite name a constraint, and where columns.
@@ -101,6 +103,8 @@ def _read(orig: Any) -> tuple[str, str | None, list[str]]:
     """Return what the driver tells: the kind of rule, the constraint's name, the columns."""
     if diagnostics := getattr(orig, "diag", None):
         code, name = orig.pgcode, diagnostics.constraint_name
+        if code == "42501" and "row-level security" in str(orig):
+            code = "44000"
         columns = [diagnostics.column_name] if diagnostics.column_name else []
     else:
         code, text = getattr(orig, "sqlite_errorname", orig.args[0]), str(orig.args[-1])

@@ -217,7 +217,7 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
 def _is_refused(error: SQLAlchemyError) -> bool:
     """Tell whether a driver or a type refused a value, which may be a fault of the program, too."""
     refused = isinstance(error, StatementError) and isinstance(
-        error.orig, (OverflowError, ValueError)
+        error.orig, (ArithmeticError, ValueError)
     )
     if refused:
         log.warning("a value was refused", exc_info=error)

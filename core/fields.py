@@ -34,6 +34,9 @@ LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
 MOST_LEVELS = 100
 # Of a decimal: more than any column has, where Python's own context rounds to 28.
 DIGITS = Context(prec=1000)
+# Of a list in a body: at some 30 us each a longer one would keep a worker from all others.
+MOST_ITEMS = 10_000
+TOO_MANY = f"At most {MOST_ITEMS} of them in one body."
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 
@@ -75,6 +78,15 @@ class JSON(fields.Raw):
         except ValueError as error:
             raise ValidationError(str(error)) from None
         return value
+
+
+class List(fields.List):
+    """Values of a field; they are counted before they are read."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, list) and len(value) > MOST_ITEMS:
+            raise ValidationError(TOO_MANY)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 def _is_deep(value: Any, left: int = MOST_LEVELS) -> bool:
@@ -190,6 +202,9 @@ class ExactDecimal(Written, fields.Decimal):
         except InvalidOperation:
             # Rounding to the places needs more digits than the decimal context has.
             raise self.make_error("invalid") from None
+        if abs(number.adjusted()) > DIGITS.prec:
+            # A few characters would be megabytes in each answer.
+            raise self.make_error("invalid")
         if number != Decimal(str(value)):
             raise ValidationError(f"At most {self.most_places} decimal places.")
         return number

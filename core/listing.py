@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import abort
 from marshmallow import ValidationError
+from marshmallow_sqlalchemy import ModelConversionError
 from werkzeug.datastructures import MultiDict
 
 from core import cursor
@@ -147,6 +148,8 @@ class Listing:
                     yield part, name, "name a column of the model"
                 elif is_column and isinstance(columns[name].type, INCOMPARABLE):
                     yield part, name, "name a column that is neither JSON nor bytes"
+                elif part in stored and not _is_readable(columns[name]):
+                    yield part, name, "name a column of a type that schemas have a field for"
 
     def _takes_list(self, name: str) -> bool:
         """Tell whether an argument is a list: many clients repeat its name for each value."""
@@ -301,6 +304,14 @@ def listing_of(model: Any) -> Listing:
     """Return a model's listing; without one, pages in the order of its key."""
     declared: Listing | None = getattr(model, "listing", None)
     return declared or Listing(default=key_names(model)[0], model=model)
+
+
+def _is_readable(column: Any) -> bool:
+    try:
+        reader_of(column)
+    except ModelConversionError:
+        return False
+    return True
 
 
 def _written(order: Order) -> str:

@@ -24,7 +24,9 @@ from core.columns import (
 )
 from core.fields import (
     JSON,
+    MOST_ITEMS,
     NOT_BLANK,
+    TOO_MANY,
     UUID,
     Binary,
     Boolean,
@@ -34,6 +36,7 @@ from core.fields import (
     Integer,
     Interval,
     ISODateTime,
+    List,
     Real,
     String,
     TextUUID,
@@ -62,13 +65,15 @@ def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
     inner = converter.column2field(sa.Column(kind.item_type), allow_none=False)
     inner.load_default = marshmallow.missing
     for _ in range((kind.dimensions or 1) - 1):
-        inner = fields.List(inner)
-    return partial(fields.List, inner)
+        inner = List(inner)
+    return partial(List, inner)
 
 
 # The URL of a record holds its key: one with a slash nobody could ask for.
 IN_URL = r"^(?!\.{1,2}$)[^/]+$"
 NOT_IN_URL = "It stands in a URL, so it has no slash and is neither . nor .. alone."
+# Their values are others than those of the fields that marshmallow-sqlalchemy has for them.
+WITHOUT_FIELD = (postgresql.BIT, postgresql.HSTORE, postgresql.MONEY)
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
 
 
@@ -76,7 +81,7 @@ class Converter(ModelConverter):
     """marshmallow-sqlalchemy's converter with limits for every type and defaults for a PUT."""
 
     SQLA_TYPE_MAPPING = {
-        **ModelConverter.SQLA_TYPE_MAPPING,
+        **{k: v for k, v in ModelConverter.SQLA_TYPE_MAPPING.items() if k not in WITHOUT_FIELD},
         **dict.fromkeys(JSON_TYPES, JSON),
         **dict.fromkeys((sa.LargeBinary, sa.BINARY, sa.VARBINARY), Binary),
         UTCDateTime: ISODateTime,
@@ -239,9 +244,13 @@ class Schema(SQLAlchemyAutoSchema):
             remedy = f"declare it, {name} = fields.Nested(...)"
         return f"{schema} has no field for {name!r} of {model.__name__}: {remedy}."
 
-    def load(self, data: Any, **kwargs: Any) -> Any:
+    def load(self, data: Any, *, many: bool | None = None, **kwargs: Any) -> Any:
+        many = self.many if many is None else many
+        if many and isinstance(data, list) and len(data) > MOST_ITEMS:
+            # To read each takes a thousand times longer than to send it.
+            raise ValidationError(TOO_MANY)
         # marshmallow-sqlalchemy's own load reads a package's metadata from the disk at each call.
-        return marshmallow.Schema.load(self, data, **kwargs)
+        return marshmallow.Schema.load(self, data, many=many, **kwargs)
 
     def fill(self, record: Any, data: Mapping[str, Any], partial: bool = False) -> None:
         """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""

@@ -335,7 +335,14 @@ def test_what_is_wrong_with_the_json_is_told_in_production_too(make_app, product
 
 
 @pytest.mark.parametrize(
-    "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None]
+    "media_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/json-patch+json",
+        None,
+    ],
 )
 def test_a_body_of_another_media_type_is_refused(client, media_type):
     answer = client.post("/outside/things", data=b'{"name": "a"}', content_type=media_type)

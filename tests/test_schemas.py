@@ -414,3 +414,14 @@ def test_a_key_that_no_url_holds_is_refused(key):
 @pytest.mark.parametrize("key", ["a", "a b", "...", ".a", "año", "a%2Fb"])
 def test_other_keys_are_taken(key):
     assert PlainSchema().load({"code": key}) == {"code": key}
+
+
+@pytest.mark.parametrize("schema", [OrderSchema(), OrderSchema(many=True)])
+def test_more_records_than_a_worker_has_time_for_are_refused_unread(schema):
+    many = [{} for _ in range(10_001)]
+
+    with pytest.raises(ValidationError) as refused:
+        schema.load(many if schema.many else {"number": "1", "lines": many})
+
+    found = refused.value.messages if schema.many else refused.value.messages["lines"]
+    assert found == ["At most 10000 of them in one body."]

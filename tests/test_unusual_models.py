@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import marshmallow
 import pytest
@@ -29,14 +30,15 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, INT4RANGE, MONEY, TSVECTOR
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 from sqlalchemy.schema import CreateTable
 from werkzeug.datastructures import MultiDict
 
 import core.revisions
 from core.base import SQLITE_NOW
-from core.constraints import Violation
+from core.constraints import Violation, violation_of
 from core.errors import _by_key
 from core.forms import ModelForm
 from core.listing import Listing
@@ -150,6 +152,58 @@ def test_what_a_driver_cannot_write_is_refused_behind_any_field(app, client):
 
         assert (made.status_code, changed.status_code) == (422, 422)
         assert made.json["detail"] == "A value is too long or out of range."
+
+
+TRIGGERS = {
+    "sqlite": """
+CREATE TRIGGER no_mud BEFORE INSERT ON unusual_stone WHEN NEW.name = 'Mud'
+BEGIN SELECT RAISE(ABORT, 'Mud is no stone.'); END""",
+    "mysql": """
+CREATE TRIGGER no_mud BEFORE INSERT ON unusual_stone FOR EACH ROW
+IF NEW.name = 'Mud' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Mud is no stone.'; END IF""",
+    "postgresql": """
+CREATE FUNCTION no_mud() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN IF NEW.name = 'Mud' THEN RAISE EXCEPTION 'Mud is no stone.'; END IF; RETURN NEW; END $$;
+CREATE TRIGGER no_mud BEFORE INSERT ON unusual_stone FOR EACH ROW EXECUTE FUNCTION no_mud()""",
+}
+
+
+def test_the_rule_of_a_trigger_is_one_of_the_database(app, client):
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql(TRIGGERS[db.engine.dialect.name.replace("mariadb", "mysql")])
+
+    answer = client.post("/unusual/stones", json={"name": "Mud"})
+
+    with app.app_context(), db.engine.begin() as connection:
+        table = " ON unusual_stone" * (db.engine.dialect.name == "postgresql")
+        connection.exec_driver_sql(f"DROP TRIGGER no_mud{table}")
+    assert (answer.status_code, answer.json["detail"]) == (409, "This value is not allowed.")
+
+
+def test_what_no_row_may_be_by_row_level_security_is_a_rule(app, client):
+    with app.app_context():
+        if db.engine.dialect.name != "postgresql":
+            return
+        error = ProgrammingError("INSERT INTO unusual_stone", None, _refused_by_policy())
+        found = violation_of(error)
+
+    assert (found.kind, found.message) == ("check", "This value is not allowed.")
+
+
+def _refused_by_policy():
+    """Return the driver's error for a row that a policy does not let in."""
+    role, table = f"stranger_{uuid4().hex}", "unusual_stone"
+    with db.engine.connect() as connection:
+        for statement in (
+            f"CREATE ROLE {role}",
+            f"GRANT INSERT ON {table} TO {role}",
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"SET LOCAL ROLE {role}",
+        ):
+            connection.exec_driver_sql(statement)
+        with pytest.raises(ProgrammingError) as refused:
+            connection.exec_driver_sql(f"INSERT INTO {table} (id, name) VALUES (9, 'Mud')")
+    return refused.value.orig
 
 
 def test_a_check_of_a_column_is_one_of_its_table(client):
@@ -278,9 +332,23 @@ class ListsSchema(Schema):
         model = Lists
 
 
+class Branch(marshmallow.Schema):
+    name = marshmallow.fields.String()
+    branches = marshmallow.fields.List(marshmallow.fields.Nested(lambda: Branch()))  # noqa: PLW0108
+
+
+def test_a_schema_within_itself_is_described_as_far_as_it_goes():
+    spec = APISpec("x", "1", "3.1.1")
+    tree = Converter(spec.openapi_version, None, spec).describe(Branch())
+
+    within = tree["properties"]["branches"]["items"]["properties"]["branches"]
+    assert within == {"type": "array", "items": {"type": "object"}}
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
+        ("words", ["a"] * 10_001, ["At most 10000 of them in one body."]),
         ("words", ["four"], {0: ["Longer than maximum length 3."]}),
         ("wholes", [1, 1.5], {1: ["Not a valid integer."]}),
         ("wholes", [None], {0: ["Field may not be null."]}),
@@ -381,6 +449,13 @@ def test_values_of_a_type_of_ones_own_are_read_by_what_it_says_of_them(app, clie
     assert (is_valid, form.fee.data, list(form.errors)) == (False, Decimal("1.5"), ["mail"])
 
 
+@pytest.mark.parametrize(
+    "body", [{"fee": "1e900"}, {"fee": "1e100000"}, {"plain": "1e100000"}, {"plain": "1e-100000"}]
+)
+def test_a_number_of_more_digits_than_anybody_wants_is_refused(client, body):
+    assert client.post("/unusual/measures", json=body).status_code == 422
+
+
 def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, client):
     """The client holds both answers to the document."""
     full = {"code": "A1", "day": date(2026, 1, 31), "at": datetime(2026, 1, 31, tzinfo=UTC)}
@@ -475,6 +550,21 @@ class Searched(Elsewhere):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     words: Mapped[str | None] = mapped_column(TSVECTOR)
+
+
+class Odd(Elsewhere):
+    __tablename__ = "unusual_odd"
+    listing = Listing(filters=("span", "id"), sort=("amount",), default="id")
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    span: Mapped[Any] = mapped_column(INT4RANGE)
+    amount: Mapped[Any] = mapped_column(MONEY)
+
+
+def test_a_list_by_a_type_without_a_field_is_refused_at_the_start():
+    remedy = "name a column of a type that schemas have a field for"
+
+    assert list(Odd.listing.unusable()) == [("filters", "span", remedy), ("sort", "amount", remedy)]
 
 
 def test_a_type_without_a_field_is_told_with_its_column_and_what_to_do():

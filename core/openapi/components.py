@@ -18,6 +18,7 @@ from sqlalchemy.orm import MANYTOONE
 
 from core.fields import (
     JSON,
+    MOST_ITEMS,
     NOT_BLANK,
     NOT_NUL,
     Binary,
@@ -54,6 +55,8 @@ class Converter(OpenAPIConverter):
     }
     # Whether it describes what is sent; and then, whether fields may be left out.
     sent = partial = False
+    # The schemas that the one at hand lies within.
+    around: tuple[Any, ...] = ()
     # Whether validators look at it: at a value in a URL, too.
     checked = True
 
@@ -83,13 +86,25 @@ class Converter(OpenAPIConverter):
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
             return {}
         partial = self.partial
-        # What is new is whole, in a PATCH too; and so is what stands within an answer.
-        inner = self.describe(field.schema, self.sent)
-        # A record has all that its model has; a dictionary may lack something.
-        if not self.sent and getattr(field.schema.opts, "model", None):
-            inner["required"] = list(inner["properties"])
+        # What is new is whole, in a PATCH too.
+        inner = self._inner(field.schema)
         self.partial = partial
-        return {"type": "array", "items": inner} if field.many or field.schema.many else inner
+        most = {"maxItems": MOST_ITEMS} if self.sent else {}
+        is_list = field.many or field.schema.many
+        return {"type": "array", "items": inner, **most} if is_list else inner
+
+    def _inner(self, schema: Any) -> dict[str, Any]:
+        """Return what a schema within another is, of one within itself only that much."""
+        key = (type(schema), *schema.fields)
+        if key in self.around:
+            return {"type": "object"}
+        around, self.around = self.around, (*self.around, key)
+        inner = self.describe(schema, self.sent)
+        self.around = around
+        # A record in an answer has all that its model has; a dictionary may lack something.
+        if not self.sent and getattr(schema.opts, "model", None):
+            inner["required"] = list(inner["properties"])
+        return inner
 
     def field2type_and_format(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if isinstance(field, JSON):
