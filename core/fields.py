@@ -80,7 +80,7 @@ class JSON(fields.Raw):
         return value
 
 
-class List(fields.List):
+class List(fields.List[Any]):
     """Values of a field; they are counted before they are read."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
 """The API side: Flask-RESTful tamed, the shapes of items and lists."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -151,18 +151,36 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
         return created(schema, record, endpoint)
     rows = insert.store(data)
     response = _answer(schema, insert.write(rows)[0], 201)
-    return _located(response, endpoint, insert.key_names, insert.values(rows[0], insert.key_names))
+    key = zip(insert.key_names, insert.values(rows[0], insert.key_names), strict=True)
+    return _located(response, endpoint, dict(key), data.get)
 
 
 def created(schema: Schema, record: Any, endpoint: str) -> Response:
-    """Answer 201 with the new record; Location is the URL of the endpoint with its key."""
-    return _located(_item(schema, record, 201), endpoint, key_names(type(record)), _key(record))
+    """Answer 201 with the new record; Location is the URL of the endpoint with its key.
+
+    What else stands in that URL comes from the URL at hand, or from the record.
+    """
+    key = zip(key_names(type(record)), _key(record), strict=True)
+    return _located(_item(schema, record, 201), endpoint, dict(key), partial(_value, record))
+
+
+def _value(record: Any, name: str) -> Any:
+    return getattr(record, name, None)
 
 
 def _located(
-    response: Response, endpoint: str, names: Sequence[str], key: tuple[Any, ...]
+    response: Response, endpoint: str, key: dict[str, Any], value: Callable[[str], Any]
 ) -> Response:
-    response.headers["Location"] = url_for(endpoint, **dict(zip(names, key, strict=True)))
+    name = f"{request.blueprint}{endpoint}" if endpoint.startswith(".") else endpoint
+    parts = next(current_app.url_map.iter_rules(name)).arguments
+    around = request.view_args or {}
+    values = {part: value(part) for part in parts - around.keys() - key.keys()} | around | key
+    missing = [part for part in parts if values[part] is None]
+    spare = [own for own in key if own not in parts or own in around]
+    if missing and spare:
+        # A key that goes by another name in the URL, beside one that has its own.
+        values |= around | {missing[0]: key[spare[0]]}
+    response.headers["Location"] = url_for(endpoint, **{part: values[part] for part in parts})
     return response
 
 

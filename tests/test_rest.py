@@ -5,12 +5,13 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
+from flask import Blueprint, Flask, Response
 from marshmallow import post_dump
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
 from core.listing import MAX_OFFSET
-from core.rest import item
+from core.rest import _located, item
 from core.setting import DEFAULTS
 from tests.sample.models import Box, Thing
 from tests.sample.schemas import ThingSchema
@@ -466,3 +467,29 @@ def test_a_statement_says_which_items_there_are(app, thing, schema):
             asked(Thing.box_id != record.box_id)
 
     assert found.json["data"]["id"] == record.id
+
+
+@pytest.mark.parametrize(
+    ("asked", "route", "location"),
+    [
+        pytest.param("/clubs", "/clubs/<int:id>", "/clubs/7", id="own-name"),
+        pytest.param("/clubs", "/clubs/<int:club>", "/clubs/7", id="other-name"),
+        pytest.param("/of/3", "/of/<int:of>/clubs/<int:id>", "/of/3/clubs/7", id="within"),
+        pytest.param("/of/3", "/of/<int:of>/clubs/<int:club>", "/of/3/clubs/7", id="both"),
+        pytest.param("/in/3", "/in/<int:id>/clubs/<int:club>", "/in/3/clubs/7", id="one-name"),
+        pytest.param("/clubs", "/of/<int:team>/clubs/<int:id>", "/of/5/clubs/7", id="of-record"),
+        pytest.param("/in/3", "/clubs/<int:id>", "/clubs/7", id="copy"),
+    ],
+)
+def test_the_location_of_a_record_has_what_its_route_needs(asked, route, location):
+    bp = Blueprint("club", __name__)
+    for name, path in {"clubs": "/clubs", "of": "/of/<int:of>", "in": "/in/<int:id>"}.items():
+        bp.add_url_rule(path, name, str)
+    bp.add_url_rule(route, "new", str)
+    app = Flask(__name__)
+    app.register_blueprint(bp)
+
+    with app.test_request_context(asked):
+        answer = _located(Response(), ".new", {"id": 7}, {"team": 5}.get)
+
+    assert answer.headers["Location"] == location
