@@ -62,9 +62,10 @@ bench: venv  ## measure the speed on PostgreSQL; ARGS=growth and ARGS=serving me
 translations: venv  ## bring the catalogues up to date with the texts; tells what to translate
 	@$(PY) scripts/translations.py
 
-lock:  ## pin all packages again after a change of a .in file or a merge; UPGRADE=1 renews them
+lock:  ## pin all packages again after a change of a .in file or a merge, and install the product's; UPGRADE=1 renews them
 	@sh scripts/venv.sh
 	@UPGRADE=$(UPGRADE) sh scripts/lock.sh
+	@sh scripts/venv.sh $(PACKAGES)
 
 clean:  ## remove what these commands made, except .env and the databases
 	rm -rf .venv .venv-py* .venv-bench-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov

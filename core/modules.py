@@ -147,8 +147,14 @@ def _import_failure(entry: str, folder: str, error: BaseException) -> ModuleErro
     if re.match(RESERVED_NAME, str(error)):
         cause = ", whose model names a column metadata, which SQLAlchemy keeps for itself"
         return _refusal(entry, cause, "write other = mapped_column('metadata') or choose another")
-    cause = f", but importing it failed with {type(error).__name__}: {error}"
-    return _refusal(entry, cause, f"mend {_place(folder, error)} or remove the entry")
+    # The whole text stands in the traceback.
+    text = (str(error).strip() or "no message").splitlines()[0].rstrip(".:")
+    cause = f", but importing it failed with {type(error).__name__}: {text}"
+    remedy = f"mend {_place(folder, error)} or remove the entry"
+    if isinstance(error, ModuleNotFoundError):
+        if str(error.name).partition(".")[0] != entry.partition(".")[0]:
+            remedy = f"install that package (requirements-app.in, then make lock), {remedy}"
+    return _refusal(entry, cause, remedy)
 
 
 def _place(folder: str, error: BaseException) -> str:

@@ -57,6 +57,8 @@ class ListPage(Pagination):
         way: Records | Any = RECORDS,
         kept: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        if statement is not None and statement._has_row_limiting_clause:  # noqa: SLF001
+            raise ValueError("A list sets LIMIT and OFFSET itself: narrow its rows by where().")
         self.kept = {name: texts for name, texts in (kept or {}).items() if texts}
         self.listing = listing
         self.query = query

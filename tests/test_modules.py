@@ -105,8 +105,8 @@ def test_a_module_that_fails_to_import_is_refused_with_its_cause(make_app, packa
 
     assert str(error) == (
         "INSTALLED_APPS lists 'lab.broken', but importing it failed with ModuleNotFoundError: "
-        "No module named 'nothing_of_this_name': mend lab/broken/__init__.py, line 1, or remove "
-        "the entry."
+        "No module named 'nothing_of_this_name': install that package (requirements-app.in, then "
+        "make lock), mend lab/broken/__init__.py, line 1, or remove the entry."
     )
     assert isinstance(error.__cause__, ModuleNotFoundError)
     assert error.__cause__.name == "nothing_of_this_name"

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
 from core.listing import MAX_OFFSET
-from core.rest import _located, item
+from core.rest import _located, item, page_of
 from core.setting import DEFAULTS
 from tests.sample.models import Box, Thing
 from tests.sample.schemas import ThingSchema
@@ -493,3 +493,8 @@ def test_the_location_of_a_record_has_what_its_route_needs(asked, route, locatio
         answer = _located(Response(), ".new", {"id": 7}, {"team": 5}.get)
 
     assert answer.headers["Location"] == location
+
+
+def test_a_statement_with_a_limit_of_its_own_is_refused(app):
+    with app.test_request_context(), pytest.raises(ValueError, match=r"narrow its rows by where"):
+        page_of(ThingSchema(), select(Thing).limit(3))

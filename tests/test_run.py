@@ -3,11 +3,13 @@
 import socket
 import subprocess
 import sys
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 
 from core.testing import free_port, wait_for
+from tests.test_serving import wait_until
 
 
 @pytest.fixture
@@ -132,3 +134,39 @@ def test_run_serves_the_site(scaffold):
             process.terminate()
 
     assert "no module is installed yet" in page
+
+
+def text_of(url):
+    """Return what a site answers, whatever its status; nothing while it starts anew."""
+    try:
+        return urlopen(url, timeout=5).read().decode()
+    except HTTPError as error:
+        return error.read().decode()
+    except OSError:
+        return ""
+
+
+@pytest.mark.structure
+def test_run_comes_back_when_a_broken_file_is_mended(scaffold):
+    port, path = str(free_port()), "app/notes/__init__.py"
+    right = 'from flask import Blueprint\n\nbp = Blueprint("notes", __name__)\n'
+    scaffold.write(path, right)
+    scaffold.install("app.notes")
+    project = scaffold.having(PORT=port)
+    log, url = project.root / "log", f"http://127.0.0.1:{port}/health/live"
+
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "run.py"], cwd=project.root, env=project.environment, stderr=output
+        ) as process,
+    ):
+        try:
+            wait_for(url)
+            project.write(path, f"{right}x = (\n")
+            wait_until(lambda: "'(' was never closed" in log.read_text())
+            wait_until(lambda: "line 4, or remove the entry" in text_of(url))
+            project.write(path, right)
+            wait_for(url)
+        finally:
+            process.terminate()

@@ -131,3 +131,15 @@ def test_a_text_that_core_has_translated_needs_no_second_translation(project):
     result = project.run(PYTHON, "scripts/translations.py")
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_texts_of_another_language_have_an_english_catalogue_where_somebody_made_it(scaffold):
+    po = "app/evening/translations/en/LC_MESSAGES/messages.po"
+    scaffold.write("app/evening/__init__.py", "from flask_babel import gettext as _\n_('Tarde')\n")
+    scaffold.write(po, 'msgid ""\nmsgstr ""\n\nmsgid "Tarde"\nmsgstr "Evening"\n')
+
+    scaffold.run(PYTHON, "scripts/translations.py")
+
+    assert 'msgstr "Evening"' in (scaffold.root / po).read_text(encoding="utf-8")
+    assert (scaffold.root / po).with_suffix(".mo").exists()
+    assert "translations/en" not in check(scaffold).stdout
