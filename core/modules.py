@@ -151,9 +151,9 @@ def _import_failure(entry: str, folder: str, error: BaseException) -> ModuleErro
     text = (str(error).strip() or "no message").splitlines()[0].rstrip(".:")
     cause = f", but importing it failed with {type(error).__name__}: {text}"
     remedy = f"mend {_place(folder, error)} or remove the entry"
-    if isinstance(error, ModuleNotFoundError):
-        if str(error.name).partition(".")[0] != entry.partition(".")[0]:
-            remedy = f"install that package (requirements-app.in, then make lock), {remedy}"
+    missing = str(error.name) if isinstance(error, ModuleNotFoundError) else entry
+    if missing.partition(".")[0] != entry.partition(".")[0]:
+        remedy = f"install that package (requirements-app.in, then make lock), {remedy}"
     return _refusal(entry, cause, remedy)
 
 

@@ -81,7 +81,8 @@ class Kept:
         binds = compiled.bind_names.items()
         kinds = ((name, bind.type.dialect_impl(dialect)) for bind, name in binds)
         writers = ((name, kind.bind_processor(dialect)) for name, kind in kinds)
-        self._writers = [(name, write) for name, write in writers if write]
+        # Of a name that stands several times there are several, and the value is written once.
+        self._writers = {name: write for name, write in writers if write}
         self._row: SimpleResultMetaData | None = None
 
     def rows(
@@ -90,7 +91,7 @@ class Kept:
         """Return its rows with these values of its parameters."""
         cursor, given = None, {**self._values, **values}
         try:
-            for name, write in self._writers:
+            for name, write in self._writers.items():
                 given[name] = write(given[name])
             cursor = driver.cursor()
             cursor.execute(self._text, given)

@@ -84,6 +84,25 @@ def test_each_kind_of_value_is_sent_the_same(app, shortened, name):
     assert shortened == found == read(Record, statement, {"value": FULL[name]})
 
 
+class Shifted(sa.TypeDecorator[int]):
+    """Numbers that are stored as the next one."""
+
+    impl = sa.Integer
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return value + 1
+
+
+def test_a_value_that_stands_twice_is_written_once(shortened):
+    same, other = (sa.bindparam("key", type_=Shifted()) for _ in range(2))
+    statement = sa.select(Place.id).where(Place.id == same, Place.id <= other)
+
+    found = read(Place, keep(statement), {"key": 2})
+
+    assert shortened == found == [(3,)]
+
+
 def test_names_of_its_columns_lead_to_the_values(shortened):
     other = sa.orm.aliased(Place)
     statement = sa.select(Place.name, other.name).join(other, Place.region_id == other.id)
