@@ -1,5 +1,6 @@
 """Prepares each engine for the web: SQLite's pragmas and transactions, PgBouncer's timeouts."""
 
+import json
 import os
 import re
 import socket
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,6 +17,7 @@ from sqlalchemy import Connection, Dialect, Engine, Numeric, event
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, SQLAlchemyError
 
 from config import ConfigError
+from core.encoding import JSONProvider
 from core.text import fold
 from services import db, log
 
@@ -36,6 +39,12 @@ REMEDIES = {
 
 def init_database(app: Flask) -> None:
     """Bind db to the application and prepare each of its engines. Connects to nothing."""
+    # A column of JSON takes what an answer of the API does, such as a UUID.
+    write = partial(json.dumps, default=JSONProvider.default)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "json_serializer": write,
+        **app.config["SQLALCHEMY_ENGINE_OPTIONS"],
+    }
     db.init_app(app)
     app.teardown_appcontext_funcs.remove(db._teardown_session)  # noqa: SLF001 - no public way
     app.teardown_appcontext(_end_session)

@@ -11,7 +11,7 @@ from flask_marshmallow.sqla import SQLAlchemyAutoSchema, SQLAlchemyAutoSchemaOpt
 from marshmallow import RAISE, ValidationError, fields, validate
 from marshmallow_sqlalchemy import ModelConversionError, ModelConverter
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import CompositeProperty
+from sqlalchemy.orm import CompositeProperty, RelationshipProperty
 
 from core.base import UTCDateTime
 from core.columns import (
@@ -104,7 +104,7 @@ class Converter(ModelConverter):
         if isinstance(prop, CompositeProperty):
             return None
         try:
-            return super().property2field(prop, **kwargs)
+            field: Any = super().property2field(prop, **kwargs)
         except ModelConversionError as error:
             for column in getattr(prop, "columns", ()):
                 for key in column.foreign_keys:
@@ -114,6 +114,10 @@ class Converter(ModelConverter):
                 f"{prop} has a type that no field is known for: leave it out by Meta.exclude, or "
                 "declare a field"
             ) from error
+        if isinstance(prop, RelationshipProperty):
+            # From a key alone that nobody has, a record would be made.
+            field.dump_only = True
+        return field
 
     def _get_field_kwargs_for_property(self, prop: Any) -> dict[str, Any]:
         kwargs = super()._get_field_kwargs_for_property(prop)
@@ -166,6 +170,9 @@ def _is_text(kind: Any) -> bool:
 def _add_default(kwargs: dict[str, Any], column: Any) -> None:
     """Give an absent optional field its column's value, so that PUT replaces all (RFC 9110)."""
     default = getattr(column, "default", None)
+    if getattr(column, "onupdate", None) or getattr(column, "server_onupdate", None):
+        # What is absent a change sets by itself.
+        return
     if default is not None and default.is_scalar:
         kwargs["load_default"] = partial(deepcopy, default.arg)
     elif default is not None and default.is_callable and not looks_at_others(default):

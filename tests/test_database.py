@@ -4,10 +4,21 @@ import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select, text
+from sqlalchemy import (
+    JSON,
+    Column,
+    Integer,
+    MetaData,
+    Table,
+    bindparam,
+    create_engine,
+    select,
+    text,
+)
 from sqlalchemy.exc import DataError, SQLAlchemyError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -347,3 +358,12 @@ def test_a_connection_that_is_lost_behind_the_answer_fails_nobody(database_url, 
 
     assert [answer.text for answer in answers] == ["read", "read"]
     assert len(db.session.registry.registry) == kept
+
+
+def test_a_column_of_json_takes_what_an_answer_does(make_app):
+    number, day = UUID(int=7), date(2026, 1, 31)
+    with make_app(DATABASE_URL="sqlite://").app_context(), db.engine.connect() as connection:
+        value = bindparam("value", {"id": number, "on": day}, JSON())
+        stored = connection.scalar(select(value))
+
+    assert stored == {"id": str(number), "on": "2026-01-31"}

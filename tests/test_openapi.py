@@ -7,9 +7,9 @@ from importlib import import_module
 import pytest
 from apispec import APISpec
 from flask import Blueprint, Flask, abort
-from marshmallow import Schema
-from marshmallow.fields import Integer, List, Nested, String
-from marshmallow.validate import ContainsOnly, Equal, Length, OneOf
+from marshmallow import INCLUDE, Schema
+from marshmallow.fields import Float, Integer, List, Nested, String
+from marshmallow.validate import ContainsOnly, Equal, Length, OneOf, Range
 
 from core.limits import count
 from core.openapi import api_document
@@ -183,12 +183,14 @@ class TestBodies:
         seal = sent["properties"]["seal"]
         assert (seal["contentEncoding"], seal["maxLength"]) == ("base64", 400)
 
-    def test_what_may_be_chosen_is_told_for_each_value_and_in_answers(self):
+    def test_validators_are_told_and_in_answers_only_what_may_be_chosen(self):
         converter = Components(APISpec("", "", VERSION)).converter
         fields = {
             "sizes": List(String(), validate=ContainsOnly(["s", "m"])),
             "size": String(validate=[OneOf(["s", "m"]), Length(max=1)]),
             "state": String(validate=Equal("new")),
+            "part": Float(validate=Range(0, 1, min_inclusive=False)),
+            "more": Nested(Schema.from_dict({}), unknown=INCLUDE),
         }
         schema = Schema.from_dict(fields)()
 
@@ -200,6 +202,8 @@ class TestBodies:
         assert answered["size"] == {"type": "string", "enum": ["s", "m"]}
         assert sent["state"] == {"type": "string", "enum": ["new"]}
         assert answered["state"] == {"type": "string"}
+        assert sent["part"] == {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+        assert sent["more"]["additionalProperties"] is True
 
     def test_a_dictionary_within_an_answer_may_lack_something(self):
         converter = Components(APISpec("", "", VERSION)).converter

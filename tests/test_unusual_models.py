@@ -552,6 +552,39 @@ class Searched(Elsewhere):
     words: Mapped[str | None] = mapped_column(TSVECTOR)
 
 
+class Touched(Elsewhere):
+    __tablename__ = "unusual_touched"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime | None] = mapped_column(onupdate=func.now())
+    courses: Mapped[list["Other"]] = relationship()
+
+
+class Other(Elsewhere):
+    __tablename__ = "unusual_other"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    touched_id: Mapped[int | None] = mapped_column(ForeignKey("unusual_touched.id"))
+
+
+class TouchedSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Touched
+        include_relationships = True
+
+
+def test_what_a_change_sets_by_itself_is_left_to_it():
+    assert TouchedSchema().load({}) == {}
+
+
+def test_related_records_by_their_keys_are_answered_and_not_taken():
+    touched = Touched(id=1, courses=[Other(id=7)])
+
+    assert TouchedSchema().dump(touched)["courses"] == [7]
+    with pytest.raises(ValidationError, match="Unknown field"):
+        TouchedSchema().load({"courses": [8]})
+
+
 class Odd(Elsewhere):
     __tablename__ = "unusual_odd"
     listing = Listing(filters=("span", "id"), sort=("amount",), default="id")

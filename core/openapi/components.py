@@ -88,6 +88,8 @@ class Converter(OpenAPIConverter):
         partial = self.partial
         # What is new is whole, in a PATCH too.
         inner = self._inner(field.schema)
+        if self.sent and field.unknown:
+            inner["additionalProperties"] = field.unknown != RAISE
         self.partial = partial
         most = {"maxItems": MOST_ITEMS} if self.sent else {}
         is_list = field.many or field.schema.many
@@ -159,7 +161,12 @@ class Converter(OpenAPIConverter):
         if isinstance(field, Interval):
             limits = zip(("minimum", "maximum"), _limits(field), strict=True)
             return {name: one.total_seconds() for name, one in limits if one is not None}
-        return super().field2range(field, ret=ret)
+        found = super().field2range(field, ret=ret)
+        for one in _of_kind(field, validate.Range):
+            for name, is_taken in {"min": one.min_inclusive, "max": one.max_inclusive}.items():
+                if not is_taken and getattr(one, name) == found.get(f"{name}imum"):
+                    found[f"exclusive{name.capitalize()}imum"] = found.pop(f"{name}imum")
+        return found
 
     def field2length(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         found = super().field2length(field, **kwargs)
