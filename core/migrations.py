@@ -10,10 +10,11 @@ from flask import Flask, current_app
 from sqlalchemy import Connection, MetaData
 
 from config import ConfigError
+from core.comparison import render_item
 from core.database import check_connection
 from core.factory import create_app
 from core.modules import ModuleError, installed_metadata
-from core.revisions import complete_revision, render_item
+from core.revisions import complete_revision
 from services import db, log
 
 LOCK_SECONDS = 5

@@ -1,149 +1,15 @@
-"""What autogenerate compares and writes: revisions that suit every engine and name their risks."""
+"""What autogenerate writes: revisions in an order that works everywhere, which name their risks."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.autogenerate.api import AutogenContext
-from alembic.autogenerate.render import _repr_type
-from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
-from alembic.ddl.postgresql import PostgresqlImpl
-from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations import ops
 from sqlalchemy.schema import sort_tables_and_constraints
-from sqlalchemy.sql.elements import False_, True_
-from sqlalchemy.sql.functions import current_timestamp, now
 
-from core.base import NAMING_CONVENTION, SQLITE_NOW
+from core.base import NAMING_CONVENTION
+from core.comparison import generic
 from services import log
-
-# How the engines repeat a text: 'it''s', ('it''s') or 'it''s'::character varying.
-TEXT_DEFAULT = re.compile(r"\(?'((?:[^']|'')*)'\)?(?:::.+)?")
-
-
-PORTABLE_DEFAULTS: dict[type, str] = {
-    True_: "sa.true()",
-    False_: "sa.false()",
-    now: "sa.func.now()",
-    current_timestamp: "sa.func.current_timestamp()",
-}
-# Who writes PostgreSQL's own types, whatever engine a revision is made on.
-POSTGRESQL = object.__new__(PostgresqlImpl)
-# How MariaDB and MySQL repeat what they were told.
-MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
-
-
-class _Own:
-    """Compares, writes and copies columns where Alembic 1.20 by itself fails.
-
-    A compare_server_default function would be the usual way, but it breaks off at the first
-    computed column.
-    """
-
-    def compare_server_default(
-        self, inspected: Any, column: Any, declared: str | None, reflected: str | None
-    ) -> bool:
-        """Tell whether they differ. PostgreSQL cannot say it of json: never, then."""
-        if isinstance(column.type, sa.JSON):
-            return False
-        text = TEXT_DEFAULT.fullmatch(reflected or "")
-        if text and declared is not None and isinstance(column.server_default.arg, str):
-            return bool(text[1].replace("''", "'") != column.server_default.arg)
-        if isinstance(self, SQLiteImpl):
-            # So columns of before were made.
-            declared, reflected = (
-                one and one.replace("CURRENT_TIMESTAMP", SQLITE_NOW)
-                for one in (declared, reflected)
-            )
-        if isinstance(self, MySQLImpl):
-            # Older columns, and texts, have no microseconds: that is no difference.
-            declared, reflected = (
-                one and one.replace("(6)", "()") for one in (declared, reflected)
-            )
-            declared = MYSQL_SPELLINGS.get(str(declared), declared)
-        comparison: Any = super()
-        return bool(comparison.compare_server_default(inspected, column, declared, reflected))
-
-    def _compare_identity_default(self, declared: Any, reflected: Any) -> Any:
-        """Return what differs, what was left out, whether it matters: not without identities."""
-        comparison: Any = super()
-        dialect: Any = getattr(self, "dialect")  # noqa: B009 - of the class beside this one
-        if not dialect.supports_identity_columns:
-            return set(), set(), False
-        return comparison._compare_identity_default(declared, reflected)  # noqa: SLF001
-
-    def _normalize_computed_default(self, expression: str) -> str:
-        """Return nothing that differs: the engines repeat an expression in their own words.
-
-        Of some SQLAlchemy reads the half on SQLite. Alembic only warns of it, and writes nothing.
-        """
-        return "computed"
-
-    def prep_table_for_batch(self, batch: Any, table: sa.Table) -> None:
-        """Copy no values of computed columns to the new table on SQLite, which refuses them."""
-        own: Any = self
-        for name, column in batch.columns.items():
-            if column.computed is not None:
-                batch.column_transfers[name].pop("expr", None)
-                # SQLAlchemy finds none behind a type with a comma, as NUMERIC(12, 2).
-                if not str(column.computed.sqltext):
-                    text = _expression(own.connection, table.name, name)
-                    column.computed.sqltext = sa.text(text.replace(":", "\\:"))
-        parent: Any = super()
-        parent.prep_table_for_batch(batch, table)
-
-    def render_type(self, kind: Any, context: AutogenContext) -> str | bool:
-        """Write a type, also one of PostgreSQL within a type for all engines."""
-        comparison: Any = super()
-        return comparison.render_type(kind, context) or POSTGRESQL.render_type(kind, context)
-
-
-def _expression(connection: sa.Connection, table: str, column: str) -> str:
-    """Return the expression of a computed column on SQLite, from the table's own text."""
-    query = sa.text("SELECT sql FROM sqlite_master WHERE name = :name")
-    text = str(connection.scalar(query, {"name": table}))
-    kind = r"[^,()]*(?:\([^()]*\))?[^,()]*"
-    _, text = re.split(rf"\b{re.escape(column)}\b{kind}\bAS\s*\(", text, maxsplit=1, flags=re.I)
-    depth = 1
-    # A parenthesis within quotes is none.
-    for part in re.finditer(r"'[^']*'|\"[^\"]*\"|[()]", text):
-        depth += {"(": 1, ")": -1}.get(part[0], 0)
-        if depth == 0:
-            return text[: part.start()]
-    return text
-
-
-for _impl in (SQLiteImpl, PostgresqlImpl, MySQLImpl, MariaDBImpl):
-    # Alembic takes the last class that names a dialect.
-    _own: Any = type(_impl.__name__, (_Own, _impl), {"__dialect__": _impl.__dialect__})
-    if issubclass(_impl, MySQLImpl):
-        _own.type_synonyms = (*_impl.type_synonyms, {"REAL", "DOUBLE"})
-
-
-def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
-    """Write types and defaults so that a revision made on one engine applies on the others."""
-    if kind == "type" and not type(item).__module__.startswith("sqlalchemy."):
-        return _own_type(item, context)
-    if kind == "server_default" and isinstance(item, sa.DefaultClause):
-        return PORTABLE_DEFAULTS.get(type(item.arg), False)
-    return False
-
-
-def _own_type(kind: Any, context: AutogenContext) -> str | bool:
-    """Write a type of the project as what it is stored as: it may change, or go with its module.
-
-    One that differs between engines only itself knows.
-    """
-    own = getattr(type(kind), "load_dialect_impl", None)
-    if own is sa.TypeDecorator.load_dialect_impl:
-        # Alembic has no public name for what writes a type.
-        text = str(_repr_type(kind.impl_instance, context))
-        variants = kind._variant_mapping.items()  # noqa: SLF001
-        named = (f".with_variant({_repr_type(one, context)}, {name!r})" for name, one in variants)
-        return text + "".join(named)
-    context.imports.add(f"import {type(kind).__module__}")
-    return False
 
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
@@ -155,6 +21,7 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         _leave_nullable_open(script.upgrade_ops)
         script.upgrade_ops.reverse_into(script.downgrade_ops)
         _part_circles(script.downgrade_ops)
+        _write_generic_types(script.downgrade_ops)
         for operations in (script.upgrade_ops, script.downgrade_ops):
             _open_circles(operations)
             _drop_whole_tables(operations)
@@ -260,6 +127,16 @@ def _leave_nullable_open(operations: Any) -> None:
         for part in (*getattr(change, "columns", ()), getattr(change, "column", None)):
             if getattr(part, "computed", None) is not None:
                 part.nullable = None
+
+
+def _write_generic_types(operations: Any) -> None:
+    """Give back what goes by types of all engines: this one told them in its own words."""
+    for change in _changes(operations.ops):
+        for part in (*getattr(change, "columns", ()), getattr(change, "column", None)):
+            if isinstance(part, sa.Column):
+                part.type = generic(part.type)
+        if getattr(change, "modify_type", None) is not None:
+            change.modify_type = generic(change.modify_type)
 
 
 def _drop_whole_tables(operations: Any) -> None:

@@ -197,6 +197,60 @@ def test_revisions_of_every_kind_go_down_and_up_again(engine, made_on, tmp_path)
         assert "No new upgrade operations" in output
 
 
+GONE = """
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base, Timestamps
+
+
+class Gone(Timestamps, Base):
+    __tablename__ = "gone_gone"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    is_large: Mapped[bool]
+    long: Mapped[str | None] = mapped_column(sa.Text())
+    short: Mapped[str] = mapped_column(sa.String(9))
+    price: Mapped[Decimal] = mapped_column(sa.Numeric(9, 2))
+    share: Mapped[float]
+    photo: Mapped[bytes | None]
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        pytest.param("sqlite", "postgresql", marks=pytest.mark.postgresql),
+        pytest.param("mariadb", "postgresql", marks=[pytest.mark.mariadb, pytest.mark.postgresql]),
+        pytest.param("postgresql", "sqlite", marks=[pytest.mark.postgresql, pytest.mark.slow]),
+        pytest.param("postgresql", "mariadb", marks=[pytest.mark.postgresql, pytest.mark.slow]),
+    ],
+)
+def test_what_one_engine_drops_another_gives_back(scaffold, tmp_path, source, target):
+    scaffold.add_module("gone", GONE)
+    with empty_database(source, tmp_path) as url:
+        project = scaffold.on(url)
+        project.alembic_each("revision --autogenerate -m made --rev-id made", "upgrade head")
+        project.write("app/gone/models.py", "")
+        dropping = project.having(ALEMBIC_ALLOW_DROP="gone_gone")
+        dropping.alembic_each("revision --autogenerate -m gone --rev-id gone")
+    with empty_database(target, tmp_path) as url:
+        project = project.on(url)
+        project.alembic_each("upgrade head", "downgrade made")
+        given_back = columns(url)
+        project.alembic_each("downgrade base", "upgrade made")
+
+        assert given_back == columns(url)
+
+
+def columns(url):
+    with connected(url) as connection:
+        found = inspect(connection).get_columns("gone_gone")
+    return {one["name"]: (repr(one["type"]), one["nullable"]) for one in found}
+
+
 CIRCLE = """
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
