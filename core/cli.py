@@ -109,7 +109,10 @@ def _has_rows(module: Module) -> bool:
 
 def _run(module: Module, seeds: ModuleType, rows: int) -> None:
     """Run a module's seed(rows), which yields the number of rows it has dealt with so far."""
+    seed = getattr(seeds, "seed", None)
+    if seed is None:
+        raise click.ClickException(f"{seeds.__name__} has no seed(rows): see core/seeding.py.")
     with click.progressbar(length=rows, label=module.entry) as bar:
-        for count in seeds.seed(rows):
+        for count in seed(rows):
             bar.update(count - bar.pos)
     db.session.commit()

@@ -41,8 +41,14 @@ class ModuleError(click.ClickException):
         super().show(file)
 
 
-def _refusal(entry: str, cause: str, remedy: str) -> ModuleError:
-    return ModuleError(f"INSTALLED_APPS lists {entry!r}{cause}: {remedy}.")
+class ModelError(ModuleError):
+    """A model that is broken, and with it all others of the process: they know of each other."""
+
+
+def _refusal(
+    entry: str, cause: str, remedy: str, kind: type[ModuleError] = ModuleError
+) -> ModuleError:
+    return kind(f"INSTALLED_APPS lists {entry!r}{cause}: {remedy}.")
 
 
 @dataclass(frozen=True)
@@ -171,8 +177,9 @@ def _place(folder: str, error: BaseException) -> str:
 
 
 def _table_clash(entry: str, table: str) -> ModuleError:
-    cause = f", whose table {table!r} exists in another module"
-    example = f"{entry.rpartition('.')[2]}_{table}"
+    cause = f", whose table {table!r} exists already, in this module or another"
+    own = f"{entry.rpartition('.')[2]}_"
+    example = f"{own}{table}" if not table.startswith(own) else f"{own}other"
     return _refusal(entry, cause, f"give it another __tablename__, for example {example!r}")
 
 
@@ -236,13 +243,12 @@ def _check_menu(app: Flask, module: Module) -> None:
             prefixes = tuple(f"{blueprint.name}." for blueprint in module.blueprints)
             own = ", ".join(repr(name) for name in targets if name.startswith(prefixes))
             missing = "write a page, or import its file (from . import routes) in __init__.py"
-            raise _refusal(module.entry, cause, f"name one of its own: {own}" if own else missing)
+            raise _refusal(module.entry, cause, f"name one of its own ({own})" if own else missing)
 
 
 def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) -> None:
     """Refuse a foreign key to no table, or to another base's: no migration could order them."""
-    named = _foreign_keys([module.entry for module in modules])
-    for entry, name, key in (*named, *_other_foreign_keys(modules)):
+    for entry, name, key in _foreign_keys(module.entry for module in modules):
         target, _, column = key.target_fullname.rpartition(".")
         cause = f", whose column {name} is a foreign key to {target!r}"
         try:
@@ -250,7 +256,8 @@ def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) 
             key.column  # noqa: B018
         except NoReferencedColumnError:
             cause += f", which has no column {column!r}"
-            raise _refusal(entry, cause, "mend the name in ForeignKey(...)") from None
+            remedy = "mend the name in ForeignKey(...)"
+            raise _refusal(entry, cause, remedy, ModelError) from None
         except NoReferencedTableError:
             if target in tables:
                 cause += " of another declarative Base"
@@ -258,7 +265,7 @@ def _check_foreign_keys(modules: Iterable[Module], tables: Mapping[str, Table]) 
             else:
                 cause += ", a table that no listed module has"
                 remedy = "list the module of that table, or mend the name in ForeignKey(...)"
-            raise _refusal(entry, cause, remedy) from None
+            raise _refusal(entry, cause, remedy, ModelError) from None
 
 
 def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey]]:
@@ -272,29 +279,22 @@ def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey
                 yield entry, f"{name}.{key.parent.name}", key
 
 
-def _other_foreign_keys(modules: Iterable[Module]) -> Iterator[tuple[str, str, ForeignKey]]:
-    """Yield all foreign keys, also of tables that models.py gives no name, with table.column."""
-    for module in modules:
-        for table in module.tables:
-            for key in table.foreign_keys:
-                yield module.entry, f"{table.name}.{key.parent.name}", key
-
-
 def _key_failure(entries: Sequence[str], error: BaseException) -> ModuleError | None:
     """Blame a foreign key to no table for what it makes fail before all tables are known."""
     table = error.table_name if isinstance(error, NoReferencedTableError) else None
-    if table is None:
-        # It tells no table, and keys of modules above may wait for one below.
-        entries = entries[-1:] if NO_JOIN in str(error) else []
+    if table is None and NO_JOIN not in str(error):
+        return None
     for entry, name, key in _foreign_keys(entries):
         lost = _lost_table(key)
-        if lost and table in (lost, None):
+        # Where no table is told, keys of modules above may wait for one below.
+        is_told = f"relationship {name.partition('.')[0]}." in str(error) or entry == entries[-1]
+        if lost and (lost == table or (table is None and is_told)):
             cause = (
                 f", whose column {name} is a foreign key to {lost!r}, a table that neither it nor "
                 "a module above it has"
             )
             remedy = "list the module of that table above, or mend the name in ForeignKey(...)"
-            return _refusal(entry, cause, remedy)
+            return _refusal(entry, cause, remedy, ModelError)
     return None
 
 
@@ -329,7 +329,7 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
             remedy = "mend its relationships and their foreign keys"
             if "Multiple classes found" in str(error):
                 remedy = "write relationship(lambda: Name): another module has a model of that name"
-            return _refusal(entry, cause, remedy)
+            return _refusal(entry, cause, remedy, ModelError)
     return None
 
 

@@ -1,4 +1,7 @@
-"""Helps a module's seeds.py to load rows fast, and a second time none."""
+"""Helps a module's seeds.py to load rows fast, and a second time none.
+
+There `seed(rows)` is a generator of how many it has dealt with so far; the command commits.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice

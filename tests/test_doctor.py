@@ -136,6 +136,9 @@ def test_a_broken_configuration_is_a_finding(scaffold):
     assert remedy.startswith("write it as postgresql://user:password@host:5432/name")
 
 
+INSTALL = "install that package (requirements-app.in, then make lock)"
+
+
 @pytest.mark.structure
 def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
     shop.write("app/torn/__init__.py", "import nowhere\n")
@@ -146,7 +149,7 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
     findings = [f for f in json.loads(result.stdout) if f["name"] == "modules"]
     assert result.returncode == 1
     assert [(f["status"], f["remedy"]) for f in findings] == [
-        ("fail", "mend app/torn/__init__.py, line 1, or remove the entry."),
+        ("fail", f"{INSTALL}, mend app/torn/__init__.py, line 1, or remove the entry."),
         ("fail", "create it or remove the entry."),
         ("ok", ""),
     ]
@@ -232,6 +235,41 @@ def test_a_broken_relationship_is_a_finding_of_its_module(shop):
     assert text.startswith("INSTALLED_APPS lists 'app.torn', whose model Leaf cannot be used (")
     assert remedy == "mend its relationships and their foreign keys."
     assert result.findings["modules", "ok"][0] == "app.shop"
+
+
+KEY = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from core.models import Base
+from app.shop.models import Item
+
+class Leaf(Base):
+    __tablename__ = "torn_leaf"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("shop_itme.id"))
+    item: Mapped[Item] = relationship()
+"""
+
+
+@pytest.mark.structure
+def test_no_module_is_blamed_for_the_model_of_another(shop):
+    blueprint = "from flask import Blueprint\nbp = Blueprint('torn', __name__)\n"
+    shop.write("app/torn/__init__.py", f"{blueprint}from . import models\n")
+    shop.write("app/torn/models.py", KEY)
+    for name in ("one", "two"):
+        shop.write(
+            f"app/{name}/__init__.py",
+            f"{blueprint.replace('torn', name)}import sqlalchemy.orm\nfrom app.torn import models\n"
+            "sqlalchemy.orm.configure_mappers()\n",
+        )
+    shop.install("app.shop", "app.torn", "app.one", "app.two")
+
+    result = shop.run("flask", "doctor", "--json")
+
+    (found,) = [f["text"] for f in json.loads(result.stdout) if f["name"] == "modules"]
+    assert found.startswith(
+        "INSTALLED_APPS lists 'app.torn', whose column Leaf.item_id is a foreign key to 'shop_itme'"
+    )
 
 
 TORN = """

@@ -12,7 +12,7 @@ from flask.cli import FlaskGroup, with_appcontext
 
 from core.doctor import configuration, database, deployment, machine, modules
 from core.doctor.finding import Finding, crash
-from core.modules import ModuleError
+from core.modules import ModelError, ModuleError
 from core.setting import setting
 
 Check = Callable[[Flask], Iterator[Finding]]
@@ -73,17 +73,21 @@ def is_called() -> bool:
 
 def stand_in(create_app: Callable[..., Flask]) -> Flask:
     """Return what can be built of an application that fails to start, with its `doctor`."""
-    entries, troubles = setting("INSTALLED_APPS"), []
+    entries = setting("INSTALLED_APPS")
+    troubles: list[BaseException] = []
     while True:
         try:
             app = create_app(installed_apps=entries)
         except (Exception, SystemExit) as error:
+            if entries and any(isinstance(one, ModelError) for one in troubles):
+                # Once a model is broken others may fail for its sake.
+                entries = []
+                continue
             troubles.append(error)
             named = isinstance(error, ModuleError)
             broken = [entry for entry in entries if repr(entry) in str(error)] if named else []
             if broken:
-                entries = list(entries)
-                entries.remove(broken[0])
+                entries = [entry for entry in entries if entry != broken[0]]
                 continue
             app = Flask("app")
             app.cli.add_command(doctor)

@@ -19,6 +19,8 @@ OPTIONAL = re.compile(r"^OPTIONAL = True$", re.MULTILINE)
 def listed(app: Flask) -> Iterator[Finding]:
     """Name the modules that started; those that did not are among the troubles."""
     names = ", ".join(module.entry for module in installed_modules())
+    if not names and "troubles" in app.extensions:
+        return
     if hasattr(settings, "INSTALLED_APPS"):
         yield ok("modules", names or "none is listed")
     else:

@@ -40,7 +40,10 @@ def check_names(spec: Spec) -> None:
 
 def _misspelt(spec: Spec) -> Iterator[str]:
     if not CLASS_NAME.fullmatch(spec.model):
-        yield f"{spec.model!r} is no name for a model: begin with a capital letter, as in Order."
+        yield (
+            f"{spec.model!r} is no name for a model: begin with a capital letter, as in Order, and "
+            "take letters without accents, and digits."
+        )
     for name in (spec.module, spec.record, spec.plural):
         if not NAME.fullmatch(name) or iskeyword(name) or hasattr(builtins, name):
             yield (
