@@ -111,8 +111,8 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
 
 def body() -> Any:
     """Return the JSON sent; 400 if it is none, 413 if too long, 415 if of another media type."""
-    if request.mimetype != "application/json":
-        # Others that end in +json mean something else: a patch by its rules, an envelope.
+    if request.mimetype not in ("application/json", "application/merge-patch+json"):
+        # Others that end in +json mean something else: a list of steps, an envelope.
         raise UnsupportedMediaType("Send the body as application/json.")
     if request.content_encoding not in (None, "", "identity"):
         raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
