@@ -1,6 +1,7 @@
 """What alembic/env.py does: the database, the metadata of the modules, safe migrations."""
 
 import logging
+import traceback
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -48,6 +49,8 @@ def _app() -> Flask:
     try:
         return create_app({"DB_STATEMENT_TIMEOUT_MS": 0})
     except (ConfigError, ModuleError) as error:
+        if error.__cause__:
+            traceback.print_exception(error.__cause__)
         # Alembic prints this one as a sentence.
         raise CommandError(str(error)) from error
 

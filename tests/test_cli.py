@@ -91,6 +91,15 @@ def test_setup_again_changes_nothing(shop):
     assert count(database, "shop_item") == 1
 
 
+def test_setup_without_the_revision_of_a_module_says_so_and_goes_on(shop):
+    (shop.root / "alembic/versions/0001.py").unlink()
+
+    said = flask(shop, "setup")
+
+    assert "No demo data: The database lacks a table" in said
+    assert not (shop.root / "instance/seeded").exists()
+
+
 def test_setup_never_writes_over_an_env_file(shop):
     shop.write(".env", "SECRET_KEY=mine\n")
 

@@ -62,6 +62,7 @@ def test_what_is_generated_passes_its_tests_and_the_checks(shop):
     shop.python("-m", "djlint", "--quiet", "--check", *modules)
 
 
+@pytest.mark.structure
 @pytest.mark.parametrize(
     "attributes", [["name:string"], ["name:string", "size:enum:s,m", "day:date"]]
 )
