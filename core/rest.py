@@ -172,7 +172,8 @@ def _located(
     response: Response, endpoint: str, key: dict[str, Any], value: Callable[[str], Any]
 ) -> Response:
     name = f"{request.blueprint}{endpoint}" if endpoint.startswith(".") else endpoint
-    parts = next(current_app.url_map.iter_rules(name)).arguments
+    # Of a resource that has the list's URL, too, this is the longer one.
+    parts = max((rule.arguments for rule in current_app.url_map.iter_rules(name)), key=len)
     around = request.view_args or {}
     values = {part: value(part) for part in parts - around.keys() - key.keys()} | around | key
     missing = [part for part in parts if values[part] is None]

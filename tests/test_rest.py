@@ -485,6 +485,7 @@ def test_the_location_of_a_record_has_what_its_route_needs(asked, route, locatio
     bp = Blueprint("club", __name__)
     for name, path in {"clubs": "/clubs", "of": "/of/<int:of>", "in": "/in/<int:id>"}.items():
         bp.add_url_rule(path, name, str)
+    bp.add_url_rule("/list", "new", str)
     bp.add_url_rule(route, "new", str)
     app = Flask(__name__)
     app.register_blueprint(bp)
