@@ -57,7 +57,7 @@ class ListPage(Pagination):
         way: Records | Any = RECORDS,
         kept: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        if statement is not None and statement._has_row_limiting_clause:  # noqa: SLF001
+        if getattr(statement, "_has_row_limiting_clause", False):
             raise ValueError("A list sets LIMIT and OFFSET itself: narrow its rows by where().")
         self.kept = {name: texts for name, texts in (kept or {}).items() if texts}
         self.listing = listing

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from importlib.metadata import packages_distributions
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -69,6 +70,9 @@ def served(project, **variables):
     with subprocess.Popen(command, cwd=project.root, env=environment) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}/health/ready")
+            # The first answers before the second is there, which would miss a signal to stop.
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            until(lambda: len(children.read_text().split()) >= 2)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
