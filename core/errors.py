@@ -185,7 +185,7 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return answer(404, DELETED)
     if violation := violation_of(error):
         return answer(409, violation.message, _by_key(violation))
-    if isinstance(error, DataError) or _is_refused(error):
+    if isinstance(error, DataError) or is_refused(error):
         # That of a read stands in its URL.
         return answer(400 if request.method in READ_METHODS else 422, OUT_OF_RANGE)
     if current_app.config["APP_ENV"] == "development" and lacks_migration(error):
@@ -214,7 +214,7 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
     return {key: texts for key, texts in named.items() if key is not None}
 
 
-def _is_refused(error: SQLAlchemyError) -> bool:
+def is_refused(error: SQLAlchemyError) -> bool:
     """Tell whether a driver or a type refused a value, which may be a fault of the program, too."""
     refused = isinstance(error, StatementError) and isinstance(
         error.orig, (ArithmeticError, ValueError)

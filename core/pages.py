@@ -22,14 +22,14 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
-from sqlalchemy.exc import CircularDependencyError, DataError, DBAPIError
+from sqlalchemy.exc import CircularDependencyError, DataError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BuildError
 
 from core.constraints import violation_of
 from core.database import READ_METHODS
-from core.errors import OUT_OF_RANGE, STALE, changes_met
+from core.errors import OUT_OF_RANGE, STALE, changes_met, is_refused
 from core.expired import form_endpoint
 from core.filters import controls, related_choices, typed_condition
 from core.forms import ModelForm, RefusedError
@@ -166,7 +166,7 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (RefusedError, StaleDataError, DBAPIError, CircularDependencyError) as error:
+    except (RefusedError, StaleDataError, StatementError, CircularDependencyError) as error:
         db.session.rollback()
         for message in _show(error, form):
             flash(message, "danger")
@@ -182,7 +182,7 @@ def _show(error: Exception, form: ModelForm | None) -> Iterator[Any]:
             yield STALE
         else:
             form.show_conflict()
-    elif isinstance(error, DataError):
+    elif isinstance(error, DataError) or (isinstance(error, StatementError) and is_refused(error)):
         if form is None:
             yield OUT_OF_RANGE
         else:

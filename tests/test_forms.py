@@ -10,7 +10,7 @@ import pytest
 from flask import g, get_flashed_messages, render_template_string, request
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
-from sqlalchemy import select, text
+from sqlalchemy import Numeric, bindparam, select, text
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringField, SubmitField
@@ -839,3 +839,12 @@ def test_the_page_of_an_expired_form_is_never_run_as_a_post(client, app, monkeyp
     answer = client.post("/sample/things", data={"name": "Key"})
 
     assert (answer.status_code, answer.text, seen) == (400, "A page.", ["GET"])
+
+
+def test_a_decimal_that_sqlite_cannot_keep_is_told_in_the_form(make_app):
+    with make_app(["tests.sample"], DATABASE_URL="sqlite://").test_request_context(method="POST"):
+        form = BoxForm(meta={"csrf": False})
+        with database_rules(form):
+            db.session.execute(select(bindparam("n", Decimal("1" * 18), Numeric(20, 2))))
+
+    assert form.form_errors == ["A value is too long or out of range."]
