@@ -1,7 +1,7 @@
 """Turns the database's refusals into the user's words: which rule was broken, by which columns."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ MESSAGES = {
     "unique": _l("This value is already taken."),
     "missing": _l("This record does not exist or was deleted."),
     "in_use": _l("Not deleted: other records still use this one."),
+    "referred": _l("Not changed: other records still refer to this value."),
+    "circle": _l("A record cannot belong to itself, nor to one that belongs to it."),
     "check": _l("This value is not allowed."),
     "required": _l("This value is required."),
 }
@@ -72,20 +74,19 @@ class Violation:
 def violation_of(error: Exception) -> Violation | None:
     """Return the rule behind an error of any of the engines, None if it is another kind of error.
 
-    One of SQLAlchemy itself is behind the deletion of records that refer to each other.
+    One of SQLAlchemy itself is behind records that refer to each other.
 
     Call it after the rollback: it may have to ask SQLite which parent is missing. A constraint's
     own words, `info={"message": "..."}`, win over MESSAGES.
     """
-    in_use = Violation("in_use", ("id",), str(MESSAGES["in_use"]))
     if isinstance(error, CircularDependencyError):
-        return in_use if any("Delete" in type(step).__name__ for step in error.cycles) else None
+        return _circle(error)
     if not isinstance(error, DBAPIError):
         return None
     statement = str(error.statement)
     kind, name, columns = _read(error.orig)
-    if kind == "in_use" or (kind == "missing" and re.match(r"\s*DELETE", statement, re.IGNORECASE)):
-        return in_use
+    if kind in ("in_use", "missing") and re.match(r"\s*DELETE", statement, re.IGNORECASE):
+        return _told("in_use", ("id",))
     if kind == "":
         return None
     written = WRITTEN.match(statement)
@@ -95,8 +96,42 @@ def violation_of(error: Exception) -> Violation | None:
         columns = _columns_of(rule)
     elif kind == "missing" and written:
         columns = _orphaned_columns(written, error.params)
-    message = rule.info.get("message") if rule is not None else None
+    if kind in ("in_use", "missing") and (referred := _referred(written, rule, columns)):
+        return _told("referred", referred, table)
+    return _told(kind, columns, table, None if rule is None else rule.info.get("message"))
+
+
+def _told(
+    kind: str, columns: Iterable[str], table: str | None = None, message: str | None = None
+) -> Violation:
     return Violation(kind, tuple(columns), str(message or MESSAGES[kind]), table)
+
+
+def _circle(error: CircularDependencyError) -> Violation | None:
+    """Return what is wrong with records that refer to each other; None if the program is."""
+    if any("Delete" in type(step).__name__ for step in error.cycles):
+        return _told("in_use", ("id",))
+    tables = {step.state.mapper.local_table for step in error.cycles}
+    if len(tables) > 1:
+        return None
+    keys = (key for table in tables for key in table.foreign_keys if key.column.table is table)
+    return _told("circle", (key.parent.name for key in keys))
+
+
+def _referred(written: re.Match[str] | None, rule: Any, orphaned: list[str]) -> list[str]:
+    """Return the columns that an UPDATE changes and other rows refer to, if that was refused."""
+    if written is None or not re.match(r"\s*UPDATE", written[0], re.IGNORECASE):
+        return []
+    changed = set(re.findall(r'(\w+)["`]?\s*=', written[2].partition(" WHERE ")[0]))
+    if rule is None:
+        # SQLite tells neither which, nor whose.
+        keys = [] if orphaned else [key for table in _tables() for key in table.foreign_keys]
+    elif rule.table.name == written[1] and not changed.isdisjoint(_columns_of(rule)):
+        return []
+    else:
+        keys = rule.elements
+    referred = {key.column.name for key in keys if key.column.table.name == written[1]}
+    return sorted(referred & changed)
 
 
 def _read(orig: Any) -> tuple[str, str | None, list[str]]:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from wtforms import Field, FloatField, Form, IntegerField, StringField
+from wtforms import Field, Form, IntegerField, StringField
 
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import enum_coerce  # type: ignore[attr-defined] # isort: skip
@@ -37,7 +37,9 @@ from core.form_fields import (
     DayField,
     EnumField,
     JSONField,
+    LineField,
     LocalDecimalField,
+    LocalFloatField,
     MomentField,
     QuerySelectField,
     QuerySelectMultipleField,
@@ -133,6 +135,11 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         field_args["filters"] = [*field_args["filters"], stripped]
         super()._string_common(column, field_args)
 
+    @converts("String")
+    def conv_String(self, column: Any, field_args: Any, **extra: Any) -> Any:
+        self._string_common(column, field_args)
+        return LineField(**field_args)
+
     # Theirs is for bytes too, which no text field makes.
     @converts("Text")
     def conv_Text(self, **args: Any) -> Any:
@@ -174,7 +181,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     @converts("Float", "Double")
     def conv_Float(self, column: Any, field_args: Any, **extra: Any) -> Any:
         _check_number(field_args, column.type)
-        return FloatField(**field_args)
+        return LocalFloatField(**field_args)
 
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, field_args: Any, **extra: Any) -> Any:

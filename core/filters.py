@@ -133,7 +133,7 @@ def shown(value: Any) -> str:
         return str(format_datetime(local(value), rebase=False))
     if isinstance(value, date):
         return str(format_date(value))
-    if isinstance(value, Decimal):
+    if isinstance(value, (Decimal, float)):
         return write_decimal(value)
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)

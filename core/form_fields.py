@@ -12,12 +12,19 @@ import marshmallow
 from flask import current_app, request
 from flask_babel import gettext
 from wtforms import DateField, Form, TimeField
-from wtforms.fields import DateTimeLocalField, DecimalField, SelectField, TextAreaField
+from wtforms.fields import (
+    DateTimeLocalField,
+    DecimalField,
+    FloatField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 from wtforms.validators import NumberRange, ValidationError
-from wtforms.widgets import TextInput
+from wtforms.widgets import TextArea, TextInput
 from wtforms_sqlalchemy import fields as stock
 
 from core.columns import LONGEST
@@ -122,6 +129,32 @@ class LocalDecimalField(DecimalField):
         if self.raw_data or self.data is None:
             return str(super()._value())  # type: ignore[misc]
         return write_decimal(self.data, self.places)
+
+
+class LocalFloatField(FloatField):
+    """A float as the user's language writes it, or with an exponent."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if not valuelist:
+            return
+        try:
+            self.data = float(read_decimal(valuelist[0]))
+        except ValueError:
+            super().process_formdata([valuelist[0].replace(",", ".")])
+
+    def _value(self) -> str:
+        if self.raw_data or self.data is None:
+            return str(super()._value())  # type: ignore[misc]
+        return write_decimal(self.data)
+
+
+class LineField(StringField):
+    """A text of one line; one of several, which a program has stored, keeps them in an edit."""
+
+    def process_data(self, value: Any) -> None:
+        super().process_data(value)
+        if type(self.widget) is TextInput and isinstance(value, str) and "\n" in value:
+            self.widget = TextArea()
 
 
 class _Written:

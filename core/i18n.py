@@ -156,10 +156,12 @@ def read_decimal(text: str) -> Decimal:
     return number
 
 
-def write_decimal(number: Decimal, places: int | None = None) -> str:
+def write_decimal(number: Decimal | float, places: int | None = None) -> str:
     """Return a number as it is typed, with all its places or as many as are named."""
     # Babel would round to six places, and fail at the digits of a NUMERIC(38, 10).
     text = f"{number:f}" if places is None else f"{number:.{places}f}"
+    if isinstance(number, float):
+        text = str(number)
     return text.replace(".", get_decimal_symbol(get_locale()))
 
 

@@ -261,7 +261,7 @@ class Listing:
 
     def narrow(self, statement: sa.Select[Any] | None, query: Query) -> sa.Select[Any]:
         """Narrow a select of the model, by default of all rows, to those that are asked for."""
-        statement = sa.select(self.model) if statement is None else statement
+        statement = sa.select(self.model) if statement is None else _once(self.model, statement)
         for word in query.words:
             matches = (contains(getattr(self.model, name), word) for name in self.search)
             statement = statement.where(sa.or_(*matches))
@@ -304,6 +304,20 @@ def listing_of(model: Any) -> Listing:
     """Return a model's listing; without one, pages in the order of its key."""
     declared: Listing | None = getattr(model, "listing", None)
     return declared or Listing(default=key_names(model)[0], model=model)
+
+
+def _once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
+    """Return a select in which a record stands once, also when it is joined to many of another."""
+    joined = (target if on is None else on for target, on, *_ in statement._setup_joins)  # noqa: SLF001
+    options = statement._with_options  # noqa: SLF001
+    is_many = {getattr(getattr(one, "property", None), "uselist", None) for one in joined}
+    # What a join without a relationship leads to is unknown: contains_eager() may load it.
+    if True not in is_many and (None not in is_many or options):
+        return statement
+    keys = [getattr(model, name) for name in key_names(model)]
+    found = statement.with_only_columns(*keys, maintain_column_froms=True).correlate(None)
+    is_found = sa.tuple_(*keys).in_(found) if keys[1:] else keys[0].in_(found)
+    return sa.select(model).where(is_found).options(*options)
 
 
 def _is_readable(column: Any) -> bool:

@@ -108,6 +108,14 @@ def test_deleting_a_parent_says_that_it_is_in_use(violation, thing):
     )
 
 
+def test_a_changed_key_says_that_others_refer_to_it(violation, thing):
+    statement = update(Box).where(Box.id == thing.box_id).values(id=NOBODY)
+
+    assert violation(statement) == Violation(
+        "referred", ("id",), "Not changed: other records still refer to this value."
+    )
+
+
 @pytest.mark.postgresql
 @pytest.mark.usefixtures("postgresql_url")
 def test_two_rows_that_exclude_each_other_are_told(violation):

@@ -93,6 +93,7 @@ def test_a_form_that_is_sent_unchanged_changes_nothing(client, url, stored):
         pytest.param("exact", "9999.99", Decimal("9999.99"), id="decimal"),
         pytest.param("exact", "7", Decimal("7.00"), id="decimal-without-places"),
         pytest.param("ratio", "1e-3", 0.001, id="float"),
+        pytest.param("ratio", "1,5", 1.5, id="float-with-a-comma"),
         pytest.param("day", "2000-12-31", date(2000, 12, 31), id="date"),
         pytest.param("day", "", None, id="no-date"),
         pytest.param(
@@ -390,6 +391,7 @@ def test_a_time_is_shown_in_the_zone_and_is_kept_as_it_is(client, save, app, mom
         ("prose", "", ""),
         ("prose", " One\nTwo ", "One\r\nTwo"),
         ("line", " x", "x"),
+        ("line", "One\nTwo", "One\r\nTwo"),
         ("day", date(1, 1, 1), "0001-01-01"),
         ("wall", FULL["wall"].replace(year=999), "0999-01-02T03:04:05"),
         ("clock", time(3, 4, 5, 678), "03:04:05"),
@@ -413,6 +415,27 @@ def test_what_is_shown_and_sent_unchanged_is_kept(app, client, save, name, kept,
         after = getattr(db.session.get(Specimen, id), name)
     assert (field, answer.status_code) == (shown, 302)
     assert after == before
+
+
+@pytest.mark.parametrize(("kept", "shown"), [(1.234, "1,234"), (1.5e-7, "1,5e-07")])
+def test_a_float_has_the_decimal_sign_of_its_reader(app, client, save, kept, shown):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+    id = save(Specimen(line="x", ratio=kept)).id
+    url = f"/sample/specimens/{id}/edit"
+
+    field = form_on(client.get(url)).values["ratio"]
+    submit(client, url, ratio=field)
+
+    with app.app_context():
+        assert (field, db.session.get(Specimen, id).ratio) == (shown, kept)
+
+
+def test_a_line_of_several_has_a_control_that_keeps_them(client, save):
+    id = save(Specimen(line="One\nTwo")).id
+
+    page = Reader(client.get(f"/sample/specimens/{id}/edit").text)
+
+    assert page.tag("textarea", id="line")["class"] == "form-control"
 
 
 def test_a_choice_that_nobody_can_leave_out_is_not_required_in_html(client, url):

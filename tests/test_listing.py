@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select
+from sqlalchemy.orm import aliased, joinedload
 from werkzeug.datastructures import MultiDict
 
 from core import paging
@@ -356,6 +357,30 @@ def test_the_order_of_a_statement_gives_way_to_that_of_the_list(app):
         page = page_of(Entry, select(Entry).where(Entry.id > 1).order_by(Entry.id.desc()))
 
         assert [entry.id for entry in page] == [2, 3, 4]
+
+
+OTHER = aliased(Entry)
+BY_ENTRY = select(Shelf).join(Shelf.entries)
+
+
+@pytest.mark.parametrize(
+    ("statement", "total"),
+    [
+        pytest.param(BY_ENTRY, 2, id="relationship"),
+        pytest.param(select(Shelf).join(Entry), 2, id="foreign-key"),
+        pytest.param(select(Shelf).join(OTHER, OTHER.shelf_id == Shelf.id), 2, id="condition"),
+        pytest.param(BY_ENTRY.distinct(), 2, id="distinct"),
+        pytest.param(BY_ENTRY.options(joinedload(Shelf.entries)), 2, id="loaded-with"),
+        pytest.param(BY_ENTRY.group_by(Shelf.id).having(func.count() > 1), 1, id="grouped"),
+    ],
+)
+def test_a_record_joined_to_many_of_another_stands_once(app, statement, total):
+    with app.test_request_context("/listed/?per_page=1"):
+        db.session.add(Entry(id=9, name="second", shelf_id=1))
+        db.session.flush()
+        page = page_of(Shelf, statement)
+
+        assert ([shelf.id for shelf in page], page.total, page.has_next) == ([1], total, total > 1)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, INT4RANGE, MONEY, TSVECTOR
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 from sqlalchemy.schema import CreateTable
 from werkzeug.datastructures import MultiDict
@@ -643,6 +643,44 @@ def test_what_lies_within_itself_is_in_use(app, client):
 @pytest.mark.usefixtures("circle")
 def test_one_of_two_that_lie_within_each_other_is_in_use(client):
     assert client.delete("/unusual/places/1001").status_code == 409
+
+
+@pytest.mark.usefixtures("circle")
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        pytest.param({"id": 1003}, ("referred", ("id",)), id="key"),
+        pytest.param({"within_id": 1003}, ("missing", ("within_id",)), id="parent"),
+    ],
+)
+def test_a_table_that_refers_to_itself_tells_what_was_changed(app, changes, found):
+    with app.app_context():
+        with pytest.raises(DBAPIError) as caught:
+            db.session.execute(update(Lieu).where(Lieu.id == 1001).values(**changes))
+        db.session.rollback()
+        violation = violation_of(caught.value)
+
+    assert (violation.kind, violation.columns) == found
+
+
+class LieuForm(ModelForm):
+    class Meta:
+        model = Lieu
+        fields = ("within",)
+
+
+@pytest.mark.usefixtures("circle")
+def test_what_is_put_within_itself_is_told_at_the_field(app):
+    with app.test_request_context(method="POST", data={"within": "1002"}):
+        lieu = db.session.get(Lieu, 1002)
+        form = LieuForm(obj=lieu)
+        form.populate_obj(lieu)
+        with database_rules(form):
+            db.session.commit()
+
+        assert form.errors == {
+            "within": ["A record cannot belong to itself, nor to one that belongs to it."]
+        }
 
 
 def test_the_label_of_a_listing_is_a_column():

@@ -31,7 +31,7 @@ class _Reserved(Timestamps, Versioned, ModelForm):
 
     id = listing = labels = metadata = registry = query = query_class = fields = csrf_token = None
     # What the class of the model still needs below.
-    date = datetime = relationship = mapped_column = None
+    bool = date = datetime = int = str = relationship = mapped_column = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Shelf(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40))
 
+    entries: Mapped[list["Entry"]] = relationship(viewonly=True)
+
     def __str__(self) -> str:
         return self.name
 
