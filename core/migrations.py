@@ -14,7 +14,8 @@ from config import ConfigError
 from core.comparison import render_item
 from core.database import check_connection
 from core.factory import create_app
-from core.modules import ModuleError, installed_metadata
+from core.module_errors import ModuleError
+from core.modules import installed_metadata
 from core.revisions import complete_revision
 from services import db, log
 

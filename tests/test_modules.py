@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.modules import ModuleError
+from core.module_errors import ModuleError
 
 BLUEPRINT = (
     "from flask import Blueprint\n\nbp = Blueprint({name!r}, __name__, url_prefix='/{name}')\n"
@@ -394,7 +394,8 @@ def app_of(scaffold, *names):
     scaffold.install(*(f"app.{name}" for name in names))
     code = (
         "from core.factory import create_app\n"
-        "from core.modules import ModuleError, installed_metadata\n"
+        "from core.module_errors import ModuleError\n"
+        "from core.modules import installed_metadata\n"
         "try:\n"
         "    app = create_app()\n"
         "    with app.app_context():\n"

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 
 from flask import Blueprint
 
-from core.modules import ModuleError
+from core.module_errors import ModuleError
 
 # `flask doctor` does not miss it in INSTALLED_APPS.
 OPTIONAL = True

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from core.modules import ModuleError
+from core.module_errors import ModuleError
 
 
 def load(variable: str, name: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from flask.blueprints import BlueprintSetupState
 
 from core.logs import request_id
-from core.modules import ModuleError
+from core.module_errors import ModuleError
 
 from . import ops_bp
 from .optional import load

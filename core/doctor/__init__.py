@@ -12,7 +12,7 @@ from flask.cli import FlaskGroup, with_appcontext
 
 from core.doctor import configuration, database, deployment, machine, modules
 from core.doctor.finding import Finding, crash
-from core.modules import ModelError, ModuleError
+from core.module_errors import ModelError, ModuleError
 from core.setting import setting
 
 Check = Callable[[Flask], Iterator[Finding]]

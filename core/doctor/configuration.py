@@ -11,7 +11,7 @@ import config
 from config import ConfigError
 from core.doctor.finding import Finding, crash, fail, ok, warn
 from core.limits import REDIS_OPTIONS
-from core.modules import ModuleError
+from core.module_errors import ModuleError
 
 SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "WTF_CSRF_SECRET_KEY")
 

@@ -269,7 +269,7 @@ def test_a_package_that_is_missing_is_named(shaky, package, variables, sentence)
 
     last = result.stderr.splitlines()[-1]
     assert result.returncode == 1
-    assert last.startswith("core.modules.ModuleError: ")
+    assert last.startswith("core.module_errors.ModuleError: ")
     assert sentence in last
 
 
@@ -279,5 +279,5 @@ def test_a_dsn_that_cannot_be_read_is_one_sentence(shaky):
     result = shaky.having(SENTRY_DSN="nonsense").run("python", "-c", "import run")
 
     assert result.stderr.splitlines()[-1].startswith(
-        "core.modules.ModuleError: SENTRY_DSN cannot be read ("
+        "core.module_errors.ModuleError: SENTRY_DSN cannot be read ("
     )

@@ -1,0 +1,191 @@
+"""What is wrong with a listed module, in a sentence: whose fault it is, and the remedy."""
+
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from sqlalchemy import ForeignKey, Table
+from sqlalchemy.exc import NoReferencedColumnError, NoReferencedTableError
+from sqlalchemy.orm import configure_mappers
+
+from core.listing import Listing
+
+# What a model with a column named metadata fails with.
+RESERVED_NAME = "'MappedColumn' object has no attribute 'tables'|Attribute name 'metadata'"
+# How a relationship fails whose foreign key leads nowhere.
+NO_JOIN = "Could not determine join condition"
+
+
+class ModuleError(click.ClickException):
+    """A listed module that cannot be used; the message names entry, cause and remedy."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence, below the traceback if the module's own code failed."""
+        if self.__cause__:
+            traceback.print_exception(self.__cause__, file=file)
+        super().show(file)
+
+
+class ModelError(ModuleError):
+    """A model that is broken, and with it all others of the process: they know of each other."""
+
+
+def refusal(
+    entry: str, cause: str, remedy: str, kind: type[ModuleError] = ModuleError
+) -> ModuleError:
+    """Return the error of a listed entry in one sentence."""
+    return kind(f"INSTALLED_APPS lists {entry!r}{cause}: {remedy}.")
+
+
+def import_failure(entries: Sequence[str], error: BaseException) -> ModuleError:
+    """Return why the last entry cannot be imported; a model of those above it may be to blame."""
+    entry = entries[-1]
+    if failure := _key_failure(entries, error) or _mapping_failure(entries, error):
+        return failure
+    if clash := re.match(r"Table '(\w+)' is already defined", str(error)):
+        return table_clash(entry, clash[1])
+    if re.match(RESERVED_NAME, str(error)):
+        cause = ", whose model names a column metadata, which SQLAlchemy keeps for itself"
+        return refusal(entry, cause, "write other = mapped_column('metadata') or choose another")
+    # The whole text stands in the traceback.
+    text = (str(error).strip() or "no message").splitlines()[0].rstrip(".:")
+    cause = f", but importing it failed with {type(error).__name__}: {text}"
+    remedy = f"mend {_place(entry, error)} or remove the entry"
+    missing = str(error.name) if isinstance(error, ModuleNotFoundError) else entry
+    if missing.partition(".")[0] != entry.partition(".")[0]:
+        remedy = f"install that package (requirements-app.in, then make lock), {remedy}"
+    return refusal(entry, cause, remedy)
+
+
+def _place(entry: str, error: BaseException) -> str:
+    """Return the last line of the module that the error came through, else its folder."""
+    folder = entry.replace(".", "/")
+    place = f"{folder}/"
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        # Its own line never ran.
+        frames.append((str(error.filename), error.lineno))
+    for filename, line in frames:
+        _, found, path = Path(filename).as_posix().rpartition(f"/{folder}/")
+        place = f"{folder}/{path}, line {line}," if found else place
+    return place
+
+
+def table_clash(entry: str, table: str) -> ModuleError:
+    """Return the error of an entry with a table whose name is taken, with one that is not."""
+    cause = f", whose table {table!r} exists already, in this module or another"
+    own = f"{entry.rpartition('.')[2]}_"
+    example = f"{own}{table}" if not table.startswith(own) else f"{own}other"
+    return refusal(entry, cause, f"give it another __tablename__, for example {example!r}")
+
+
+def check_foreign_keys(entries: Iterable[str], tables: Mapping[str, Table]) -> None:
+    """Refuse a foreign key to no table, or to another base's: no migration could order them."""
+    for entry, name, key in _foreign_keys(entries):
+        if not (fault := _fault(key)):
+            continue
+        target, _, column = key.target_fullname.rpartition(".")
+        cause = f", whose column {name} is a foreign key to {target!r}"
+        remedy = "mend the name in ForeignKey(...)"
+        if isinstance(fault, NoReferencedColumnError):
+            cause += f", which has no column {column!r}"
+        elif target in tables:
+            cause += " of another declarative Base"
+            remedy = "put both on the scaffold's base (from core.models import Base)"
+        else:
+            cause += ", a table that no listed module has"
+            remedy = f"list the module of that table, or {remedy}"
+        raise refusal(entry, cause, remedy, ModelError)
+
+
+def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey]]:
+    """Yield the foreign keys that each entry's models.py names, with the entry and Model.column."""
+    for entry in entries:
+        models = f"{entry}.models"
+        named = [(model.__name__, model.__table__) for model in _models(models)]
+        named += [(value.name, value) for value in _values(models) if isinstance(value, Table)]
+        for name, table in named:
+            for key in table.foreign_keys:
+                yield entry, f"{name}.{key.parent.name}", key
+
+
+def _key_failure(entries: Sequence[str], error: BaseException) -> ModuleError | None:
+    """Blame a foreign key to no table for what it makes fail before all tables are known."""
+    table = error.table_name if isinstance(error, NoReferencedTableError) else None
+    if table is None and NO_JOIN not in str(error):
+        return None
+    for entry, name, key in _foreign_keys(entries):
+        fault = _fault(key)
+        lost = fault.table_name if isinstance(fault, NoReferencedTableError) else None
+        # Where no table is told, keys of modules above may wait for one below.
+        is_told = f"relationship {name.partition('.')[0]}." in str(error) or entry == entries[-1]
+        if lost and (lost == table or (table is None and is_told)):
+            cause = (
+                f", whose column {name} is a foreign key to {lost!r}, a table that neither it nor "
+                "a module above it has"
+            )
+            remedy = "list the module of that table above, or mend the name in ForeignKey(...)"
+            return refusal(entry, cause, remedy, ModelError)
+    return None
+
+
+def _fault(key: ForeignKey) -> NoReferencedTableError | NoReferencedColumnError | None:
+    """Return why a foreign key leads nowhere so far."""
+    try:
+        # SQLAlchemy looks for it now.
+        key.column  # noqa: B018
+    except (NoReferencedTableError, NoReferencedColumnError) as error:
+        return error
+    return None
+
+
+def check_mappers(entries: Iterable[str]) -> None:
+    """Refuse a model with a broken relationship: at the first query all models would fail."""
+    try:
+        configure_mappers()
+    except Exception as error:  # A relationship may be anybody's code.
+        if failure := _mapping_failure(entries, error):
+            raise failure from error
+
+
+def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleError | None:
+    """Blame the module whose model is broken: it shows where models are first used, anywhere."""
+    for entry in entries:
+        models = _models(f"{entry}.models")
+        # There is no public way to ask.
+        if broken := [one for one in models if one.__mapper__._configure_failed]:  # noqa: SLF001
+            cause = f", whose model {broken[0].__name__} cannot be used ({error})"
+            remedy = "mend its relationships and their foreign keys"
+            if "Multiple classes found" in str(error):
+                remedy = "write relationship(lambda: Name): another module has a model of that name"
+            return refusal(entry, cause, remedy, ModelError)
+    return None
+
+
+def _models(name: str) -> Iterator[Any]:
+    """Yield the models that a models.py names, if it is imported, and its module declares."""
+    for value in _values(name):
+        is_model = isinstance(value, type) and hasattr(value, "__mapper__")
+        if is_model and value.__module__.startswith(name.removesuffix("models")):
+            yield value
+
+
+def _values(name: str) -> list[Any]:
+    return list(getattr(sys.modules.get(name), "__dict__", {}).values())
+
+
+def check_listings(entries: Iterable[str]) -> None:
+    """Refuse a listing with a name that leads to no column, or to JSON: a request would fail."""
+    for entry in entries:
+        for model in _models(f"{entry}.models"):
+            listing = getattr(model, "listing", None)
+            found = listing.unusable() if isinstance(listing, Listing) else ()
+            for part, name, remedy in found:
+                cause = (
+                    f", whose model {model.__name__} names {name!r} in the {part} of its listing"
+                )
+                raise refusal(entry, cause, remedy)
