@@ -160,6 +160,8 @@ FIXED = {
     # A form that was left open over lunch can be sent: its token lasts as long as the session.
     "WTF_CSRF_TIME_LIMIT": None,
     "BOOTSTRAP_SERVE_LOCAL": True,
+    # Of a form with a file: Flask's 1,000 are fewer than the inputs of an invoice of 99 lines.
+    "MAX_FORM_PARTS": 10_000,
 }
 
 
@@ -202,6 +204,8 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "DEBUG": debug,
         "TESTING": env["APP_ENV"] == "testing",
         "SECRET_KEY": secret_key,
+        # Flask's own limit is for the texts of a form with a file, and for no others.
+        "MAX_FORM_MEMORY_SIZE": env["MAX_CONTENT_LENGTH"],
         # Flask-WTF knows no fallbacks: without a key of their own, a rotation kills open forms.
         "WTF_CSRF_SECRET_KEY": env["WTF_CSRF_SECRET_KEY"] or secret_key,
         "TRUSTED_HOSTS": _trusted_hosts(env),

@@ -62,7 +62,10 @@ PAGES = {
     404: (_l("Not found"), _l("There is nothing at this address: check it, or start over.")),
     405: (_l("Not possible here"), _l("This address does not take that kind of request.")),
     409: (_l("Conflict"), _l("What is stored does not allow this change.")),
-    413: (_l("Too large"), _l("What you sent is larger than this site takes.")),
+    413: (
+        _l("Too large"),
+        _l("This is larger than the site takes: go back and send less, or a smaller file."),
+    ),
     422: (
         _l("Please check what you sent"),
         _l("A part of it is missing or not allowed: go back, correct it and send it again."),

@@ -2,34 +2,39 @@
 
 import enum
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import format_date, format_datetime, gettext
 from marshmallow import ValidationError
+from sqlalchemy.orm.collections import InstrumentedList, InstrumentedSet
 
 from core.base import UTCDateTime
 from core.columns import value_type
-from core.i18n import from_local, local, write_decimal
+from core.i18n import from_local, local, write_decimal, write_seconds
 from core.listing import Condition, Listing
 from core.models import label_of
 from core.paging import ListPage, options_of
 from core.text import clean_text, sort_key
 
+# What stands where there is nothing.
+EMPTY = "—"
 # Related rows in a select; of a larger table the user types words, or the number.
 MOST_CHOICES = 200
 INPUT_TYPES: dict[type, str] = {
     sa.Date: "date",
+    sa.Time: "time",
     sa.DateTime: "datetime-local",
     UTCDateTime: "datetime-local",
     sa.Numeric: "number",
     sa.Float: "number",
     sa.Integer: "number",
+    sa.Interval: "number",
 }
 
 Related = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -125,18 +130,25 @@ def choices_of(column_type: Any) -> list[tuple[str, str]]:
 
 def shown(value: Any) -> str:
     """Return the text for any value of a field; a member of an enum has a `label`, or its name."""
-    if isinstance(value, bool):
-        return str(gettext("yes") if value else gettext("no"))
-    if isinstance(value, enum.Enum):
-        return str(getattr(value, "label", value.name.replace("_", " ").capitalize()))
-    if isinstance(value, datetime):
-        return str(format_datetime(local(value), rebase=False))
-    if isinstance(value, date):
-        return str(format_date(value))
-    if isinstance(value, (Decimal, float)):
-        return write_decimal(value)
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, (list, set)):
-        value = ", ".join(sorted(map(shown, value))) or None
-    return "—" if value is None else str(value)
+    write = next((write for kind, write in WRITTEN.items() if isinstance(value, kind)), str)
+    return EMPTY if value is None else str(write(value))
+
+
+def _several(records: Any) -> str:
+    return ", ".join(sorted(map(shown, records))) or EMPTY
+
+
+# The first that fits: True is a number, too, and a moment a day.
+WRITTEN: dict[type, Callable[[Any], Any]] = {
+    bool: lambda value: gettext("yes") if value else gettext("no"),
+    enum.Enum: lambda member: getattr(member, "label", member.name.replace("_", " ").capitalize()),
+    datetime: lambda moment: format_datetime(local(moment), rebase=False),
+    date: format_date,
+    timedelta: write_seconds,
+    Decimal: write_decimal,
+    float: write_decimal,
+    InstrumentedList: _several,
+    InstrumentedSet: _several,
+    dict: partial(json.dumps, ensure_ascii=False),
+    list: partial(json.dumps, ensure_ascii=False),
+}

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import starmap
 from typing import Any
 
@@ -29,7 +28,7 @@ from wtforms_sqlalchemy import fields as stock
 
 from core.columns import LONGEST
 from core.fields import JSON
-from core.i18n import from_local, local, read_decimal, write_decimal
+from core.i18n import from_local, local, read_decimal, write_decimal, write_seconds
 
 BLANK = "—"
 # The first is written: an edit must not cut the seconds off.
@@ -255,5 +254,4 @@ class SecondsField(LocalDecimalField):
     def _value(self) -> str:
         if self.raw_data or self.data is None:
             return super()._value()
-        seconds = Decimal(self.data // timedelta(microseconds=1)) / 10**6
-        return write_decimal(seconds.normalize())
+        return write_seconds(self.data)

@@ -2,7 +2,7 @@
 
 import enum
 import threading
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -31,7 +31,7 @@ from core.converters import ModelConverter, finite
 from core.filters import shown
 from core.form_fields import CHOICES
 from core.i18n import text_key
-from core.models import Versioned
+from core.models import Versioned, label_of
 from services import db
 
 # The button of a field that searches (core/choices.py) instead of saving the form.
@@ -165,13 +165,15 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         if self.searched is None:
             return valid
         for field in self:
-            field.errors = ()
+            # Of a form within, it is that one that has them.
+            if not isinstance(field, FormField):
+                field.errors = ()
         return False
 
     @property
     def searched(self) -> str | None:
         """Return the name of the field that the form was sent to search in, by button or Enter."""
-        by_enter = (field.name for field in self if getattr(field, "has_new_words", False))
+        by_enter = (field.name for field in _each(self) if getattr(field, "has_new_words", False))
         return request.form.get(SEARCH_BUTTON, next(by_enter, None))
 
     @property
@@ -216,14 +218,13 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         names = {self._name_of(column) for column in columns} & set(self._fields)
         for name in names:
             self[name].errors = [*self[name].errors, violation.message]
-        return bool(names)
+        lines = (field for field in self._fields.values() if isinstance(field, FieldList))
+        return bool(names) or any(_show_in_lines(field, violation) for field in lines)
 
     def show_conflict(self) -> None:
         """Show what is stored now beside what was typed, and let the next save replace it."""
-        # Of a record that was deleted this raises ObjectDeletedError, answered by core/errors.py.
-        version = self.record.version
+        _renew_versions(self, self.record)
         self.form_errors.append(CONFLICT)
-        self.version.data, self.version.raw_data = version, [str(version)]
         for name in self.Meta.fields:
             stored, field = getattr(self.record, name), self._fields[name]
             if _differ(field, stored):
@@ -237,6 +238,43 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         relations = sa.inspect(self.Meta.model).relationships
         keys = [one.key for one in relations if column in {c.name for c in one.local_columns}]
         return next((key for key in keys if key in self), column)
+
+
+def _each(fields: Iterable[Field]) -> Iterator[Field]:
+    """Yield fields and those within them."""
+    for field in fields:
+        yield field
+        if isinstance(field, (FieldList, FormField)):
+            yield from _each(field)
+
+
+def _renew_versions(form: Any, record: Any) -> None:
+    """Put what is stored now in place of the versions that were sent, in the lines, too."""
+    # Of a record that was deleted this raises ObjectDeletedError, answered by core/errors.py.
+    version = getattr(record, "version", None)
+    if "version" in form._fields and version is not None:
+        form.version.data, form.version.raw_data = version, [str(version)]
+    for field in form:
+        stored = getattr(record, field.short_name, None)
+        lines = field if isinstance(field, FieldList) else [field]
+        records = stored or () if isinstance(field, FieldList) else [stored]
+        for line, one in zip(lines, records, strict=False):
+            if isinstance(line, FormField):
+                _renew_versions(line.form, one)
+
+
+def _show_in_lines(lines: "FieldList[Any]", violation: Violation) -> bool:
+    """Put a broken rule of the lines' table at its field; of several lines nobody tells which."""
+    forms = [line.form for line in lines if isinstance(line, FormField)]
+    model = forms[0].Meta.model if forms and isinstance(forms[0], ModelForm) else None
+    if model is None or violation.table is None or not violation.is_about(model):
+        return False
+    if len(forms) == 1 and forms[0].show_violation(violation):
+        return True
+    labels = [str(label_of(model, attribute_of(model, name))) for name in violation.columns]
+    told = f"{', '.join(labels)}: {violation.message}" if labels else violation.message
+    lines.errors = [*lines.errors, told]
+    return True
 
 
 def _differ(field: Field, stored: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Hashable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
@@ -163,6 +163,12 @@ def write_decimal(number: Decimal | float, places: int | None = None) -> str:
     if isinstance(number, float):
         text = str(number)
     return text.replace(".", get_decimal_symbol(get_locale()))
+
+
+def write_seconds(span: timedelta) -> str:
+    """Return a span as it is typed: in seconds."""
+    seconds = Decimal(span // timedelta(microseconds=1)) / 10**6
+    return write_decimal(seconds.normalize())
 
 
 class _Domain(Domain):  # type: ignore[misc]

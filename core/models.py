@@ -1,11 +1,12 @@
 """What the modules' models inherit: the base, and mixins for times and versions."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, mapped_column
+from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, Session, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from core.base import DeclarativeModel
@@ -66,9 +67,9 @@ class Timestamps:
 class Versioned:
     """A counter that each change raises and checks, so that no save overwrites an unseen one.
 
-    A change is an UPDATE of the row, of its many-to-many collections, or of which records live and
-    die with it (delete-orphan). What else hangs on it are rows of their own, with a version of
-    their own if they are Versioned.
+    A change is an UPDATE of the row, of its many-to-many collections, or of the records that live
+    and die with it (delete-orphan), made through it: where its session has loaded them from it.
+    What else hangs on it are rows of their own, with a version of their own if they are Versioned.
     """
 
     version: Mapped[int] = mapped_column(sort_order=902)
@@ -99,12 +100,9 @@ def _watch(model: Any, name: str, attribute: Any) -> None:
         return
 
     def raise_version(record: Any, member: Any, initiator: Any) -> None:
-        state = sa.inspect(record)
         # A change from the other side is one of that side's record: of a tag all would wait for.
-        is_own = initiator.parent_token is attribute.impl.parent_token
-        if is_own and state.persistent and "version" not in state.committed_state:
-            # Such a change alone writes no row of this table, so it would check nothing.
-            record.version += 1
+        if initiator.parent_token is attribute.impl.parent_token:
+            _raise_version(record)
 
     def replaced(record: Any, member: Any, before: Any, initiator: Any) -> None:
         raise_version(record, member, initiator)
@@ -114,3 +112,42 @@ def _watch(model: Any, name: str, attribute: Any) -> None:
         event.listen(attribute, "remove", raise_version)
     else:
         event.listen(attribute, "set", replaced)
+
+
+def _raise_version(record: Any) -> None:
+    """Let the next flush write the row: a change of what hangs on it alone would check nothing."""
+    state = sa.inspect(record)
+    if state.persistent and "version" not in state.committed_state:
+        record.version += 1
+
+
+@event.listens_for(Session, "before_flush")
+def _count_changes_of_parts(session: Any, context: Any, instances: Any) -> None:
+    for part in session.dirty:
+        for prop in _owning(sa.inspect(part).mapper):
+            owner = _owner(session, part, prop)
+            if owner is not None and session.is_modified(part):
+                _raise_version(owner)
+
+
+@lru_cache(maxsize=1024)
+def _owning(mapper: Any) -> list[RelationshipProperty[Any]]:
+    """Return the relationships by which records of a model are parts of a Versioned one."""
+    return [
+        prop
+        for owner in mapper.registry.mappers
+        if issubclass(owner.class_, Versioned)
+        for prop in owner.relationships
+        if prop.cascade.delete_orphan and mapper.isa(prop.mapper) and prop.secondary is None
+    ]
+
+
+def _owner(session: Any, part: Any, prop: RelationshipProperty[Any]) -> Any:
+    """Return the record that has loaded a part as one of its own."""
+    mapper, remote = sa.inspect(part).mapper, dict(prop.local_remote_pairs)
+    if not remote.keys() >= set(prop.parent.primary_key):
+        return None
+    columns = (remote[column] for column in prop.parent.primary_key)
+    key = tuple(getattr(part, mapper.get_property_by_column(column).key) for column in columns)
+    owner = session.identity_map.get(prop.parent.identity_key_from_primary_key(key))
+    return owner if owner is not None and prop.key in sa.inspect(owner).dict else None

@@ -2,11 +2,12 @@
 
 import enum
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
 
 import pytest
+from sqlalchemy.orm.collections import InstrumentedList
 
 import settings
 from core import filters
@@ -52,7 +53,8 @@ def test_each_kind_of_column_has_its_controls(app):
         "filter[day][lte]": "date",
         "filter[moment][gte]": "datetime-local",
         "filter[moment][lte]": "datetime-local",
-        "filter[clock]": "text",
+        "filter[clock][gte]": "time",
+        "filter[clock][lte]": "time",
         "filter[flag]": "text",
         "filter[phase]": "text",
         "filter[token]": "text",
@@ -234,8 +236,11 @@ def test_all_values_of_what_a_view_reads_are_kept_and_none_of_a_list_twice(clien
         (datetime(2026, 3, 14, 12, tzinfo=UTC), "14 mar 2026, 7:00:00"),
         (datetime.fromisoformat("2026-03-14T12:00"), "14 mar 2026, 12:00:00"),
         (datetime(1, 1, 1, tzinfo=UTC), "1 ene 1, 0:00:00"),
-        (["b", "a"], "a, b"),
-        ([], "—"),
+        (1.5, "1,5"),
+        (timedelta(minutes=1, microseconds=500_000), "60,5"),
+        (InstrumentedList(["b", "a"]), "a, b"),
+        (InstrumentedList(), "—"),
+        (["b", 1], '["b", 1]'),
     ],
 )
 def test_a_value_is_shown_in_words(app, monkeypatch, value, text):

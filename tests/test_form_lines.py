@@ -1,18 +1,25 @@
 """A form with forms in it: the lines of an order on its page."""
 
+from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
 from flask import render_template_string
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
 from werkzeug.datastructures import MultiDict
 from wtforms import FieldList, FormField, StringField
 from wtforms.validators import Length
 
 from core.choices import SearchSelectField
+from core.constraints import Violation
 from core.forms import ModelForm
+from core.pages import database_rules
+from services import db
 from tests.kinds.models import Order, OrderLine
+from tests.kinds.storing import app_with_places
 from tests.reading import Reader
-from tests.sample.models import Box, Size, Specimen, Thing
+from tests.sample.models import Box, Crate, Size, Specimen, Thing
 
 PAGE = '{% from "macros/form.html" import render_form %}{{ render_form(form, "/", "Save") }}'
 SENT = {
@@ -216,3 +223,133 @@ def test_a_field_that_is_no_attribute_stands_behind_those_of_the_model(app):
         names = [field.name for field in Extended()]
 
     assert names[:3] == ["name", "code", "extra"]
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory):
+    with app_with_places("sqlite", tmp_path_factory.mktemp("orders")) as application:
+        yield application
+
+
+def saved(order, **sent):
+    """Return the form that was sent, after its commit, and whether that went well."""
+    form = OrderForm(MultiDict({"number": "A1", "version": "1"} | sent), obj=order)
+    form.populate_obj(order)
+    with database_rules(form):
+        db.session.commit()
+        return form, True
+    return form, False
+
+
+def test_of_two_who_change_a_line_the_second_sees_both_versions(orders):
+    with orders.test_request_context(method="POST"):
+        order = Order(number="A1", lines=[OrderLine(text="Tea", amount=1)])
+        db.session.add(order)
+        db.session.commit()
+        _, is_first_saved = saved(order, **{"lines-0-text": "Tea", "lines-0-amount": "2"})
+        form, is_second_saved = saved(order, **{"lines-0-text": "Cup", "lines-0-amount": "1"})
+
+        assert (is_first_saved, is_second_saved) == (True, False)
+        assert (order.version, order.lines[0].amount, list(form.stored)) == (2, 2, ["lines"])
+
+
+def test_lines_that_stay_are_no_change(orders):
+    with orders.test_request_context(method="POST"):
+        order = Order(number="A1", lines=[OrderLine(text="Tea", amount=1)])
+        db.session.add(order)
+        db.session.commit()
+        saved(order, **{"lines-0-text": "Tea", "lines-0-amount": "1"})
+
+        assert order.version == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        pytest.param(1, {"lines-0-text": ["Taken."]}, id="the-only-line"),
+        pytest.param(2, {"lines": ["Text: Taken."]}, id="one-of-several"),
+    ],
+)
+def test_a_broken_rule_of_a_line_is_told_at_the_lines(app, lines, told):
+    violation = Violation("unique", ("text",), "Taken.", "kinds_order_line")
+
+    with app.test_request_context(method="POST"):
+        form = OrderForm(obj=order(*[("Tea", 1)] * lines))
+        is_shown = form.show_violation(violation)
+        page = Reader(render_template_string(PAGE, form=form))
+
+    assert is_shown
+    errors = {name: [page.texts[f"{name}-errors"]] for name in told}
+    assert errors == told
+
+
+def test_a_rule_of_another_table_is_not_told_at_the_lines(app):
+    with app.test_request_context(method="POST"):
+        form = OrderForm(obj=order(("Tea", 1)))
+
+        assert not form.show_violation(Violation("unique", ("text",), "Taken.", "elsewhere"))
+        assert not form.show_violation(Violation("unique", ("text",), "Taken."))
+
+
+def lines_page(app, sent):
+    """Return whether a form of lines with searches may be saved, and its page."""
+    with app.test_request_context(method="POST", data=sent):
+        form = ThingsForm()
+        return form.validate(), Reader(render_template_string(PAGE, form=form))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param({"_search": "lines-3-near"}, id="button"),
+        pytest.param({"lines-3-near-search": "Dra"}, id="enter"),
+    ],
+)
+def test_a_search_in_a_line_keeps_its_place(app, save, monkeypatch, sent):
+    monkeypatch.setattr(SearchSelectField, "is_large", True)
+    save(Box(name="Drawer"))
+
+    is_valid, page = lines_page(app, sent)
+
+    assert not is_valid
+    assert [own["id"] for _, own in page.tags if "autofocus" in own] == ["lines-3-near"]
+
+
+def test_a_file_that_was_chosen_has_to_be_chosen_again(app):
+    class Upload(FlaskForm):
+        paper = FileField("Paper")
+        other = FileField("Other")
+
+    sent = {"paper": (BytesIO(b"x"), "x.txt")}
+    with app.test_request_context(method="POST", data=sent):
+        page = Reader(render_template_string(PAGE, form=Upload()))
+
+    assert page.texts["paper-again"] == "Choose the file again: a browser does not keep it."
+    assert page.tag("input", id="paper")["aria-describedby"] == "paper-again"
+    assert "other-again" not in page.texts
+
+
+def test_after_a_conflict_the_versions_of_lines_are_those_that_are_stored(app):
+    class Within(ModelForm):
+        class Meta:
+            model = Thing
+            fields = ("name",)
+            csrf = False
+
+    class Around(ModelForm):
+        things = FieldList(FormField(Within))
+
+        class Meta:
+            model = Crate
+            fields = ()
+
+    sent = {"version": "1", "things-0-name": "Key", "things-0-version": "1"}
+    with app.test_request_context(method="POST", data=sent):
+        thing = Thing(name="Pen", version=7)
+        stored = SimpleNamespace(version=3, things=[thing])
+        form = Around()
+        form.record = stored
+        form.show_conflict()
+
+        assert form.version.data == 3
+        assert form.things[0].form.version.data == 7

@@ -713,6 +713,11 @@ wrong = client.post(url, data=two)
 assert wrong.status_code == 422 and 'id="lines-1-price-errors"' in wrong.text
 assert client.post(url, data=two | {"lines-1-price": "3"}).status_code == 302
 assert client.post(url, data=two | {"lines-1-price": "3", "lines-0-remove": "y"}).status_code == 302
+many = {f"lines-{n}-{name}": value for n in range(150) for name, value in
+        (("text", "Tea"), ("price", "2"))}
+for sent in (many, many | {"add": "Add a line"}):
+    wrong = client.post(url, data={"number": "A9"} | sent)
+    assert wrong.status_code == 422 and "At most 99 lines." in wrong.text, wrong.text
 with application.app_context():
     assert [line.text for line in db.session.get(Invoice, 9).lines] == ["Cup"]
 print("done")

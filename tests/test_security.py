@@ -5,10 +5,12 @@ from decimal import Decimal
 
 import pytest
 from flask import request, session
+from werkzeug.test import encode_multipart
 
 from core.errors import EXPIRED_BUTTON, FOREIGN_FORM
 from core.security import content_security_policy
 from core.setting import setting
+from tests.reading import form_on
 from tests.sample.models import Box, Thing
 
 HEADERS = {
@@ -351,3 +353,13 @@ def test_a_request_over_the_limit_is_refused(make_app):
         (413, "text/html"),
         (413, "application/problem+json"),
     ]
+
+
+def test_a_form_with_a_file_takes_as_much_as_one_without(client):
+    parts = {f"part-{number}": "" for number in range(2000)}
+    token = form_on(client.get("/sample/things/new")).values["csrf_token"]
+    sent = {"csrf_token": token, "text": "x" * 600_000}
+    boundary, body = encode_multipart(sent | parts)
+    media_type = f"multipart/form-data; boundary={boundary}"
+
+    assert client.post("/sample/things", data=body, content_type=media_type).status_code == 422
