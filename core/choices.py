@@ -38,6 +38,8 @@ class SearchSelectField(SelectFieldBase):
     def __init__(
         self, label: Any = None, validators: Any = None, *, model: Any, above: int = 200, **kw: Any
     ) -> None:
+        if len(sa.inspect(model).primary_key) > 1:
+            raise TypeError(f"{model.__name__} has a key of several columns: use QuerySelectField.")
         super().__init__(label, validators, **kw)
         self.model = model
         self.above = above

@@ -37,6 +37,9 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     refuse = partial(abort, 400)
     listing = listing_of(model)
     query = listing.read(request.args, refuse) if wants_problem() else list_query(model)
+    # A page says what it leaves out; a file cannot, and would be of more than was asked for.
+    if query.left_out:
+        abort(400)
     records = listing.apply(statement, query)
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
     firsts = [column.partition(".")[0] for column in columns]

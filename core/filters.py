@@ -16,14 +16,12 @@ from sqlalchemy.orm.collections import InstrumentedList, InstrumentedSet
 
 from core.base import UTCDateTime
 from core.columns import value_type
-from core.i18n import from_local, local, write_decimal, write_seconds
+from core.i18n import EMPTY, from_local, local, write_decimal, write_seconds
 from core.listing import Condition, Listing
 from core.models import label_of
 from core.paging import ListPage, options_of
 from core.text import clean_text, sort_key
 
-# What stands where there is nothing.
-EMPTY = "—"
 # Related rows in a select; of a larger table the user types words, or the number.
 MOST_CHOICES = 200
 INPUT_TYPES: dict[type, str] = {

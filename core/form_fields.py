@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import starmap
 from typing import Any
@@ -210,12 +209,13 @@ class MomentField(WallField):
         if not valuelist or self.data.tzinfo:
             return
         typed, self.data = self.data, None
-        with suppress(ValueError):
-            self.data = from_local(typed)
-        # The clocks skip an hour in spring.
-        if self.data is None or local(self.data).replace(tzinfo=None) != typed:
-            self.data = None
-            raise ValueError(self.gettext("Not a valid datetime value."))
+        try:
+            moment = from_local(typed)
+        except ValueError:
+            raise ValueError(self.gettext("Not a valid datetime value.")) from None
+        if local(moment).replace(tzinfo=None) != typed:
+            raise ValueError(gettext("The clocks skip this time: choose an hour earlier or later."))
+        self.data = moment
 
 
 class JSONField(TextAreaField):

@@ -36,6 +36,8 @@ from services import db
 
 # The button of a field that searches (core/choices.py) instead of saving the form.
 SEARCH_BUTTON = "_search"
+# The first of a form, which the Enter key presses.
+ENTER_BUTTON = "_enter"
 PLAIN = (str, int, float, Decimal, date, time, timedelta, enum.Enum, UUID, type(None))
 CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
@@ -173,7 +175,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     @property
     def searched(self) -> str | None:
         """Return the name of the field that the form was sent to search in, by button or Enter."""
-        by_enter = (field.name for field in _each(self) if getattr(field, "has_new_words", False))
+        typed = _each(self) if ENTER_BUTTON in request.form else ()
+        by_enter = (field.name for field in typed if getattr(field, "has_new_words", False))
         return request.form.get(SEARCH_BUTTON, next(by_enter, None))
 
     @property

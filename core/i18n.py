@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_datetime
 from babel.numbers import (
     NumberFormatError,
     format_currency,
@@ -27,6 +27,8 @@ from core.modules import installed_modules
 from core.problem import wants_problem
 from core.setting import setting
 
+# What stands where there is nothing.
+EMPTY = "—"
 THEMES = ("auto", "light", "dark")
 
 bp = Blueprint("preferences", __name__)
@@ -49,7 +51,7 @@ def init_i18n(app: Flask) -> None:
     with app.app_context():
         babel.domain_instance = _Domain()
     app.register_blueprint(bp)
-    app.jinja_env.filters.update(numberformat=_number, dateformat=_date)
+    app.jinja_env.filters.update(numberformat=_number, dateformat=_date, datetimeformat=_moment)
     app.jinja_env.globals.update(
         # As HTML writes it (BCP 47): es-CO, which Python calls es_CO.
         language=lambda: str(get_locale()).replace("_", "-"),
@@ -100,12 +102,12 @@ def _asked_for(languages: list[str]) -> str | None:
     return next(filter(None, asked), None)
 
 
-def money(amount: Decimal) -> str:
+def money(amount: Decimal | None) -> str:
     """Return an amount in settings.CURRENCY as the language writes it."""
     return _formatted(format_currency, amount, reader_locale(), currency=setting("CURRENCY"))
 
 
-def _number(number: Decimal | int) -> str:
+def _number(number: Decimal | int | None) -> str:
     return _formatted(format_decimal, number, reader_locale())
 
 
@@ -126,16 +128,22 @@ def from_local(moment: datetime) -> datetime:
         raise ValueError("it lies past the last year.") from None
 
 
-def _date(day: date, style: str = "medium") -> str:
+def _date(day: date | None, style: str = "medium") -> str:
     if isinstance(day, datetime):
         day = local(day).date()
     return _formatted(format_date, day, reader_locale(), format=style)
 
 
+def _moment(moment: datetime | None, style: str = "medium") -> str:
+    moment = moment and local(moment)
+    return _formatted(format_datetime, moment, reader_locale(), format=style)
+
+
 # Babel takes longer for a cell than the database for its row; cells repeat.
 @lru_cache(maxsize=10_000)
 def _formatted(function: Callable[..., str], value: Any, locale: Locale, **options: str) -> str:
-    return function(value, locale=locale, **options)
+    # Babel would write the time at hand for none.
+    return EMPTY if value is None else function(value, locale=locale, **options)
 
 
 def read_decimal(text: str) -> Decimal:

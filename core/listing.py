@@ -33,7 +33,7 @@ COUNTS = ("exact", "estimate", "none")
 API_PARAMETERS = ("cursor", "count", "fields")
 NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
 # PostgreSQL has no = for the one, and a URL no text for the other.
-INCOMPARABLE = (sa.JSON, sa.LargeBinary)
+INCOMPARABLE = (sa.JSON, sa.LargeBinary, sa.ARRAY)
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
 # Column, operator and value.
@@ -147,7 +147,7 @@ class Listing:
                 if not hasattr(self.model, name) or (part in stored and not is_column):
                     yield part, name, "name a column of the model"
                 elif is_column and isinstance(columns[name].type, INCOMPARABLE):
-                    yield part, name, "name a column that is neither JSON nor bytes"
+                    yield part, name, "name a column that is neither JSON nor bytes nor a list"
                 elif part in stored and not _is_readable(columns[name]):
                     yield part, name, "name a column of a type that schemas have a field for"
 

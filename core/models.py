@@ -9,7 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, Session, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
-from core.base import DeclarativeModel
+from core.base import DeclarativeModel, UTCDateTime
 from services import db
 
 if TYPE_CHECKING:
@@ -34,6 +34,14 @@ class Base(_Base):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {getattr(self, 'id', None)}>"
+
+
+@event.listens_for(Base, "attribute_instrument", propagate=True)
+def _read_in_utc(model: Any, name: str, attribute: Any) -> None:
+    """Let DateTime(timezone=True) be what Mapped[datetime] is: only PostgreSQL tells its zone."""
+    for column in getattr(attribute.prop, "columns", ()):
+        if type(column.type) in (sa.DateTime, sa.TIMESTAMP) and column.type.timezone:
+            column.type = UTCDateTime()
 
 
 @event.listens_for(Base, "attribute_instrument", propagate=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import get_timezone
+from babel.numbers import is_currency
 
 import settings
 from config import ConfigError
@@ -56,7 +57,7 @@ SETTINGS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
         lambda value: isinstance(value, str) and get_timezone(value),
         'the name of a zone, such as "America/Bogota"',
     ),
-    "CURRENCY": ("USD", re.compile("[A-Z]{3}").fullmatch, 'a code of three letters, such as "COP"'),
+    "CURRENCY": ("USD", is_currency, 'a code of ISO 4217, such as "COP"'),
     "CSP": (
         {},
         lambda value: all(

@@ -205,7 +205,7 @@ WRONG = {
     "MAX_PER_PAGE": ("100",),
     "LANGUAGES": ("es", [], ["español"], ["pt-BR"], None),
     "TIMEZONE": ("Bogota", None),
-    "CURRENCY": ("pesos", None),
+    "CURRENCY": ("pesos", None, "ABC"),
     "CSP": (
         {"script-src": "https://x.com"},
         {"scripts-src": ["https://x.com"]},

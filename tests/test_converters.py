@@ -512,13 +512,25 @@ def test_a_browser_is_told_the_range_of_the_form_within_that_of_the_column(app):
 
 
 @pytest.mark.parametrize(
-    ("zone", "typed"),
-    [("America/Bogota", "9999-12-31T23:59"), ("Europe/Madrid", "2027-03-28T02:30")],
-    ids=["past the last year in UTC", "an hour that the clocks skip"],
+    ("zone", "typed", "message"),
+    [
+        pytest.param(
+            "America/Bogota",
+            "9999-12-31T23:59",
+            "Not a valid datetime value.",
+            id="past-the-last-year-in-utc",
+        ),
+        pytest.param(
+            "Europe/Madrid",
+            "2027-03-28T02:30",
+            "The clocks skip this time: choose an hour earlier or later.",
+            id="an-hour-that-the-clocks-skip",
+        ),
+    ],
 )
-def test_a_time_that_there_is_not_is_refused(app, client, url, monkeypatch, zone, typed):
+def test_a_time_that_there_is_not_is_refused(app, client, url, monkeypatch, zone, typed, message):
     monkeypatch.setattr(app.extensions["babel"], "default_timezone", zone)
 
     answer = submit(client, url, moment=typed)
 
-    assert Reader(answer.text).texts["moment-errors"] == "Not a valid datetime value."
+    assert Reader(answer.text).texts["moment-errors"] == message

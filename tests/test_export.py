@@ -167,6 +167,10 @@ def test_what_makes_no_sense_is_refused_in_an_api(app, client, save, monkeypatch
     assert [row[0] for row in read(download(client, "?filter[price]=1"))] == ["Name", "x"]
 
 
+def test_a_filter_that_makes_no_sense_is_no_file_of_all_rows(client):
+    assert download(client, "?filter[price][gte]=cheap").status_code == 400
+
+
 def test_a_query_that_fails_is_no_file(make_app):
     answer = make_app(["tests.listed"], APP_ENV="development").test_client().get(URL)
 

@@ -7,6 +7,7 @@ import pytest
 from flask import render_template_string
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
+from sqlalchemy.orm import Mapped, declarative_base, mapped_column
 from werkzeug.datastructures import MultiDict
 from wtforms import FieldList, FormField, StringField
 from wtforms.validators import Length
@@ -302,7 +303,7 @@ def lines_page(app, sent):
     "sent",
     [
         pytest.param({"_search": "lines-3-near"}, id="button"),
-        pytest.param({"lines-3-near-search": "Dra"}, id="enter"),
+        pytest.param({"lines-3-near-search": "Dra", "_enter": "1"}, id="enter"),
     ],
 )
 def test_a_search_in_a_line_keeps_its_place(app, save, monkeypatch, sent):
@@ -313,6 +314,20 @@ def test_a_search_in_a_line_keeps_its_place(app, save, monkeypatch, sent):
 
     assert not is_valid
     assert [own["id"] for _, own in page.tags if "autofocus" in own] == ["lines-3-near"]
+
+
+def test_a_search_for_a_record_with_a_key_of_several_columns_is_refused(app):
+    class Place(declarative_base()):
+        __tablename__ = "place"
+
+        row: Mapped[int] = mapped_column(primary_key=True)
+        number: Mapped[int] = mapped_column(primary_key=True)
+
+    class WithKey(FlaskForm):
+        place = SearchSelectField("Place", model=Place)
+
+    with app.test_request_context(), pytest.raises(TypeError, match="use QuerySelectField"):
+        WithKey()
 
 
 def test_a_file_that_was_chosen_has_to_be_chosen_again(app):

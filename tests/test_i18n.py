@@ -1,13 +1,14 @@
 """Languages: who chooses them, what they say, and numbers and money as people write them."""
 
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
-from flask import abort
+from flask import abort, render_template_string
 from flask_babel import gettext
 from flask_limiter.errors import RateLimitExceeded
 from limits import parse
@@ -183,6 +184,33 @@ def test_errors_of_pages_speak_the_users_language(client):
 
     assert language_of(answer) == "es"
     assert "No hay nada en esta dirección" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "text"),
+    [
+        ("America/Bogota", datetime(2026, 3, 14, 12, tzinfo=UTC), "14 mar 2026, 7:00:00"),
+        ("America/Bogota", datetime(2026, 3, 14, 12), "14 mar 2026, 12:00:00"),  # noqa: DTZ001
+        ("America/Bogota", datetime(1, 1, 1, tzinfo=UTC), "1 ene 1, 0:00:00"),
+        ("Europe/Madrid", datetime(9999, 12, 31, 23, tzinfo=UTC), "31 dic 9999, 23:00:00"),
+    ],
+)
+def test_a_page_shows_each_moment_that_is_stored(app, monkeypatch, zone, moment, text):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", zone)
+
+    with app.test_request_context(headers=SPANISH):
+        shown = render_template_string("{{ moment | datetimeformat }}", moment=moment)
+
+    assert shown == text
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["none | dateformat", "none | datetimeformat", "none | numberformat", "money(none)"],
+)
+def test_what_is_not_there_is_shown_as_such(app, shown):
+    with app.test_request_context():
+        assert render_template_string(f"{{{{ {shown} }}}}") == "—"
 
 
 @pytest.mark.parametrize(

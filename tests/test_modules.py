@@ -444,11 +444,11 @@ def test_a_listing_that_names_no_column_is_refused(scaffold, part, value):
 
 
 @pytest.mark.parametrize("part", ["search", "filters", "sort", "default"])
-@pytest.mark.parametrize("kind", ["JSON", "JSONB", "LargeBinary"])
+@pytest.mark.parametrize("kind", ["JSON", "JSONB", "LargeBinary", "ARRAY(JSON)"])
 def test_a_listing_that_compares_what_cannot_be_is_refused(scaffold, part, kind):
     value = "data" if part == "default" else ("data",)
     head = (
-        "from sqlalchemy import JSON, LargeBinary\n"
+        "from sqlalchemy import ARRAY, JSON, LargeBinary\n"
         "from sqlalchemy.dialects.postgresql import JSONB\n"
         "from core.listing import Listing\n"
     )
@@ -458,7 +458,7 @@ def test_a_listing_that_compares_what_cannot_be_is_refused(scaffold, part, kind)
 
     assert app_of(scaffold, "one") == (
         f"INSTALLED_APPS lists 'app.one', whose model Record names 'data' in the {part} of its "
-        "listing: name a column that is neither JSON nor bytes."
+        "listing: name a column that is neither JSON nor bytes nor a list."
     )
 
 

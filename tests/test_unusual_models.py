@@ -296,6 +296,31 @@ def test_what_a_column_keeps_is_answered_and_found(client, field, sent, answered
         assert found["data"] == [made.json["data"]]
 
 
+class ZonedForm(ModelForm):
+    class Meta:
+        model = Measure
+        fields = ("zoned",)
+
+
+@pytest.mark.usefixtures("measures")
+def test_a_moment_with_a_zone_is_typed_and_shown_in_that_of_the_reader(app, monkeypatch):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Bogota")
+    typed = "2026-05-05T09:00:00"
+
+    with app.test_request_context(method="POST", data={"zoned": typed}):
+        measure = Measure()
+        ZonedForm().populate_obj(measure)
+        db.session.add(measure)
+        db.session.commit()
+        stored = measure.zoned
+        shown = ZonedForm(MultiDict(), obj=measure).zoned._value()
+    with app.test_request_context(f"/?filter[zoned]={typed}"):
+        found = [one.zoned for one in page_of(Measure)]
+
+    assert (stored, shown) == (datetime(2026, 5, 5, 14, tzinfo=UTC), typed)
+    assert found == [stored]
+
+
 @pytest.mark.usefixtures("measures")
 def test_a_decimal_without_a_precision_keeps_its_places(client):
     made = client.post("/unusual/measures", json={"plain": "12.55"})

@@ -17,6 +17,9 @@ class Author(Timestamps, Versioned, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(120), index=True)
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Book(Timestamps, Versioned, Base):
     __tablename__ = "api_book"

@@ -29,8 +29,15 @@ for (const box of document.querySelectorAll("[data-search-select]")) {
   const search = async () => {
     try {
       const data = new FormData(button.form);
+      // A search needs no files, which may be too large.
+      for (const [name, value] of [...data]) {
+        if (value instanceof File) {
+          data.delete(name);
+        }
+      }
       data.set(button.name, button.value);
-      const answer = await fetch(button.form.action, { method: "POST", body: data });
+      // Not form.action: that is a field of this name, if there is one.
+      const answer = await fetch(button.form.getAttribute("action"), { method: "POST", body: data });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const select = page.getElementById(id);
       const found = page.querySelector(`[data-search-select="${id}"]`);

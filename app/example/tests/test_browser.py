@@ -159,7 +159,7 @@ def test_the_keyboard_reaches_the_content_past_the_menu(page):
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")
-    expect(page.locator("#content")).to_be_focused()
+    expect(page.locator("#_content")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="New product")).to_be_focused()
 

@@ -76,12 +76,22 @@ def test_words_that_were_not_searched_for_are_searched_not_saved(client, many, n
     filled = {**NEW_PRODUCT, "category": str(mate)}
 
     # As the Enter key sends them without JavaScript: with the form's first button.
-    page = refused(new.send(client, {**filled, "category-search": "category 23"}))
+    page = refused(new.send(client, {**filled, "category-search": "category 23", "_enter": "1"}))
     saved = page.form("Create").send(client)
 
     assert page.form("Create").options["category"][1:3] == ["Mate", "Category 023"]
     assert (page.errors, page.form("Create").fields["category"]) == ({}, str(mate))
     assert saved.status_code == 302
+    assert rows(select(Product.category_id)) == [(mate,)]
+
+
+def test_words_that_were_not_searched_for_do_not_keep_the_button_from_saving(
+    client, many, new, rows
+):
+    ((mate,),) = rows(select(Category.id).where(Category.name == "Mate"))
+    filled = {**NEW_PRODUCT, "category": str(mate), "category-search": "category 23"}
+
+    assert new.send(client, filled).status_code == 302
     assert rows(select(Product.category_id)) == [(mate,)]
 
 
