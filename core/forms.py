@@ -147,7 +147,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     `class Meta` names the `model`, the `fields` in their order, and `field_args`, which go to the
     fields' constructors: {"price": {"label": "Price", "validators": [...]}}. Only the named fields
     can be set through the form. The version of a Versioned model travels in a hidden field.
+    A view may set `focus` to the name of a field that the page is to begin at.
     """
+
+    focus: Any = None
 
     class Meta:
         model: Any = None

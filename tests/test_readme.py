@@ -708,6 +708,7 @@ assert "Line 1" in shown and "Line 2" not in shown and "Add a line" in shown
 sent = {"number": "A9", "lines-0-text": "Tea", "lines-0-price": "2"}
 more = client.post(url, data=sent | {"add": "Add a line"})
 assert more.status_code == 200 and "lines-1-price" in more.text
+assert re.search('autofocus[^>]*id="lines-1-text"', more.text)
 two = sent | {"lines-1-text": "Cup", "lines-1-price": "x"}
 wrong = client.post(url, data=two)
 assert wrong.status_code == 422 and 'id="lines-1-price-errors"' in wrong.text
