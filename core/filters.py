@@ -69,6 +69,8 @@ def _related(listing: Listing) -> list[tuple[str, Any]]:
 
 def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Condition:
     """Read a filter as a person types it: times in his zone, related records by their words."""
+    if operator == "eq" and text == EMPTY:
+        return name, "null", True
     if isinstance(listing.column(name).type, UTCDateTime) and operator != "null":
         text = ",".join(map(_in_utc, text.split(",")))
     try:
@@ -99,7 +101,9 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
         column = page.listing.column(name)
         label = label_of(page.listing.model, name)
         column_type = value_type(column.type)
-        choices = known.get(name) or choices_of(column_type)
+        choices = [*(known.get(name) or choices_of(column_type))]
+        if choices and column.nullable:
+            choices.append((EMPTY, gettext("no value")))
         kind = next((t for k, t in INPUT_TYPES.items() if isinstance(column_type, k)), "text")
         if _searchable(page.listing, name):
             kind = "search"

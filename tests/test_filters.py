@@ -26,6 +26,9 @@ def app(tmp_path_factory):
             yield application
 
 
+NOTHING = ("—", "no value")
+
+
 @pytest.fixture
 def shelves(save):
     return [save(Shelf(name=name)) for name in ("Upper", "Lower")]
@@ -76,8 +79,8 @@ def test_a_control_is_named_after_its_column(app):
 def test_a_boolean_and_an_enum_offer_their_values(app):
     found = controls_of(app)
 
-    assert found["filter[flag]"].choices == [("true", "yes"), ("false", "no")]
-    assert found["filter[phase]"].choices == [("new", "Brand new"), ("used", "Well used")]
+    assert found["filter[flag]"].choices == [("true", "yes"), ("false", "no"), NOTHING]
+    assert found["filter[phase]"].choices == [("new", "Brand new"), ("used", "Well used"), NOTHING]
 
 
 def test_a_relation_offers_its_rows_by_name(app, shelves):
@@ -85,7 +88,22 @@ def test_a_relation_offers_its_rows_by_name(app, shelves):
 
     offered = controls_of(app)["filter[shelf_id]"].choices
 
-    assert offered == ((str(lower.id), "Lower"), (str(upper.id), "Upper"))
+    assert offered == [(str(lower.id), "Lower"), (str(upper.id), "Upper"), NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("shelf", "Upper"), ("phase", Phase.NEW), ("flag", False)],
+)
+def test_rows_without_a_value_are_found(client, save, name, value):
+    save(Entry(name="with", **{name: Shelf(name=value) if name == "shelf" else value}))
+    save(Entry(name="without"))
+
+    column = "shelf_id" if name == "shelf" else name
+    page = " ".join(client.get(f"/listed/?filter[{column}]=—").text.split())
+
+    assert '<option value="—" selected>no value</option>' in page
+    assert re.findall(r"<td>(with\w*)</td>", page) == ["without"]
 
 
 def test_of_a_large_relation_words_are_typed(app, shelves, monkeypatch):
