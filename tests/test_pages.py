@@ -313,7 +313,7 @@ def test_a_page_has_its_landmarks(client):
 
     assert page.tag("html") == {"lang": "en", "data-theme": "auto"}
     assert page.tag("nav")["aria-label"] == "Main menu"
-    assert page.tag("main")["id"] == "content"
+    assert page.tag("main")["id"] == "_content"
     assert page.tag("a", href="#_content")
     assert page.tag("div", **{"aria-live": "polite"})
 

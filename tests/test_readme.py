@@ -992,7 +992,17 @@ def test_a_tenant_of_the_document_reaches_nothing_of_another(scaffold, database_
     write_files(project, "app/tasks/")
     project.replace("app/tasks/__init__.py", "\nfrom . import resources", TENANT)
     models = block_with("docs/api.md", "python", "only_the_tenants").text
-    project.write("app/tasks/models.py", models)
+    # Another of its kind, as in a model between two others.
+    [key] = re.findall(r"        ForeignKeyConstraint\(.*?\n        \),\n", models, re.DOTALL)
+    models = models.replace(key, key + key.replace('"project_id"', '"next_id"'))
+    [relation] = re.findall(r"    project_id: .*\n    project: .*\n", models)
+    more = relation.replace("project_id", "next_id").replace("project:", "next:")
+    models = models.replace(relation, relation + more.replace("Mapped[int]", "Mapped[int | None]"))
+    project.write(
+        "app/tasks/models.py",
+        f"{models}\nfrom sqlalchemy.orm import configure_mappers\n"
+        "import warnings\nwarnings.simplefilter('error')\nconfigure_mappers()\n",
+    )
     project.write("app/tasks/schemas.py", RENTED)
     resources = project.root / "app/tasks/resources.py"
     resources.write_text(resources.read_text(encoding="utf-8") + PROJECTS, encoding="utf-8")

@@ -51,7 +51,7 @@ def test_a_page_names_the_commands(lacking, caplog):
 
     assert (answer.status_code, answer.mimetype) == (500, "text/html")
     assert REMEDY in texts(answer)
-    assert '<main id="content"' in answer.text
+    assert '<main id="_content"' in answer.text
     assert "sample_thing" not in answer.text
     [record] = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert record.getMessage().startswith("migrations are missing: ")
