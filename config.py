@@ -63,12 +63,12 @@ def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _integer(text: str, most: int | None = None, least: int = 0) -> int:
-    if not re.fullmatch(r"\d{1,12}", text):
+def _integer(text: str, most: int = 2**31 - 1, least: int = 0) -> int:
+    if not re.fullmatch(r"\d{1,99}", text):
         raise ValueError("a whole number")
     if int(text) < least:
         raise ValueError(f"a number from {least} on")
-    if most is not None and int(text) > most:
+    if int(text) > most:
         raise ValueError(f"a number up to {most}")
     return int(text)
 

@@ -87,7 +87,10 @@ def _write_env() -> None:
 
 
 def _upgrade() -> None:
-    alembic_part("command").upgrade(alembic_config(), "head")
+    try:
+        alembic_part("command").upgrade(alembic_config(), "head")
+    except alembic_part("util").CommandError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _seed_once(fresh: bool) -> None:

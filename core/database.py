@@ -34,7 +34,11 @@ REMEDIES = {
     "in DATABASE_URL or create the user",
     "unable to open database file": "let DATABASE_URL name a file that this user may write",
     "unsupported startup parameter": "set DB_PGBOUNCER=true",
+    "permission denied|must be owner|command denied": "let the user of DATABASE_URL own the "
+    "database, or grant it what it needs (docs/migrations.md)",
 }
+# PostgreSQL's and MariaDB's, of what a user may not do.
+NOT_ALLOWED = {"42501", 1044, 1142}
 
 
 def init_database(app: Flask) -> None:
@@ -144,8 +148,15 @@ def check_connection() -> None:
         ) from error
 
 
+def is_not_allowed(error: SQLAlchemyError) -> bool:
+    """Tell whether the user of the database lacks a right."""
+    cause = getattr(error, "orig", None)
+    codes = {getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1]}
+    return not NOT_ALLOWED.isdisjoint(codes)
+
+
 def remedy(error: SQLAlchemyError) -> str:
-    """Return what helps against a database that cannot be connected to."""
+    """Return what helps against a database that cannot be connected to, or allows too little."""
     text = reason(error)
     found = (advice for pattern, advice in REMEDIES.items() if re.search(pattern, text))
     advice = next(found, "start the server or mend DATABASE_URL")

@@ -9,10 +9,11 @@ from typing import Any
 from alembic.util import CommandError
 from flask import Flask, current_app
 from sqlalchemy import Connection, MetaData
+from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
 from core.comparison import render_item
-from core.database import check_connection
+from core.database import check_connection, is_not_allowed, reason, remedy
 from core.factory import create_app
 from core.module_errors import ModuleError
 from core.modules import installed_metadata
@@ -39,9 +40,14 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
             _run(context, metadata, url=url, literal_binds=True)
             return
         _check_connection()
-        with db.engine.connect() as connection:
-            _prepare(connection)
-            _run(context, metadata, connection=connection)
+        try:
+            with db.engine.connect() as connection:
+                _prepare(connection)
+                _run(context, metadata, connection=connection)
+        except SQLAlchemyError as error:
+            if not is_not_allowed(error):
+                raise
+            raise CommandError(f"{reason(error)}: {remedy(error)}.") from error
 
 
 @cache

@@ -178,6 +178,11 @@ def refusal(overrides):
             id="folder-that-does-not-exist",
         ),
         pytest.param(
+            {"DB_STATEMENT_TIMEOUT_MS": "99999999999999"},
+            "DB_STATEMENT_TIMEOUT_MS is '99999999999999': set it to a number up to 2147483647.",
+            id="too-large",
+        ),
+        pytest.param(
             {"MAX_CONTENT_LENGTH": "-1"},
             "MAX_CONTENT_LENGTH is '-1': set it to a whole number.",
             id="negative-limit",

@@ -771,6 +771,56 @@ def test_the_limit_of_a_role_counts(site, postgresql_url):
     assert "of the 7 that the server allows" in found["connections", "fail"][0]
 
 
+@pytest.fixture
+def two_roles(scaffold, tmp_path):
+    """A clone as the owner of its database has it, and as the role of docs/migrations.md."""
+    document = (Path(__file__).resolve().parent.parent / "docs/migrations.md").read_text()
+    owner, role = (f"{name}_{os.getpid()}" for name in ("owner", "role"))
+    statements = re.findall(r"ALTER DEFAULT PRIVILEGES.*?;", document)
+    scaffold.add_module("shop", MODELS)
+    with empty_database("postgresql", tmp_path, "roles") as made:
+        url = config.parse_url("DATABASE_URL", made)
+        with connected(made) as connection:
+            for name in (owner, role):
+                connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
+            connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO {owner}")
+            for one in statements:
+                text = re.sub(r"\bshop\b", role, one.replace("shop_owner", owner))
+                connection.exec_driver_sql(text)
+        urls = (url.set(username=name, password="x") for name in (owner, role))
+        yield made, *(scaffold.on(one.render_as_string(hide_password=False)) for one in urls)
+        with connected(made) as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO CURRENT_USER")
+            for name in (owner, role):
+                connection.exec_driver_sql(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@pytest.mark.postgresql
+def test_a_role_that_changes_rows_alone_is_enough_for_the_site(two_roles):
+    made, owner, site = two_roles
+
+    refused = site.alembic_fails("upgrade", "head")
+    refused += site.run("flask", "setup").stderr
+    owner.alembic_each("revision --autogenerate -m made", "upgrade head")
+    sound = doctor(site)
+    with connected(made) as connection:
+        role = site.variables["DATABASE_URL"].partition("//")[2].partition(":")[0]
+        connection.exec_driver_sql(f"REVOKE SELECT, DELETE ON shop_item FROM {role}")
+    lacking = doctor(site)
+    with connected(made) as connection:
+        connection.exec_driver_sql(f"REVOKE ALL ON alembic_version FROM {role}")
+    away = doctor(site)
+
+    assert "Traceback" not in refused
+    assert refused.count("permission denied for schema public: let the user of DATABASE") == 2
+    assert "rights" not in {name for name, _ in sound.findings}
+    assert failures(sound) == set()
+    assert lacking.findings["rights", "fail"][0] == "the role may not SELECT shop_item"
+    assert lacking.findings["rights", "warn"][0] == "the role may not DELETE shop_item"
+    assert away.findings["rights", "fail"][0] == "permission denied for table alembic_version"
+    assert "database" not in failures(away)
+
+
 def test_behind_pgbouncer_connections_are_its_own(site, postgresql_server_that_is_away):
     app = site(DATABASE_URL=postgresql_server_that_is_away, DB_PGBOUNCER="true")
 

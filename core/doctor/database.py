@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import Connection, Enum, String, cast, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.database import reason, remedy
-from core.doctor.finding import Finding, fail, ok
+from core.database import is_not_allowed, reason, remedy
+from core.doctor.finding import Finding, fail, ok, warn
 from core.modules import installed_metadata
 from core.schema_state import alembic_config, alembic_part, current_revisions, revisions
 from services import db
@@ -25,6 +25,11 @@ ENCODINGS = {
     ),
 }
 ENCODINGS["mariadb"] = ENCODINGS["mysql"]
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+LACKING = """
+SELECT name, one FROM unnest(CAST(:tables AS text[])) name, unnest(CAST(:rights AS text[])) one
+WHERE to_regclass(name) IS NOT NULL AND NOT has_table_privilege(to_regclass(name)::oid, one)
+"""
 # Of each table: to look through a large one would take long.
 LOOKED_AT = 100_000
 ENUM_REMEDY = "give these rows another by a revision (docs/migrations.md), or bring the member back"
@@ -42,9 +47,13 @@ def examine(app: Flask) -> Iterator[Finding]:
         with db.engine.connect() as connection:
             yield ok("database", f"{url} answers")
             yield from _encoding(connection)
+            yield from _rights(connection)
             migrations = _migrations(connection)
     except SQLAlchemyError as error:
-        yield fail("database", f"{url}: {reason(error)}", remedy(error))
+        if is_not_allowed(error):
+            yield fail("rights", reason(error), remedy(error))
+        else:
+            yield fail("database", f"{url}: {reason(error)}", remedy(error))
         return
     yield migrations
     # Alembic compares at head only; and with a broken module its env.py does not start.
@@ -68,6 +77,22 @@ def _encoding(connection: Connection) -> Iterator[Finding]:
         yield ok("encoding", found)
     else:
         yield fail("encoding", f"the database stores {found}, not {wanted}", command)
+
+
+def _rights(connection: Connection) -> Iterator[Finding]:
+    """Ask PostgreSQL whether the role may read and write the tables of the modules."""
+    if connection.dialect.name != "postgresql":
+        return
+    write = connection.dialect.identifier_preparer.format_table
+    tables = [write(table) for one in installed_metadata() for table in one.tables.values()]
+    lacking = connection.execute(text(LACKING), {"tables": tables, "rights": list(RIGHTS)}).all()
+    for right in RIGHTS:
+        if lost := [table for table, one in lacking if one == right]:
+            more = f" and {len(lost) - 3} more" if lost[3:] else ""
+            what = f"the role may not {right} {', '.join(lost[:3])}{more}"
+            # One that only reads, or never deletes, may be meant.
+            found = fail if right == "SELECT" else warn
+            yield found("rights", what, f"GRANT {right} ON ... TO the role (docs/migrations.md)")
 
 
 def _migrations(connection: Connection) -> Finding:
