@@ -16,7 +16,8 @@ from wtforms.widgets import Select
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
-from core.form_fields import BLANK, asked_once
+from core.form_fields import asked_once
+from core.i18n import EMPTY
 from core.paging import options_of
 from core.schemas import reader_of
 from services import db
@@ -116,7 +117,7 @@ class SearchSelectField(SelectFieldBase):
         key, options = self._chosen_key(), self._found if self.is_large else self._first
         if key and key not in options:
             options = {key: str(self.data), **options}
-        yield Choice("", BLANK, not key, {})
+        yield Choice("", EMPTY, not key, {})
         for value, text in options.items():
             yield Choice(value, text, value == key, {})
 

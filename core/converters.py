@@ -30,7 +30,6 @@ from core.columns import (
 )
 from core.filters import choices_of
 from core.form_fields import (
-    BLANK,
     DATETIME_FORMATS,
     TIME_FORMATS,
     ClockField,
@@ -46,6 +45,7 @@ from core.form_fields import (
     SecondsField,
     WallField,
 )
+from core.i18n import EMPTY
 from core.models import label_of
 from core.text import clean_text, sort_key
 
@@ -205,7 +205,7 @@ def _made(field: Callable[..., Any], field_args: Any, **extra: Any) -> Any:
 
 
 def _choice(column: Any, coerce: Callable[[Any], Any], field_args: Any) -> Any:
-    blank = [("", BLANK)] if column.nullable else []
+    blank = [("", EMPTY)] if column.nullable else []
     return EnumField(
         # For each form anew: the labels are in its reader's language.
         choices=lambda: [*blank, *choices_of(column.type)],

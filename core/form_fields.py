@@ -27,9 +27,8 @@ from wtforms_sqlalchemy import fields as stock
 
 from core.columns import LONGEST
 from core.fields import JSON
-from core.i18n import from_local, local, read_decimal, write_decimal, write_seconds
+from core.i18n import EMPTY, from_local, local, read_decimal, write_decimal, write_seconds
 
-BLANK = "—"
 # The first is written: an edit must not cut the seconds off.
 DATETIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
 TIME_FORMATS = ["%H:%M:%S", "%H:%M"]
@@ -92,7 +91,7 @@ class QuerySelectField(_Choices, stock.QuerySelectField):  # type: ignore[misc]
     """One related record; nothing is chosen until the user chooses."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        fixed = {"blank_text": BLANK, **kwargs, "allow_blank": True, "blank_value": ""}
+        fixed = {"blank_text": EMPTY, **kwargs, "allow_blank": True, "blank_value": ""}
         super().__init__(*args, **fixed)
 
 
