@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from core.columns import key_names, looks_at_others
 from core.database import engine_of
+from core.models import raise_owners
 from core.plan import Plan
 from core.reads import current_session, keep, read
 from core.schemas import Schema
@@ -129,7 +130,8 @@ def _is_watched(model: Any, names: Collection[str]) -> bool:
     session = current_session().dispatch
     attributes = (getattr(model, name) for name in names if name in mapper.columns)
     return bool(
-        any(getattr(session, name) for name in SESSION_EVENTS)
+        # The scaffold's own looks at what is changed alone.
+        any(one is not raise_owners for name in SESSION_EVENTS for one in getattr(session, name))
         or any(getattr(mapper.dispatch, name) for name in MODEL_EVENTS)
         or any(attribute.dispatch.set for attribute in attributes)
         # The mapper itself listens once.

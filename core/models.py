@@ -130,7 +130,8 @@ def _raise_version(record: Any) -> None:
 
 
 @event.listens_for(Session, "before_flush")
-def _count_changes_of_parts(session: Any, context: Any, instances: Any) -> None:
+def raise_owners(session: Any, context: Any, instances: Any) -> None:
+    """Count a change of what lives and dies with a record as one of the record."""
     for part in session.dirty:
         for prop in _owning(sa.inspect(part).mapper):
             owner = _owner(session, part, prop)
