@@ -1,11 +1,18 @@
 """The other production server: `python -m deploy.granian_server` instead of `gunicorn run:app`."""
 
+import sys
+from importlib import import_module
 from typing import Any
 
-from granian import Granian
-from granian.constants import Interfaces
+from click import ClickException
 
-from config import server
+from config import ConfigError, server
+
+try:
+    from granian import Granian
+    from granian.constants import Interfaces
+except ModuleNotFoundError as error:
+    sys.exit(f"Error: {error.name} is missing: pip install -r requirements-optional.txt")
 
 # Its own lines look like the app's, which writes the one for each request.
 LINES: dict[str, Any] = {
@@ -19,7 +26,12 @@ LINES: dict[str, Any] = {
 
 def main() -> None:
     """Serve with the address, the processes and the threads that gunicorn would have."""
-    options = server()
+    try:
+        options = server()
+        # What the workers will load, here first: each would say for itself what it refuses.
+        import_module("run")
+    except (ConfigError, ClickException) as error:
+        sys.exit(f"Error: {error.message}")
     host, _, port = str(options["bind"]).rpartition(":")
     Granian(
         "run:app",

@@ -186,6 +186,7 @@ LONG = "x" * 9000
 )
 @pytest.mark.parametrize("path", [API, "/sample/things"], ids=["api", "page"])
 def test_what_is_too_long_is_refused_before_the_app(front, path, query, headers, status, title):
+    front.forget()
     connection = HTTPConnection(*front.address, timeout=10)
     connection.request("POST", f"{path}?{query}", headers=headers)
 
@@ -196,6 +197,8 @@ def test_what_is_too_long_is_refused_before_the_app(front, path, query, headers,
     assert answer.status == status
     assert answer.headers["Cache-Control"] == "private, no-cache"
     assert_is_ours(answer, text, title, is_problem=path == API)
+    line = front.lines(1)[-1]
+    assert (line["method"], line["path"], line["status"]) == ("POST", path, str(status))
 
 
 def assert_is_ours(answer, text, title, is_problem):

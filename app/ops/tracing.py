@@ -1,6 +1,7 @@
 """OpenTelemetry: a trace of each request with its queries, if the environment says where to."""
 
 import os
+from functools import partial
 from typing import Any
 
 from flask import Flask, request, request_started
@@ -16,6 +17,9 @@ from .optional import load
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 # Probes and scrapes would bury the rest.
 EXCLUDED = "/health/,/metrics$"
+# How long the end of a process waits for its last spans: by itself it would be half a minute where
+# nobody takes them.
+LAST_MS = 1000
 
 
 @ops_bp.record_once
@@ -47,7 +51,10 @@ def _provider() -> Any:
     export = load(VARIABLE, "opentelemetry.sdk.trace.export")
     http = load(VARIABLE, "opentelemetry.exporter.otlp.proto.http.trace_exporter")
     provider = sdk.TracerProvider()
-    provider.add_span_processor(export.BatchSpanProcessor(http.OTLPSpanExporter()))
+    processor = export.BatchSpanProcessor(http.OTLPSpanExporter())
+    batches = processor._batch_processor  # noqa: SLF001 - no public way
+    processor.shutdown = partial(batches.shutdown, timeout_millis=LAST_MS)
+    provider.add_span_processor(processor)
     load(VARIABLE, "opentelemetry.trace").set_tracer_provider(provider)
     return provider
 

@@ -273,6 +273,19 @@ def test_a_package_that_is_missing_is_named(shaky, package, variables, sentence)
     assert sentence in last
 
 
+def test_a_collector_that_is_away_does_not_hold_a_stop(shaky):
+    pytest.importorskip("opentelemetry.sdk")
+    # What is registered first is done last.
+    visit = (
+        "import atexit, time; atexit.register(lambda: print('waited', time.monotonic() - ended))\n"
+        "from run import app; app.test_client().get('/shaky/1'); ended = time.monotonic()"
+    )
+
+    waited = shaky.having(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1").python("-c", visit)
+
+    assert float(re.search(r"waited ([\d.]+)", waited)[1]) < 4
+
+
 def test_a_dsn_that_cannot_be_read_is_one_sentence(shaky):
     pytest.importorskip("sentry_sdk")
 
