@@ -7,12 +7,14 @@ from itertools import starmap
 from typing import Any
 
 import marshmallow
+import sqlalchemy as sa
 from flask import current_app, request
 from flask_babel import gettext
 from wtforms import DateField, Form, TimeField
 from wtforms.fields import (
     DateTimeLocalField,
     DecimalField,
+    FieldList,
     FloatField,
     SelectField,
     StringField,
@@ -21,6 +23,7 @@ from wtforms.fields import (
 
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
+from wtforms.utils import unset_value
 from wtforms.validators import NumberRange, ValidationError
 from wtforms.widgets import TextArea, TextInput
 from wtforms_sqlalchemy import fields as stock
@@ -143,6 +146,30 @@ class LocalFloatField(FloatField):
         if self.raw_data or self.data is None:
             return str(super()._value())  # type: ignore[misc]
         return write_decimal(self.data)
+
+
+class LinesField(FieldList):  # type: ignore[type-arg]
+    """The records that are a record's own, a form each, told apart by their keys.
+
+    Those that WTForms tells apart by their places would be others as soon as somebody else has
+    removed or moved one.
+    """
+
+    def _add_entry(self, formdata: Any = None, data: Any = unset_value, index: Any = None) -> Any:
+        key = formdata.get(f"{self.name}-{index}-_key") if formdata else None
+        if key is not None:
+            found = (one for one in self.object_data or () if _key_text(one) == key)
+            data = next(found, unset_value) if key else unset_value
+        return super()._add_entry(formdata, data, index)  # type: ignore[misc]
+
+    def key_of(self, entry: Any) -> str:
+        """Return what a page sends back as `_key` of a line; "" for a new one."""
+        return _key_text(entry.object_data)
+
+
+def _key_text(record: Any) -> str:
+    state = sa.inspect(record, raiseerr=False)
+    return ",".join(map(str, getattr(state, "identity", None) or ()))
 
 
 class LineField(StringField):

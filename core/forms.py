@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import zip_longest
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -264,9 +265,9 @@ def _renew_versions(form: Any, record: Any) -> None:
         stored = getattr(record, field.short_name, None)
         lines = field if isinstance(field, FieldList) else [field]
         records = stored or () if isinstance(field, FieldList) else [stored]
-        for line, one in zip(lines, records, strict=False):
+        for line, one in zip_longest(lines, records):
             if isinstance(line, FormField):
-                _renew_versions(line.form, one)
+                _renew_versions(line.form, one if line.object_data is None else line.object_data)
 
 
 def _show_in_lines(lines: "FieldList[Any]", violation: Violation) -> bool:

@@ -14,6 +14,7 @@ from wtforms.validators import Length
 
 from core.choices import SearchSelectField
 from core.constraints import Violation
+from core.form_fields import LinesField
 from core.forms import ModelForm
 from core.pages import database_rules
 from services import db
@@ -368,3 +369,40 @@ def test_after_a_conflict_the_versions_of_lines_are_those_that_are_stored(app):
 
         assert form.version.data == 3
         assert form.things[0].form.version.data == 7
+
+
+class KeyedForm(OrderForm):
+    lines = LinesField(FormField(LineForm, default=OrderLine))
+
+
+def test_lines_go_back_to_their_records_whatever_others_have_removed(orders):
+    with orders.test_request_context(method="POST"):
+        lines = [OrderLine(text=text, amount=number) for number, text in enumerate("abc", 1)]
+        order = Order(number="A1", lines=lines)
+        db.session.add(order)
+        db.session.commit()
+        page = Reader(render_template_string(PAGE, form=KeyedForm(obj=order)))
+        sent = {own["name"]: own.get("value", "") for _, own in page.tags if own.get("name")}
+        before = [line.id for line in order.lines]
+        db.session.delete(order.lines[0])
+        db.session.commit()
+        db.session.expire_all()
+        sent |= {"lines-2-text": "changed", "version": str(order.version)}
+        form = KeyedForm(MultiDict(sent), obj=order)
+        form.populate_obj(order)
+        db.session.commit()
+
+        assert [sent[f"lines-{number}-_key"] for number in range(3)] == list(map(str, before))
+        stored = {line.id: line.text for line in order.lines}
+        assert (stored[before[1]], stored[before[2]]) == ("b", "changed")
+        assert sorted(stored.values()) == ["a", "b", "changed"]
+
+
+def test_a_new_line_has_no_key(app):
+    with app.test_request_context():
+        form = KeyedForm()
+        form.lines.append_entry()
+        page = Reader(render_template_string(PAGE, form=form))
+
+    keys = [own["value"] for _, own in page.tags if own.get("name") == "lines-0-_key"]
+    assert keys == [""]

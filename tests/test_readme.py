@@ -752,7 +752,7 @@ def test_the_records_within_others_of_the_documents_are_written(scaffold, sqlite
 
     pages = project.root / "app/billing/__init__.py"
     pages.write_text(pages.read_text().replace("\nfrom .", PAGES))
-    project.write("app/billing/forms.py", block_with(document, "python", "FieldList").text)
+    project.write("app/billing/forms.py", block_with(document, "python", "LinesField").text)
     update = block_with(document, "python", "def invoice_update").text
     project.write("app/billing/routes.py", EDITING + update)
     project.write("app/billing/templates/billing/invoice_edit.html", EDIT)
