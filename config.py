@@ -63,12 +63,12 @@ def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _integer(text: str, most: int = 2**31 - 1, least: int = 0) -> int:
+def _integer(text: str, most: int | None = None, least: int = 0) -> int:
     if not re.fullmatch(r"\d{1,99}", text):
         raise ValueError("a whole number")
     if int(text) < least:
         raise ValueError(f"a number from {least} on")
-    if int(text) > most:
+    if most is not None and int(text) > most:
         raise ValueError(f"a number up to {most}")
     return int(text)
 
@@ -142,7 +142,8 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     # A pool of 0 would have no limit.
     "DB_POOL_SIZE": ("5", partial(_integer, least=1)),
     "DB_MAX_OVERFLOW": ("10", _integer),
-    "DB_STATEMENT_TIMEOUT_MS": ("15000", _integer),
+    # PostgreSQL's limit.
+    "DB_STATEMENT_TIMEOUT_MS": ("15000", partial(_integer, most=2**31 - 1)),
     "DB_PGBOUNCER": ("false", _flag),
     "WEB_CONCURRENCY": ("2", partial(_integer, least=1)),
     "WEB_THREADS": ("4", partial(_integer, least=1)),

@@ -115,7 +115,7 @@ def _circle(error: CircularDependencyError) -> Violation | None:
     if len(tables) > 1:
         return None
     keys = (key for table in tables for key in table.foreign_keys if key.column.table is table)
-    return _told("circle", (key.parent.name for key in keys))
+    return _told("circle", (key.parent.name for key in keys), min(table.name for table in tables))
 
 
 def _referred(written: re.Match[str] | None, rule: Any, orphaned: list[str]) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import format_date, format_datetime, gettext
 from marshmallow import ValidationError
-from sqlalchemy.orm.collections import InstrumentedList, InstrumentedSet
 
 from core.base import UTCDateTime
 from core.columns import value_type
@@ -69,9 +68,11 @@ def _related(listing: Listing) -> list[tuple[str, Any]]:
 
 def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Condition:
     """Read a filter as a person types it: times in his zone, related records by their words."""
-    if operator == "eq" and text == EMPTY:
+    column = listing.column(name)
+    is_choice = column.foreign_keys or choices_of(value_type(column.type))
+    if text == EMPTY and operator == "eq" and is_choice:
         return name, "null", True
-    if isinstance(listing.column(name).type, UTCDateTime) and operator != "null":
+    if isinstance(column.type, UTCDateTime) and operator != "null":
         text = ",".join(map(_in_utc, text.split(",")))
     try:
         return listing.condition(name, operator, text)
@@ -136,8 +137,11 @@ def shown(value: Any) -> str:
     return EMPTY if value is None else str(write(value))
 
 
-def _several(records: Any) -> str:
-    return ", ".join(sorted(map(shown, records))) or EMPTY
+def _several(values: Any) -> str:
+    # Records of a relationship; others are what a column holds.
+    if hasattr(values, "_sa_adapter"):
+        return ", ".join(sorted(map(shown, values))) or EMPTY
+    return json.dumps(values, ensure_ascii=False, default=shown)
 
 
 # The first that fits: True is a number, too, and a moment a day.
@@ -149,8 +153,7 @@ WRITTEN: dict[type, Callable[[Any], Any]] = {
     timedelta: write_seconds,
     Decimal: write_decimal,
     float: write_decimal,
-    InstrumentedList: _several,
-    InstrumentedSet: _several,
-    dict: partial(json.dumps, ensure_ascii=False),
-    list: partial(json.dumps, ensure_ascii=False),
+    dict: partial(json.dumps, ensure_ascii=False, default=shown),
+    list: _several,
+    set: _several,
 }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import starmap
 from typing import Any
@@ -137,10 +138,11 @@ class LocalFloatField(FloatField):
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist:
             return
-        try:
-            self.data = float(read_decimal(valuelist[0]))
-        except ValueError:
-            super().process_formdata([valuelist[0].replace(",", ".")])
+        text = valuelist[0]
+        # A point is one in every language, as of what a browser or a program has written.
+        with suppress(ValueError):
+            text = str(float(text) if "." in text and "," not in text else read_decimal(text))
+        super().process_formdata([text.replace(",", ".")])
 
     def _value(self) -> str:
         if self.raw_data or self.data is None:
@@ -179,6 +181,10 @@ class LineField(StringField):
         super().process_data(value)
         if type(self.widget) is TextInput and isinstance(value, str) and "\n" in value:
             self.widget = TextArea()
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        # Browsers send each line end as two characters.
+        super().process_formdata([text.replace("\r\n", "\n") for text in valuelist])
 
 
 class _Written:

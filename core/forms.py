@@ -148,10 +148,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     `class Meta` names the `model`, the `fields` in their order, and `field_args`, which go to the
     fields' constructors: {"price": {"label": "Price", "validators": [...]}}. Only the named fields
     can be set through the form. The version of a Versioned model travels in a hidden field.
-    A view may set `focus` to the name of a field that the page is to begin at.
+    A view may set `focus_on` to the name of a field that the page is to begin at.
     """
 
-    focus: Any = None
+    focus_on: Any = None
 
     class Meta:
         model: Any = None
@@ -170,8 +170,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         valid: bool = super().validate(extra_validators)
         if self.searched is None:
             return valid
-        for field in self:
-            # Of a form within, it is that one that has them.
+        for field in _each(self):
+            # Of a form within, its fields have them.
             if not isinstance(field, FormField):
                 field.errors = ()
         return False
@@ -191,7 +191,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         """
         shown = [field for name, field in self._fields.items() if name != "csrf_token"]
         sent = self.is_submitted() or request.form
-        if self.record is not None or sent or not all(map(_is_plain, shown)):
+        if self.record is not None or sent or self.focus_on or not all(map(_is_plain, shown)):
             return None
         return type(self), tuple(map(_shows, shown))
 

@@ -134,9 +134,12 @@ def _date(day: date | None, style: str = "medium") -> str:
     return _formatted(format_date, day, reader_locale(), format=style)
 
 
-def _moment(moment: datetime | None, style: str = "medium") -> str:
-    moment = moment and local(moment)
-    return _formatted(format_datetime, moment, reader_locale(), format=style)
+def _moment(moment: datetime | None, format: str = "medium", rebase: bool = True) -> str:  # noqa: A002
+    # Flask-Babel's, but for what it fails with; not kept, as one moment has a text in each zone.
+    if moment is None:
+        return EMPTY
+    shown = local(moment) if rebase else moment
+    return str(format_datetime(shown, format, locale=reader_locale()))
 
 
 # Babel takes longer for a cell than the database for its row; cells repeat.
@@ -167,9 +170,8 @@ def read_decimal(text: str) -> Decimal:
 def write_decimal(number: Decimal | float, places: int | None = None) -> str:
     """Return a number as it is typed, with all its places or as many as are named."""
     # Babel would round to six places, and fail at the digits of a NUMERIC(38, 10).
-    text = f"{number:f}" if places is None else f"{number:.{places}f}"
-    if isinstance(number, float):
-        text = str(number)
+    written = f"{number:f}" if places is None else f"{number:.{places}f}"
+    text = str(number) if isinstance(number, float) else written
     return text.replace(".", get_decimal_symbol(get_locale()))
 
 

@@ -309,15 +309,16 @@ def listing_of(model: Any) -> Listing:
 def _once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Return a select in which a record stands once, also when it is joined to many of another."""
     joined = (target if on is None else on for target, on, *_ in statement._setup_joins)  # noqa: SLF001
-    options = statement._with_options  # noqa: SLF001
-    is_many = {getattr(getattr(one, "property", None), "uselist", None) for one in joined}
-    # What a join without a relationship leads to is unknown: contains_eager() may load it.
-    if True not in is_many and (None not in is_many or options):
+    is_one = (getattr(getattr(one, "property", None), "uselist", None) is False for one in joined)
+    # An option may load what was joined (contains_eager), which has to stay then.
+    if all(is_one) or statement._with_options:  # noqa: SLF001
         return statement
     keys = [getattr(model, name) for name in key_names(model)]
     found = statement.with_only_columns(*keys, maintain_column_froms=True).correlate(None)
+    if not statement._distinct_on:  # noqa: SLF001
+        found = found.order_by(None)
     is_found = sa.tuple_(*keys).in_(found) if keys[1:] else keys[0].in_(found)
-    return sa.select(model).where(is_found).options(*options)
+    return sa.select(model).where(is_found)
 
 
 def _is_readable(column: Any) -> bool:

@@ -40,7 +40,8 @@ class Base(_Base):
 def _read_in_utc(model: Any, name: str, attribute: Any) -> None:
     """Let DateTime(timezone=True) be what Mapped[datetime] is: only PostgreSQL tells its zone."""
     for column in getattr(attribute.prop, "columns", ()):
-        if type(column.type) in (sa.DateTime, sa.TIMESTAMP) and column.type.timezone:
+        kind = column.type
+        if type(kind) is sa.DateTime and kind.timezone and not kind._variant_mapping:  # noqa: SLF001
             column.type = UTCDateTime()
 
 
@@ -157,6 +158,7 @@ def _owner(session: Any, part: Any, prop: RelationshipProperty[Any]) -> Any:
     if not remote.keys() >= set(prop.parent.primary_key):
         return None
     columns = (remote[column] for column in prop.parent.primary_key)
-    key = tuple(getattr(part, mapper.get_property_by_column(column).key) for column in columns)
+    loaded = sa.inspect(part).dict
+    key = tuple(loaded.get(mapper.get_property_by_column(column).key) for column in columns)
     owner = session.identity_map.get(prop.parent.identity_key_from_primary_key(key))
     return owner if owner is not None and prop.key in sa.inspect(owner).dict else None

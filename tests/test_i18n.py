@@ -192,6 +192,7 @@ def test_errors_of_pages_speak_the_users_language(client):
         ("America/Bogota", datetime(2026, 3, 14, 12, tzinfo=UTC), "14 mar 2026, 7:00:00"),
         ("America/Bogota", datetime(2026, 3, 14, 12), "14 mar 2026, 12:00:00"),  # noqa: DTZ001
         ("America/Bogota", datetime(1, 1, 1, tzinfo=UTC), "1 ene 1, 0:00:00"),
+        ("Europe/Madrid", datetime(2026, 3, 14, 12, tzinfo=UTC), "14 mar 2026, 13:00:00"),
         ("Europe/Madrid", datetime(9999, 12, 31, 23, tzinfo=UTC), "31 dic 9999, 23:00:00"),
     ],
 )

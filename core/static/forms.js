@@ -37,7 +37,7 @@ for (const box of document.querySelectorAll("[data-search-select]")) {
       }
       data.set(button.name, button.value);
       // Not form.action: that is a field of this name, if there is one.
-      const answer = await fetch(button.form.getAttribute("action"), { method: "POST", body: data });
+      const answer = await fetch(button.form.getAttribute("action") ?? "", { method: "POST", body: data });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const select = page.getElementById(id);
       const found = page.querySelector(`[data-search-select="${id}"]`);
