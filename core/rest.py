@@ -89,6 +89,20 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
     deprecation: ClassVar[Deprecation | None] = None
     describe: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
+    @classmethod
+    def as_view(cls, name: str, *args: Any, **kwargs: Any) -> Any:
+        def qualified(view: Any) -> Any:
+            # Flask-Limiter tells views apart by this: those of two versions may have one name.
+            view.__qualname__ = cls.__qualname__
+            return view
+
+        own = cls.decorators
+        cls.decorators = [qualified, *own] if own else own
+        try:
+            return super().as_view(name, *args, **kwargs)
+        finally:
+            cls.decorators = own
+
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
         if (
             self.if_match_required

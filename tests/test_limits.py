@@ -270,6 +270,16 @@ def test_a_second_version_lives_beside_the_first(client):
     assert "Deprecation" not in answer.headers
 
 
+def test_each_version_has_its_own_limit(client):
+    browser = client()
+
+    statuses = [browser.get("/api/v2/limited/tight").status_code for _ in range(4)]
+    answer = browser.get(f"{API}/tight")
+
+    assert statuses == [200, 200, 200, 429]
+    assert (answer.status_code, answer.headers["RateLimit-Limit"]) == (200, "2")
+
+
 def test_a_resource_may_require_the_state_that_a_client_changes(client):
     browser = client()
     refused = browser.put(f"{API}/guarded", json={}, headers=KEY)

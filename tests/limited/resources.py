@@ -38,6 +38,10 @@ class FreeNext(Resource):
         return {"version": 2}
 
 
+class TightNext(Tight):
+    decorators = (limiter.limit("3/minute"),)
+
+
 @pages_bp.get("/page")
 @limiter.limit("1/minute")
 def page() -> str:
@@ -49,4 +53,6 @@ api.add_resource(Free, "/free", endpoint="free")
 api.add_resource(Tight, "/tight", endpoint="tight")
 security = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
 Api(guarded_bp, security=security).add_resource(Guarded, "/guarded", endpoint="guarded")
-Api(next_bp).add_resource(FreeNext, "/free", endpoint="free")
+later = Api(next_bp)
+later.add_resource(FreeNext, "/free", endpoint="free")
+later.add_resource(TightNext, "/tight", endpoint="tight")
