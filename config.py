@@ -138,7 +138,8 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "SESSION_REDIS": ("false", _flag),
     "CORS_ORIGINS": ("", _origins),
     "RATE_LIMIT": ("", str),
-    "MAX_CONTENT_LENGTH": ("2097152", _integer),
+    # 0 would refuse each form, not allow all.
+    "MAX_CONTENT_LENGTH": ("2097152", partial(_integer, least=1)),
     # A pool of 0 would have no limit.
     "DB_POOL_SIZE": ("5", partial(_integer, least=1)),
     "DB_MAX_OVERFLOW": ("10", _integer),

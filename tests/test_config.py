@@ -188,6 +188,11 @@ def refusal(overrides):
             id="negative-limit",
         ),
         pytest.param(
+            {"MAX_CONTENT_LENGTH": "0"},
+            "MAX_CONTENT_LENGTH is '0': set it to a number from 1 on.",
+            id="no-length-at-all",
+        ),
+        pytest.param(
             {"COOKIE_SECURE": "maybe"},
             "COOKIE_SECURE is 'maybe': set it to true or false.",
             id="flag",
