@@ -148,11 +148,15 @@ def check_connection() -> None:
         ) from error
 
 
+def codes_of(error: Exception) -> set[Any]:
+    """Return what the driver calls an error: PostgreSQL's SQLSTATE, the number of the others."""
+    cause = getattr(error, "orig", None)
+    return {getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1]}
+
+
 def is_not_allowed(error: SQLAlchemyError) -> bool:
     """Tell whether the user of the database lacks a right."""
-    cause = getattr(error, "orig", None)
-    codes = {getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1]}
-    return not NOT_ALLOWED.isdisjoint(codes)
+    return not NOT_ALLOWED.isdisjoint(codes_of(error))
 
 
 def remedy(error: SQLAlchemyError) -> str:

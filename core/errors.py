@@ -23,7 +23,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import Violation, violation_of
-from core.database import READ_METHODS, reason
+from core.database import READ_METHODS, codes_of, reason
 from core.expired import shown_again
 from core.problem import TITLES, problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
@@ -188,7 +188,7 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return answer(404, DELETED)
     if violation := violation_of(error):
         return answer(409, violation.message, _by_key(violation))
-    if isinstance(error, DataError) or is_refused(error):
+    if is_refused(error):
         # That of a read stands in its URL.
         return answer(400 if request.method in READ_METHODS else 422, OUT_OF_RANGE)
     if current_app.config["APP_ENV"] == "development" and lacks_migration(error):
@@ -217,8 +217,11 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
     return {key: texts for key, texts in named.items() if key is not None}
 
 
-def is_refused(error: SQLAlchemyError) -> bool:
-    """Tell whether a driver or a type refused a value, which may be a fault of the program, too."""
+def is_refused(error: Exception) -> bool:
+    """Tell whether the database, a driver or a type refused a value."""
+    if isinstance(error, DataError):
+        return True
+    # It may be a fault of the program, too.
     refused = isinstance(error, StatementError) and isinstance(
         error.orig, (ArithmeticError, ValueError)
     )
@@ -229,9 +232,7 @@ def is_refused(error: SQLAlchemyError) -> bool:
 
 def changes_met(error: Exception) -> bool:
     """Tell whether the database undid a change for the sake of another at the same moment."""
-    cause = getattr(error, "orig", None)
-    codes = {getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1]}
-    return isinstance(error, DBAPIError) and not MET.isdisjoint(codes)
+    return isinstance(error, DBAPIError) and not MET.isdisjoint(codes_of(error))
 
 
 def _is_passing(error: SQLAlchemyError) -> bool:

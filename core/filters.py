@@ -10,12 +10,19 @@ from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
-from flask_babel import format_date, format_datetime, gettext
+from flask_babel import gettext
 from marshmallow import ValidationError
 
 from core.base import UTCDateTime
 from core.columns import value_type
-from core.i18n import EMPTY, from_local, local, write_decimal, write_seconds
+from core.i18n import (
+    EMPTY,
+    from_local,
+    write_date,
+    write_decimal,
+    write_moment,
+    write_seconds,
+)
 from core.listing import Condition, Listing
 from core.models import label_of
 from core.paging import ListPage, options_of
@@ -69,8 +76,9 @@ def _related(listing: Listing) -> list[tuple[str, Any]]:
 def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Condition:
     """Read a filter as a person types it: times in his zone, related records by their words."""
     column = listing.column(name)
-    is_choice = column.foreign_keys or choices_of(value_type(column.type))
-    if text == EMPTY and operator == "eq" and is_choice:
+    # A column of texts may hold it; asked last, as to make the choices takes longest.
+    is_none = text == EMPTY and operator == "eq"
+    if is_none and (column.foreign_keys or choices_of(value_type(column.type))):
         return name, "null", True
     if isinstance(column.type, UTCDateTime) and operator != "null":
         text = ",".join(map(_in_utc, text.split(",")))
@@ -133,7 +141,7 @@ def choices_of(column_type: Any) -> list[tuple[str, str]]:
 
 def shown(value: Any) -> str:
     """Return the text for any value of a field; a member of an enum has a `label`, or its name."""
-    write = next((write for kind, write in WRITTEN.items() if isinstance(value, kind)), str)
+    write = next((write for kind, write in WRITERS.items() if isinstance(value, kind)), str)
     return EMPTY if value is None else str(write(value))
 
 
@@ -145,11 +153,11 @@ def _several(values: Any) -> str:
 
 
 # The first that fits: True is a number, too, and a moment a day.
-WRITTEN: dict[type, Callable[[Any], Any]] = {
+WRITERS: dict[type, Callable[[Any], Any]] = {
     bool: lambda value: gettext("yes") if value else gettext("no"),
     enum.Enum: lambda member: getattr(member, "label", member.name.replace("_", " ").capitalize()),
-    datetime: lambda moment: format_datetime(local(moment), rebase=False),
-    date: format_date,
+    datetime: write_moment,
+    date: write_date,
     timedelta: write_seconds,
     Decimal: write_decimal,
     float: write_decimal,

@@ -139,9 +139,10 @@ class LocalFloatField(FloatField):
         if not valuelist:
             return
         text = valuelist[0]
-        # A point is one in every language, as of what a browser or a program has written.
-        with suppress(ValueError):
-            text = str(float(text) if "." in text and "," not in text else read_decimal(text))
+        # A point alone is one in every language, as of what a browser or a program has written.
+        if "," in text or "." not in text:
+            with suppress(ValueError):
+                text = str(read_decimal(text))
         super().process_formdata([text.replace(",", ".")])
 
     def _value(self) -> str:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
 from functools import partial
-from itertools import zip_longest
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -230,7 +229,12 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     def show_conflict(self) -> None:
         """Show what is stored now beside what was typed, and let the next save replace it."""
-        _renew_versions(self, self.record)
+        # Of a record that was deleted this raises ObjectDeletedError, answered by core/errors.py.
+        parts = [field for field in _each(self) if isinstance(field, FormField)]
+        for form, record in ((self, self.record), *((one.form, one.object_data) for one in parts)):
+            version = getattr(record, "version", None)
+            if "version" in form and version is not None:
+                form.version.data, form.version.raw_data = version, [str(version)]
         self.form_errors.append(CONFLICT)
         for name in self.Meta.fields:
             stored, field = getattr(self.record, name), self._fields[name]
@@ -253,21 +257,6 @@ def _each(fields: Iterable[Field]) -> Iterator[Field]:
         yield field
         if isinstance(field, (FieldList, FormField)):
             yield from _each(field)
-
-
-def _renew_versions(form: Any, record: Any) -> None:
-    """Put what is stored now in place of the versions that were sent, in the lines, too."""
-    # Of a record that was deleted this raises ObjectDeletedError, answered by core/errors.py.
-    version = getattr(record, "version", None)
-    if "version" in form._fields and version is not None:
-        form.version.data, form.version.raw_data = version, [str(version)]
-    for field in form:
-        stored = getattr(record, field.short_name, None)
-        lines = field if isinstance(field, FieldList) else [field]
-        records = stored or () if isinstance(field, FieldList) else [stored]
-        for line, one in zip_longest(lines, records):
-            if isinstance(line, FormField):
-                _renew_versions(line.form, one if line.object_data is None else line.object_data)
 
 
 def _show_in_lines(lines: "FieldList[Any]", violation: Violation) -> bool:

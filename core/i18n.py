@@ -51,7 +51,9 @@ def init_i18n(app: Flask) -> None:
     with app.app_context():
         babel.domain_instance = _Domain()
     app.register_blueprint(bp)
-    app.jinja_env.filters.update(numberformat=_number, dateformat=_date, datetimeformat=_moment)
+    app.jinja_env.filters.update(
+        numberformat=_number, dateformat=write_date, datetimeformat=write_moment
+    )
     app.jinja_env.globals.update(
         # As HTML writes it (BCP 47): es-CO, which Python calls es_CO.
         language=lambda: str(get_locale()).replace("_", "-"),
@@ -128,13 +130,15 @@ def from_local(moment: datetime) -> datetime:
         raise ValueError("it lies past the last year.") from None
 
 
-def _date(day: date | None, style: str = "medium") -> str:
+def write_date(day: date | None, style: str = "medium") -> str:
+    """Return a day as the language writes it, of a moment that in the reader's zone."""
     if isinstance(day, datetime):
         day = local(day).date()
     return _formatted(format_date, day, reader_locale(), format=style)
 
 
-def _moment(moment: datetime | None, format: str = "medium", rebase: bool = True) -> str:  # noqa: A002
+def write_moment(moment: datetime | None, format: str = "medium", rebase: bool = True) -> str:  # noqa: A002
+    """Return a moment as the language writes it, in the reader's zone."""
     # Flask-Babel's, but for what it fails with; not kept, as one moment has a text in each zone.
     if moment is None:
         return EMPTY
@@ -170,8 +174,10 @@ def read_decimal(text: str) -> Decimal:
 def write_decimal(number: Decimal | float, places: int | None = None) -> str:
     """Return a number as it is typed, with all its places or as many as are named."""
     # Babel would round to six places, and fail at the digits of a NUMERIC(38, 10).
-    written = f"{number:f}" if places is None else f"{number:.{places}f}"
-    text = str(number) if isinstance(number, float) else written
+    if isinstance(number, float):
+        text = str(number)
+    else:
+        text = f"{number:f}" if places is None else f"{number:.{places}f}"
     return text.replace(".", get_decimal_symbol(get_locale()))
 
 

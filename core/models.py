@@ -134,31 +134,30 @@ def _raise_version(record: Any) -> None:
 def raise_owners(session: Any, context: Any, instances: Any) -> None:
     """Count a change of what lives and dies with a record as one of the record."""
     for part in session.dirty:
-        for prop in _owning(sa.inspect(part).mapper):
-            owner = _owner(session, part, prop)
-            if owner is not None and session.is_modified(part):
+        state = sa.inspect(part)
+        for prop, names in _owning(state.mapper):
+            key = tuple(state.dict.get(name) for name in names)
+            owner = session.identity_map.get(prop.parent.identity_key_from_primary_key(key))
+            is_its_own = owner is not None and prop.key in sa.inspect(owner).dict
+            if is_its_own and session.is_modified(part):
                 _raise_version(owner)
 
 
 @lru_cache(maxsize=1024)
-def _owning(mapper: Any) -> list[RelationshipProperty[Any]]:
-    """Return the relationships by which records of a model are parts of a Versioned one."""
-    return [
-        prop
+def _owning(mapper: Any) -> list[tuple[RelationshipProperty[Any], list[str]]]:
+    """Return the relationships by which records of a model are parts of a Versioned one.
+
+    With each stand the attributes of the part that hold the owner's key.
+    """
+    props = (
+        (prop, dict(prop.local_remote_pairs))
         for owner in mapper.registry.mappers
         if issubclass(owner.class_, Versioned)
         for prop in owner.relationships
         if prop.cascade.delete_orphan and mapper.isa(prop.mapper) and prop.secondary is None
+    )
+    return [
+        (prop, [mapper.get_property_by_column(remote[key]).key for key in prop.parent.primary_key])
+        for prop, remote in props
+        if remote.keys() >= set(prop.parent.primary_key)
     ]
-
-
-def _owner(session: Any, part: Any, prop: RelationshipProperty[Any]) -> Any:
-    """Return the record that has loaded a part as one of its own."""
-    mapper, remote = sa.inspect(part).mapper, dict(prop.local_remote_pairs)
-    if not remote.keys() >= set(prop.parent.primary_key):
-        return None
-    columns = (remote[column] for column in prop.parent.primary_key)
-    loaded = sa.inspect(part).dict
-    key = tuple(loaded.get(mapper.get_property_by_column(column).key) for column in columns)
-    owner = session.identity_map.get(prop.parent.identity_key_from_primary_key(key))
-    return owner if owner is not None and prop.key in sa.inspect(owner).dict else None

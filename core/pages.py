@@ -22,7 +22,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select
-from sqlalchemy.exc import CircularDependencyError, DataError, StatementError
+from sqlalchemy.exc import CircularDependencyError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BuildError
@@ -182,7 +182,7 @@ def _show(error: Exception, form: ModelForm | None) -> Iterator[Any]:
             yield STALE
         else:
             form.show_conflict()
-    elif isinstance(error, DataError) or (isinstance(error, StatementError) and is_refused(error)):
+    elif is_refused(error):
         if form is None:
             yield OUT_OF_RANGE
         else:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from config import BASE_DIR
+from core.database import codes_of
 from core.modules import installed_metadata
 from services import db
 
@@ -37,8 +38,7 @@ def lacks_migration(error: SQLAlchemyError) -> bool:
         return False
     if db.engine.dialect.name == "sqlite":
         return bool(SQLITE_MISSING.search(str(error.orig)))
-    codes = {getattr(error.orig, "pgcode", None), *getattr(error.orig, "args", ())[:1]}
-    return bool(MISSING & codes)
+    return not MISSING.isdisjoint(codes_of(error))
 
 
 def schema_state() -> SchemaState:

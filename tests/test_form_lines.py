@@ -363,8 +363,7 @@ def test_after_a_conflict_the_versions_of_lines_are_those_that_are_stored(app):
     with app.test_request_context(method="POST", data=sent):
         thing = Thing(name="Pen", version=7)
         stored = SimpleNamespace(version=3, things=[thing])
-        form = Around()
-        form.record = stored
+        form = Around(obj=stored)
         form.show_conflict()
 
         assert form.version.data == 3
