@@ -80,6 +80,11 @@ def looks_at_others(default: Any) -> bool:
     return default is not None and default.is_callable and default.arg is default._given_arg  # noqa: SLF001
 
 
+def made_by(default: Any) -> Any:
+    """Return what a new row has by a default that is a value or a function of Python."""
+    return default.arg(None) if default.is_callable else default.arg
+
+
 def key_names(entity: Any) -> list[str]:
     """Return the attributes of a model's primary key."""
     mapper = sa.inspect(entity).mapper

@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from core.columns import key_names, looks_at_others
+from core.columns import key_names, looks_at_others, made_by
 from core.database import engine_of
-from core.models import raise_owners
+from core.parts import tend_parts
 from core.plan import Plan
 from core.reads import current_session, keep, read
 from core.schemas import Schema
@@ -93,7 +93,7 @@ class Insert(Plan):
         given = {**data, "": self._version(None)} if self._version else data
         values = {bind: given[name] for name, bind in self._binds.items()}
         for bind, default in self._defaults.items():
-            values[bind] = default.arg(None) if default.is_callable else default.arg
+            values[bind] = made_by(default)
         # Outside of a transaction this commits by itself.
         rows = read(self.model, self._statement, values)
         if current_session().in_transaction():
@@ -131,7 +131,7 @@ def _is_watched(model: Any, names: Collection[str]) -> bool:
     attributes = (getattr(model, name) for name in names if name in mapper.columns)
     return bool(
         # The scaffold's own looks at what is changed alone.
-        any(one is not raise_owners for name in SESSION_EVENTS for one in getattr(session, name))
+        any(one is not tend_parts for name in SESSION_EVENTS for one in getattr(session, name))
         or any(getattr(mapper.dispatch, name) for name in MODEL_EVENTS)
         or any(attribute.dispatch.set for attribute in attributes)
         # The mapper itself listens once.

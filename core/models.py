@@ -1,12 +1,11 @@
 """What the modules' models inherit: the base, and mixins for times and versions."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, Session, mapped_column
+from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from core.base import DeclarativeModel, UTCDateTime
@@ -108,56 +107,23 @@ def _watch(model: Any, name: str, attribute: Any) -> None:
     if prop.secondary is None and (not prop.cascade.delete_orphan or prop.direction is MANYTOONE):
         return
 
-    def raise_version(record: Any, member: Any, initiator: Any) -> None:
+    def changed(record: Any, member: Any, initiator: Any) -> None:
         # A change from the other side is one of that side's record: of a tag all would wait for.
         if initiator.parent_token is attribute.impl.parent_token:
-            _raise_version(record)
+            raise_version(record)
 
     def replaced(record: Any, member: Any, before: Any, initiator: Any) -> None:
-        raise_version(record, member, initiator)
+        changed(record, member, initiator)
 
     if prop.uselist:
-        event.listen(attribute, "append", raise_version)
-        event.listen(attribute, "remove", raise_version)
+        event.listen(attribute, "append", changed)
+        event.listen(attribute, "remove", changed)
     else:
         event.listen(attribute, "set", replaced)
 
 
-def _raise_version(record: Any) -> None:
+def raise_version(record: Any) -> None:
     """Let the next flush write the row: a change of what hangs on it alone would check nothing."""
     state = sa.inspect(record)
     if state.persistent and "version" not in state.committed_state:
         record.version += 1
-
-
-@event.listens_for(Session, "before_flush")
-def raise_owners(session: Any, context: Any, instances: Any) -> None:
-    """Count a change of what lives and dies with a record as one of the record."""
-    for part in session.dirty:
-        state = sa.inspect(part)
-        for prop, names in _owning(state.mapper):
-            key = tuple(state.dict.get(name) for name in names)
-            owner = session.identity_map.get(prop.parent.identity_key_from_primary_key(key))
-            is_its_own = owner is not None and prop.key in sa.inspect(owner).dict
-            if is_its_own and session.is_modified(part):
-                _raise_version(owner)
-
-
-@lru_cache(maxsize=1024)
-def _owning(mapper: Any) -> list[tuple[RelationshipProperty[Any], list[str]]]:
-    """Return the relationships by which records of a model are parts of a Versioned one.
-
-    With each stand the attributes of the part that hold the owner's key.
-    """
-    props = (
-        (prop, dict(prop.local_remote_pairs))
-        for owner in mapper.registry.mappers
-        if issubclass(owner.class_, Versioned)
-        for prop in owner.relationships
-        if prop.cascade.delete_orphan and mapper.isa(prop.mapper) and prop.secondary is None
-    )
-    return [
-        (prop, [mapper.get_property_by_column(remote[key]).key for key in prop.parent.primary_key])
-        for prop, remote in props
-        if remote.keys() >= set(prop.parent.primary_key)
-    ]

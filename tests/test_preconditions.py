@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from core.rest import check_match
 from services import db
-from tests.kinds.models import Order, OrderLine, OrderNote, Place
+from tests.kinds.models import Place
 from tests.kinds.schemas import PlaceSchema
 from tests.kinds.storing import app_with_places
 from tests.project import ENGINES
@@ -49,51 +49,6 @@ def test_of_writers_with_if_match_each_acknowledged_one_counts(app):
 
 def order_of(*texts):
     return {"number": "A1", "lines": [{"text": text, "amount": 1} for text in texts]}
-
-
-def test_a_change_of_what_is_in_a_record_alone_raises_its_version(app):
-    client = app.test_client()
-    made = client.post("/kinds/orders", json=order_of("Tea"))
-
-    changed = client.patch(made.headers["Location"], json={"lines": order_of("Cup")["lines"]})
-
-    assert (made.json["data"]["version"], changed.json["data"]["version"]) == (1, 2)
-
-
-def test_a_change_within_what_is_in_a_record_raises_its_version_once(app):
-    with app.app_context():
-        order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "ab"])
-        db.session.add(order)
-        db.session.commit()
-        for line in order.lines:
-            line.amount = 2
-        db.session.commit()
-
-        assert order.version == 2
-
-
-def test_a_line_that_is_changed_by_itself_is_a_record_of_its_own(app):
-    with app.app_context():
-        order = Order(number="A1", lines=[OrderLine(text="Tea", amount=1)])
-        db.session.add(order)
-        db.session.commit()
-        line = db.session.get(OrderLine, order.lines[0].id, populate_existing=True)
-        db.session.expire(order)
-        line.amount = 2
-        db.session.commit()
-
-        assert order.version == 1
-
-
-def test_another_record_of_its_own_raises_its_version(app):
-    with app.app_context():
-        order = Order(number="A1", note=OrderNote())
-        db.session.add(order)
-        db.session.commit()
-        order.note = OrderNote()
-        db.session.commit()
-
-        assert order.version == 2
 
 
 def test_of_two_who_replace_only_what_is_in_a_record_one_is_refused(app):

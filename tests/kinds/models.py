@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     func,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -160,18 +161,20 @@ class Derived(Base):
 
 class OrderLine(Base):
     __tablename__ = "kinds_order_line"
+    __table_args__ = (UniqueConstraint("order_id", "text"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("kinds_order.id"))
     text: Mapped[str] = mapped_column(String(40))
     amount: Mapped[int]
+    remark: Mapped[str | None] = mapped_column(String(40))
 
 
 class OrderNote(Base):
     __tablename__ = "kinds_order_note"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    order_id: Mapped[int] = mapped_column(ForeignKey("kinds_order.id"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("kinds_order.id"), unique=True)
 
 
 class Order(Timestamps, Versioned, Base):
