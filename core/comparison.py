@@ -9,6 +9,7 @@ from alembic.autogenerate.render import _repr_type
 from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
+from alembic.util import CommandError
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import current_timestamp, now
@@ -115,11 +116,33 @@ def _expression(connection: sa.Connection, table: str, column: str) -> str:
     return text
 
 
+class _OwnMySQL(_Own):
+    """What MariaDB and MySQL need besides."""
+
+    type_synonyms = (*MySQLImpl.type_synonyms, {"REAL", "DOUBLE"})
+
+    def add_column(self, table_name: str, column: Any, **options: Any) -> None:
+        """Refuse a required column in a table with rows, as the other engines do by themselves.
+
+        These would write "", 0 or 0000-00-00 into each row.
+        """
+        own: Any = self
+        has_value = column.nullable or column.server_default or column.computed or column.identity
+        if not has_value and not own.as_sql:
+            query = sa.select(1).select_from(sa.table(table_name, schema=options.get("schema")))
+            if own.connection.scalar(query.limit(1)):
+                raise CommandError(
+                    f"Column {table_name}.{column.name} is NOT NULL without a server_default, and "
+                    "the table has rows: add it as nullable, fill it, then forbid NULL."
+                )
+        parent: Any = super()
+        parent.add_column(table_name, column, **options)
+
+
 for _impl in (SQLiteImpl, PostgresqlImpl, MySQLImpl, MariaDBImpl):
+    _own = _OwnMySQL if issubclass(_impl, MySQLImpl) else _Own
     # Alembic takes the last class that names a dialect.
-    _own: Any = type(_impl.__name__, (_Own, _impl), {"__dialect__": _impl.__dialect__})
-    if issubclass(_impl, MySQLImpl):
-        _own.type_synonyms = (*_impl.type_synonyms, {"REAL", "DOUBLE"})
+    type(_impl.__name__, (_own, _impl), {"__dialect__": _impl.__dialect__})
 
 
 def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:

@@ -47,8 +47,10 @@ class Conformance:
         self._check_body(promised, response, place)
 
     def _operation(self, method: str, path: str) -> Any:
-        for pattern, operations in self.document["paths"].items():
+        # A fixed path goes before one with a variable in its place.
+        for pattern in sorted(self.document["paths"], key=lambda path: path.count("{")):
             if re.fullmatch(VARIABLE.sub("[^/]+", re.escape(pattern)), path):
+                operations = self.document["paths"][pattern]
                 return operations.get("get" if method == "HEAD" else method.lower())
         return None
 

@@ -90,7 +90,9 @@ def violation_of(error: Exception) -> Violation | None:
     if kind == "":
         return None
     written = WRITTEN.match(statement)
-    table = written[1] if written else None
+    # A deferred rule is told at the COMMIT, which names no table.
+    diagnostics = getattr(error.orig, "diag", None)
+    table = written[1] if written else getattr(diagnostics, "table_name", None)
     rule = next((one for one in _rules() if _is_meant(one, name, table, error, columns)), None)
     if rule is not None:
         columns = _columns_of(rule)

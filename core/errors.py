@@ -208,13 +208,28 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
     One that they do not have, as that of the tenant in a unique rule, is nobody's to read.
     """
     view = getattr(current_app.view_functions.get(str(request.endpoint)), "view_class", None)
-    schema, errors = getattr(view, "schema", None), violation.errors
+    schema = getattr(view, "schema", None)
     if not isinstance(schema, Schema) or schema.opts.model is None:
-        return errors
-    if not violation.is_about(schema.opts.model):
-        return errors
-    named = {schema.key_of_column(column): texts for column, texts in errors.items()}
-    return {key: texts for key, texts in named.items() if key is not None}
+        return violation.errors
+    errors = _within(schema, violation)
+    return violation.errors if errors is None else errors
+
+
+def _within(schema: Schema, violation: Violation) -> dict[str, Any] | None:
+    """Return the errors as bodies of a schema call them, None for a rule that is of no part of it.
+
+    Which of the records within one broke a rule, nobody tells.
+    """
+    if violation.is_about(schema.opts.model):
+        keys = map(schema.key_of_column, violation.columns)
+        return {key: [violation.message] for key in keys if key is not None}
+    for name, field in schema.load_fields.items():
+        part = getattr(getattr(field, "inner", field), "schema", None)
+        if isinstance(part, Schema) and part.opts.model:
+            errors = _within(part, violation)
+            if errors is not None:
+                return {str(field.data_key or name): errors or [violation.message]}
+    return None
 
 
 def is_refused(error: Exception) -> bool:

@@ -39,12 +39,12 @@ class Module:
 
     @property
     def api_urls(self) -> list[str]:
-        """Return the URLs of the module's API that need no argument."""
+        """Return the URLs of the module's API that can be opened: by a GET, without an argument."""
         names = {blueprint.name for blueprint in self.blueprints}
         names &= current_app.extensions["api_blueprints"].keys()
         rules = current_app.url_map.iter_rules()
-        owned = (r for r in rules if r.endpoint.partition(".")[0] in names and not r.arguments)
-        return [rule.rule for rule in owned]
+        owned = (rule for rule in rules if rule.endpoint.partition(".")[0] in names)
+        return [r.rule for r in owned if not r.arguments and "GET" in (r.methods or ())]
 
     @property
     def menu(self) -> list[tuple[str, str]]:

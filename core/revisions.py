@@ -16,6 +16,7 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
     """Make it portable; warn on the screen and in the file of what loses data or may fail."""
     metadata = context.opts["target_metadata"]
     for script in directives:
+        _tell_rules_from_indexes(script.upgrade_ops)
         _put_in_order(script.upgrade_ops, metadata, context.connection)
         _part_circles(script.upgrade_ops)
         _leave_nullable_open(script.upgrade_ops)
@@ -29,6 +30,25 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         for warning in dict.fromkeys(_risks(script.upgrade_ops)):
             log.warning("%s", warning)
             script.imports.add(f"# WARNING: {warning}")
+
+
+def _tell_rules_from_indexes(operations: Any) -> None:
+    """Drop a unique rule as such, also where MariaDB has told of an index: others know no such."""
+    for one in operations.ops:
+        if isinstance(one, ops.ModifyTableOps):
+            one.ops = [_as_rule(change) for change in one.ops]
+
+
+def _as_rule(change: Any) -> Any:
+    # An index of a model has a name that begins so, by the convention.
+    if not isinstance(change, ops.DropIndexOp) or str(change.index_name).startswith("ix_"):
+        return change
+    index: Any = change.to_index()
+    if not index.unique or not all(isinstance(one, sa.Column) for one in index.expressions):
+        return change
+    rule = sa.UniqueConstraint(*index.columns, name=index.name)
+    index.table.append_constraint(rule)
+    return ops.DropConstraintOp.from_constraint(rule)
 
 
 def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.Connection) -> None:
@@ -182,8 +202,20 @@ def _risks(operations: Any) -> Iterator[str]:
                     f"Column {change.table_name}.{change.column.name} is NOT NULL without a "
                     "server_default: a table that has rows refuses it."
                 )
+            case ops.AlterColumnOp(modify_type=sa.types.TypeEngine()) if _is_another_kind(change):
+                yield (
+                    f"Column {change.table_name}.{change.column_name} becomes another type: a "
+                    "database may refuse its values, or make others of them; a new column that "
+                    "this revision fills keeps them."
+                )
             case ops.AlterColumnOp(modify_nullable=False):
                 yield (
                     f"Column {change.table_name}.{change.column_name} becomes NOT NULL: fill "
                     "its NULLs in this revision first."
                 )
+
+
+def _is_another_kind(change: Any) -> bool:
+    """Tell whether a change of type is more than one of lengths."""
+    before, after = generic(change.existing_type), generic(change.modify_type)
+    return before._type_affinity is not after._type_affinity  # noqa: SLF001

@@ -8,6 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 from core.constraints import Violation, _read, violation_of
 from services import db
+from tests.kinds.models import Sign
+from tests.project import app_on
 from tests.sample.models import Box, Crate, Thing
 
 TAKEN = "This value is already taken."
@@ -198,3 +200,19 @@ def test_other_errors_are_no_violation(violation, statement):
 )
 def test_the_words_of_mariadb_are_understood(number, message, expected):
     assert _read(Exception(number, message)) == expected
+
+
+@pytest.mark.postgresql
+def test_a_deferred_rule_is_told_with_its_table_by_the_commit(tmp_path):
+    deferred = "fk_kinds_sign_place_id_kinds_place DEFERRABLE INITIALLY DEFERRED"
+    with app_on("postgresql", tmp_path, "tests.kinds") as application, application.app_context():
+        db.session.execute(text(f"ALTER TABLE kinds_sign ALTER CONSTRAINT {deferred}"))
+        db.session.add(Sign(text="Here", place_id=NOBODY))
+        with pytest.raises(DBAPIError) as caught:
+            db.session.commit()
+        db.session.rollback()
+
+        violation = violation_of(caught.value)
+
+        assert violation == Violation("missing", ("place_id",), MISSING)
+        assert violation.table == "kinds_sign"

@@ -242,6 +242,28 @@ def test_a_revision_that_fails_leaves_nothing_behind(scaffold, database_url):
     assert "good (head)" not in current
 
 
+REQUIRED = """with op.batch_alter_table("left_house") as batch_op:
+        batch_op.add_column(sa.Column("name", sa.String(9), nullable=False))"""
+
+
+def test_a_required_column_without_values_is_refused_where_there_are_rows(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_revision(project, "good", TWO_TABLES)
+    write_revision(project, "required", REQUIRED, after="good")
+    project.alembic("upgrade", "good")
+    with connected(database_url) as connection:
+        connection.exec_driver_sql("INSERT INTO left_house (id) VALUES (1)")
+
+    output = project.alembic_fails("upgrade", "head")
+
+    with connected(database_url) as connection:
+        assert [one["name"] for one in inspect(connection).get_columns("left_house")] == ["id"]
+        is_mariadb = connection.dialect.name == "mariadb"
+        connection.exec_driver_sql("DELETE FROM left_house")
+    assert not is_mariadb or "FAILED: Column left_house.name is NOT NULL without" in output
+    project.alembic("upgrade", "head")
+
+
 def test_a_revision_that_orphans_rows_is_undone_on_sqlite(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     write_revision(project, "good", TWO_TABLES)
@@ -284,12 +306,13 @@ def test_revision_warns_of_what_loses_data_or_fails(scaffold, sqlite_url):
     with connected(sqlite_url) as connection:
         connection.exec_driver_sql(
             "CREATE TABLE people_family (id INTEGER NOT NULL PRIMARY KEY, surname VARCHAR(50),"
-            " town VARCHAR(50), size INTEGER)"
+            " town DATETIME, size INTEGER)"
         )
     expected = [
         "Column people_family.name is NOT NULL without a server_default",
         "Column people_family.size becomes NOT NULL",
         "Column people_family.surname is dropped with its values",
+        "Column people_family.town becomes another type",
     ]
 
     output = project.alembic("revision", "--autogenerate", "-m", "100% of 'it'\"s\" new")

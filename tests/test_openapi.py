@@ -191,6 +191,7 @@ class TestBodies:
             "state": String(validate=Equal("new")),
             "part": Float(validate=Range(0, 1, min_inclusive=False)),
             "more": Nested(Schema.from_dict({}), unknown=INCLUDE),
+            "few": Nested(Schema.from_dict({}), many=True, validate=Length(1, 9)),
         }
         schema = Schema.from_dict(fields)()
 
@@ -204,6 +205,7 @@ class TestBodies:
         assert answered["state"] == {"type": "string"}
         assert sent["part"] == {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
         assert sent["more"]["additionalProperties"] is True
+        assert (sent["few"]["minItems"], sent["few"]["maxItems"]) == (1, 9)
 
     def test_a_dictionary_within_an_answer_may_lack_something(self):
         converter = Components(APISpec("", "", VERSION)).converter
@@ -535,6 +537,15 @@ class TestConformance:
         monkeypatch.setitem(answer["headers"], "X-Promised", {})
 
         with pytest.raises(AssertionError, match="X-Promised"):
+            client.get("/outside/things")
+
+    def test_a_fixed_path_is_not_taken_for_one_with_a_key(self, client, document, monkeypatch):
+        pytest.importorskip("jsonschema")
+        paths = document["paths"]
+        monkeypatch.setitem(paths, "/outside/{name}", paths.pop("/outside/things"))
+        monkeypatch.setitem(paths, "/outside/things", {"get": {"responses": {}}})
+
+        with pytest.raises(AssertionError, match="200 is not documented"):
             client.get("/outside/things")
 
     @pytest.mark.parametrize("name", ["lines", "stream"])

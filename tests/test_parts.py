@@ -104,4 +104,7 @@ def test_two_new_lines_that_are_equal_are_refused(app):
     client = app.test_client()
     made = client.post("/kinds/orders", json=order_of("Tea"))
 
-    assert client.put(made.headers["Location"], json=order_of("Tea", "Tea")).status_code == 409
+    refused = client.put(made.headers["Location"], json=order_of("Tea", "Tea"))
+
+    taken = {"lines": {"text": ["This value is already taken."]}}
+    assert (refused.status_code, refused.json["errors"]) == (409, taken)

@@ -134,12 +134,14 @@ COLUMNS = """
 """
 
 FIRST = HEAD + COLUMNS
-# Adds every column once more, lengthens one, makes one required and bigger, drops one and an index.
+# Adds every column once more, lengthens one, makes one required and bigger, drops one, an index
+# and a unique rule.
 SECOND = (
     FIRST.replace("sa.String(20), server_default", "sa.String(40), server_default")
     .replace("int | None] = mapped_column(index=True)", "int] = mapped_column(sa.BigInteger)")
     .replace("    left: Mapped[int | None]\n", "")
     .replace('"first_date", "first_time"', '"first_date"')
+    .replace("(sa.String(20), unique=True)", "(sa.String(20))")
 ) + COLUMNS.replace("first_", "second_")
 
 

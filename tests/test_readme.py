@@ -521,7 +521,7 @@ def test_the_migrations_of_the_document_go_up_and_down(scaffold, database_url):
 
     with connected(database_url) as connection:
         note = connection.exec_driver_sql("SELECT title, slug, views, status, body FROM notes_note")
-        assert tuple(note.one()) == ("Milk", "milk", 0, "hidden", "fresh")
+        assert tuple(note.one()) == ("Milk", "milk", 0, 2, "fresh")
 
 
 INSERT_NOTE = """

@@ -91,7 +91,7 @@ class Converter(OpenAPIConverter):
         if self.sent and field.unknown:
             inner["additionalProperties"] = field.unknown != RAISE
         self.partial = partial
-        most = {"maxItems": MOST_ITEMS} if self.sent else {}
+        most = {"maxItems": MOST_ITEMS, **self.field2length(field)} if self.sent else {}
         is_list = field.many or field.schema.many
         return {"type": "array", "items": inner, **most} if is_list else inner
 
