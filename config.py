@@ -410,7 +410,13 @@ def parse_url(name: str, text: str) -> URL:
             f"{name} cannot be read: write it as postgresql://user:password@host:5432/name, "
             "with special characters in the password percent-encoded."
         ) from None
-    return _sqlite_path(name, url) if url.get_backend_name() == "sqlite" else url
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_path(name, url)
+    if not url.database:
+        raise ConfigError(
+            f"{name} names no database: write it as postgresql://user:password@host:5432/name."
+        )
+    return url
 
 
 def _check_driver(url: URL) -> None:
@@ -468,6 +474,8 @@ def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
         # Longer than the server's own limits: they answer, this cuts the connection.
         silence = timeout // 1000 + 10 if timeout else None
         options["connect_args"] |= {"read_timeout": silence, "write_timeout": silence}
+        # As PostgreSQL's: by default a read shows what was there before a lock was waited for.
+        options["isolation_level"] = "READ COMMITTED"
         options["connect_args"]["init_command"] = (
             "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5 "
             f"/*M! , max_statement_time = {timeout / 1000} */ "

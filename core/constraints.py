@@ -45,6 +45,8 @@ NAME = re.compile(
     r"for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`"
     r"|CHECK constraint failed: (.+)|failed: index '(.+)'"
 )
+# Where those of PostgreSQL and MariaDB name the columns of a rule.
+KEY = re.compile(r"(?:\bKey|FOREIGN KEY) \(([^)]+)\)")
 WRITTEN = re.compile(
     r'\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?["`]?(\w+)["`]?(.*)', re.DOTALL
 )
@@ -94,13 +96,18 @@ def violation_of(error: Exception) -> Violation | None:
     diagnostics = getattr(error.orig, "diag", None)
     table = written[1] if written else getattr(diagnostics, "table_name", None)
     rule = next((one for one in _rules() if _is_meant(one, name, table, error, columns)), None)
-    if rule is not None:
-        columns = _columns_of(rule)
-    elif kind == "missing" and written:
-        columns = _orphaned_columns(written, error.params)
+    columns = _columns_of(rule) if rule is not None else columns or _told_columns(error, kind)
     if kind in ("in_use", "missing") and (referred := _referred(written, rule, columns)):
         return _told("referred", referred, table)
     return _told(kind, columns, table, None if rule is None else rule.info.get("message"))
+
+
+def _told_columns(error: DBAPIError, kind: str) -> list[str]:
+    """Return the columns of a rule whose name no model has, as of before a column was renamed."""
+    if named := KEY.search(str(error.orig)):
+        return re.findall(r"\w+", named[1])
+    written = WRITTEN.match(str(error.statement))
+    return _orphaned_columns(written, error.params) if kind == "missing" and written else []
 
 
 def _told(

@@ -158,8 +158,24 @@ class LinesField(FieldList):  # type: ignore[type-arg]
     removed or moved one.
     """
 
+    def process(self, *args: Any, **kwargs: Any) -> None:
+        self._shown: set[str | None] = set()
+        super().process(*args, **kwargs)
+
+    def populate_obj(self, obj: Any, name: str) -> None:
+        """Set the lines; those that somebody else has added since the page was shown stay."""
+        are_told_apart = None not in self._shown
+        unseen = [one for one in getattr(obj, name) if are_told_apart and self._is_unseen(one)]
+        super().populate_obj(obj, name)
+        getattr(obj, name).extend(unseen)
+
+    def _is_unseen(self, record: Any) -> bool:
+        return _key_text(record) not in {"", *self._shown}
+
     def _add_entry(self, formdata: Any = None, data: Any = unset_value, index: Any = None) -> Any:
         key = formdata.get(f"{self.name}-{index}-_key") if formdata else None
+        if formdata and index is not None:
+            self._shown.add(key)
         if key is not None:
             found = (one for one in self.object_data or () if _key_text(one) == key)
             data = next(found, unset_value) if key else unset_value

@@ -31,7 +31,7 @@ from core.converters import ModelConverter, finite
 from core.filters import shown
 from core.form_fields import CHOICES
 from core.i18n import text_key
-from core.models import Versioned, label_of
+from core.models import Versioned
 from services import db
 
 # The button of a field that searches (core/choices.py) instead of saving the form.
@@ -267,7 +267,8 @@ def _show_in_lines(lines: "FieldList[Any]", violation: Violation) -> bool:
         return False
     if len(forms) == 1 and forms[0].show_violation(violation):
         return True
-    labels = [str(label_of(model, attribute_of(model, name))) for name in violation.columns]
+    names = map(forms[0]._name_of, violation.columns)  # noqa: SLF001 - of a form of this class
+    labels = [forms[0][name].label.text for name in names if name in forms[0]]
     told = f"{', '.join(labels)}: {violation.message}" if labels else violation.message
     lines.errors = [*lines.errors, told]
     return True

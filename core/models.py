@@ -36,24 +36,27 @@ class Base(_Base):
 
 
 @event.listens_for(Base, "attribute_instrument", propagate=True)
-def _read_in_utc(model: Any, name: str, attribute: Any) -> None:
-    """Let DateTime(timezone=True) be what Mapped[datetime] is: only PostgreSQL tells its zone."""
+def _fit_columns(model: Any, name: str, attribute: Any) -> None:
     for column in getattr(attribute.prop, "columns", ()):
-        kind = column.type
-        if type(kind) is sa.DateTime and kind.timezone and not kind._variant_mapping:  # noqa: SLF001
-            column.type = UTCDateTime()
+        if isinstance(column, sa.Column):
+            column.type = _fitted(column)
 
 
-@event.listens_for(Base, "attribute_instrument", propagate=True)
-def _leave_empty(model: Any, name: str, attribute: Any) -> None:
-    """Let None be NULL in a column of JSON too, not the null of JSON, which no filter finds.
-
-    Who means that one sets JSON.NULL.
-    """
-    for column in getattr(attribute.prop, "columns", ()):
-        for kind in (column.type, *column.type._variant_mapping.values()):  # noqa: SLF001
-            if isinstance(kind, sa.JSON):
-                kind.none_as_null = True
+def _fitted(column: Any) -> Any:
+    """Return the type of a column with the same values on all engines, and None for NULL alone."""
+    kind, variants = column.type, column.type._variant_mapping  # noqa: SLF001
+    if type(kind) is sa.DateTime and kind.timezone and not variants:
+        # What Mapped[datetime] is: only PostgreSQL tells its zone.
+        kind = UTCDateTime()
+    in_json = [one for one in (kind, *variants.values()) if isinstance(one, sa.JSON)]
+    for one in in_json:
+        # Not the null of JSON, which no filter finds: who means that one sets JSON.NULL.
+        one.none_as_null = True
+    has_default = column.default is not None or column.server_default is not None
+    if column.nullable and has_default and not in_json:
+        # Not the default: that is for what nobody has set.
+        kind = kind.evaluates_none()
+    return kind
 
 
 def label_of(model: Any, name: str) -> Any:

@@ -86,6 +86,10 @@ class Plan(Rows):
         )
         self._by_key = keep(self._with_key(sa.select(self.model)))
 
+    def write_one(self, row: Any) -> dict[str, Any]:
+        """Return what the schema shows of a row."""
+        return self.write([row])[0]
+
     def find(self, key: tuple[Any, ...], statement: Any = None) -> Sequence[Any]:
         """Return the row with a primary key, or nothing if there is none that `statement` finds."""
         by_key = self._by_key if statement is None else self._with_key(statement)
@@ -164,6 +168,11 @@ class Dump(Records):
         if self.shown is None:
             return written
         return [part_of(one, self.schema, self.shown) for one in written]
+
+    def write_one(self, record: Any) -> dict[str, Any]:
+        """Return what the schema shows of a record: its hooks may tell one from many."""
+        written: dict[str, Any] = self.schema.dump(record, many=False)
+        return written
 
     def values(self, record: Any, names: Iterable[str]) -> tuple[Any, ...]:
         """Return the values of these attributes of a record."""

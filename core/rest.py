@@ -33,7 +33,7 @@ from core.inserts import insert_of
 from core.links import link_header, links_of, meta_of
 from core.listing import listing_of
 from core.paging import ListPage
-from core.plan import Dump, Plan, key_of, part_of, plan_of
+from core.plan import key_of, part_of, plan_of
 from core.schemas import Schema
 from core.tags import conditional, is_named, require_match, tag_of, tags
 from services import csrf, db, ma
@@ -208,14 +208,12 @@ def check_match(schema: Schema, record: Any) -> None:
     """
     if "*" in tags("If-Match") and "If-None-Match" not in request.headers:
         return
-    plan, model = plan_of(schema), type(record)
+    model = type(record)
     if sa.inspect(model).version_id_col is None:
         # Of the model alone: PostgreSQL locks no row that an outer join may lack.
         options: Any = {"populate_existing": True, "with_for_update": {"of": model}}
         db.session.get(model, _key(record), **options) or abort(404)
-        # MariaDB's other reads go on showing what was there before the lock.
-        plan = Dump(schema, None)
-    response = _item(schema, record, plan=plan)
+    response = _item(schema, record)
     require_match(response)
     if "If-None-Match" in request.headers and is_named(response, "If-None-Match"):
         raise PreconditionFailed("If-None-Match names the state that it has.")
@@ -257,14 +255,13 @@ def _item(
     schema: Schema,
     record: Any,
     status: int = 200,
-    plan: Plan | Dump | None = None,
     statement: Any = None,
 ) -> Response:
-    plan = plan or plan_of(schema)
+    plan = plan_of(schema)
     rows = plan.find(_key(record), statement)
     if not rows:
         abort(404)
-    return _answer(schema, plan.write(rows)[0], status)
+    return _answer(schema, plan.write_one(rows[0]), status)
 
 
 def _answer(schema: Schema, whole: dict[str, Any], status: int) -> Response:

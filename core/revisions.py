@@ -1,5 +1,6 @@
 """What autogenerate writes: revisions in an order that works everywhere, which name their risks."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ from sqlalchemy.schema import sort_tables_and_constraints
 from core.base import NAMING_CONVENTION
 from core.comparison import generic
 from services import log
+
+# How MariaDB quotes and PostgreSQL casts in the text of a check that it repeats.
+OWN_WORDS = re.compile(r"`|::(?:character varying|double precision|[a-z]+)(?:\([0-9, ]+\))?")
 
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
@@ -69,6 +73,18 @@ def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.C
     rank = {name: place for place, name in enumerate(order)}
     operations.ops.sort(key=lambda one: rank.get(getattr(one, "table_name", ""), len(rank)))
     _drop_keys_first(operations)
+    for one in operations.ops:
+        if isinstance(one, ops.ModifyTableOps):
+            _make_indexes_first(one)
+
+
+def _make_indexes_first(table: Any) -> None:
+    """Make an index before one is dropped: MariaDB drops none that alone serves a foreign key."""
+    gone = {one.index_name for one in table.ops if isinstance(one, ops.DropIndexOp)}
+    table.ops.sort(key=lambda one: isinstance(one, ops.DropIndexOp))
+    # One that changes has one name, and goes first.
+    changed = [o for o in table.ops if isinstance(o, ops.CreateIndexOp) and o.index_name in gone]
+    table.ops = [*(one for one in table.ops if one not in changed), *changed]
 
 
 def _drop_keys_first(operations: Any) -> None:
@@ -155,19 +171,26 @@ def _write_generic_types(operations: Any) -> None:
         for part in (*getattr(change, "columns", ()), getattr(change, "column", None)):
             if isinstance(part, sa.Column):
                 part.type = generic(part.type)
+            elif isinstance(part, sa.CheckConstraint):
+                part.sqltext = sa.text(OWN_WORDS.sub("", str(part.sqltext)))
         if getattr(change, "modify_type", None) is not None:
             change.modify_type = generic(change.modify_type)
 
 
 def _drop_whole_tables(operations: Any) -> None:
-    """Leave a table's indexes to its DROP TABLE: MariaDB drops none that a foreign key needs."""
+    """Leave what is a table's to its DROP TABLE: MariaDB drops no index that a key needs."""
     gone = {one.table_name for one in operations.ops if isinstance(one, ops.DropTableOp)}
     operations.ops = [
         one
         for one in operations.ops
         if getattr(one, "table_name", "") not in gone
-        or not all(isinstance(change, ops.DropIndexOp) for change in _changes([one]))
+        or not all(map(_goes_with_its_table, _changes([one])))
     ]
+
+
+def _goes_with_its_table(change: Any) -> bool:
+    is_rule = isinstance(change, ops.DropConstraintOp) and change.constraint_type == "unique"
+    return is_rule or isinstance(change, ops.DropIndexOp)
 
 
 def _describe_by_model(operations: Any, metadata: list[sa.MetaData]) -> None:

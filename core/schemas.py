@@ -1,6 +1,7 @@
 """The schemas' base: fields derived from a model, with the limits of its columns."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from functools import lru_cache, partial
 from typing import Any
@@ -8,10 +9,10 @@ from typing import Any
 import marshmallow
 import sqlalchemy as sa
 from flask_marshmallow.sqla import SQLAlchemyAutoSchema, SQLAlchemyAutoSchemaOpts
-from marshmallow import RAISE, ValidationError, fields, validate
+from marshmallow import INCLUDE, RAISE, ValidationError, fields, validate
 from marshmallow_sqlalchemy import ModelConversionError, ModelConverter
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import CompositeProperty, RelationshipProperty
+from sqlalchemy.orm import CompositeProperty, RelationshipProperty, object_session
 
 from core.base import UTCDateTime
 from core.columns import (
@@ -132,6 +133,10 @@ class Converter(ModelConverter):
         super()._add_column_kwargs(kwargs, column)
         kind = value_type(column.type)
         low, high = limits_of(kind)
+        is_key = getattr(column, "primary_key", False) and not column.foreign_keys
+        if is_key and isinstance(kind, sa.Integer):
+            # The URL of a record holds its key, and has no minus.
+            low = 0
         if high is not None:
             kwargs["validate"].append(validate.Range(min=low, max=high))
         if isinstance(kind, sa.Integer):
@@ -141,7 +146,7 @@ class Converter(ModelConverter):
         elif _is_text(kind) and not getattr(column, "nullable", True):
             # A required text is not blank.
             kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))
-        if _is_text(kind) and getattr(column, "primary_key", False) and not column.foreign_keys:
+        if is_key and _is_text(kind):
             kwargs["validate"].append(validate.Regexp(IN_URL, error=NOT_IN_URL))
         _add_default(kwargs, column)
 
@@ -213,6 +218,13 @@ class _Options(SQLAlchemyAutoSchemaOpts):
     def __init__(self, meta: Any, *args: Any, **kwargs: Any) -> None:
         whole = meta if issubclass(meta, _Meta) else type("Meta", (meta, _Meta), {})
         super().__init__(whole, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if self.load_instance:
+            raise LookupError("load_instance is not for these schemas: create() makes the record.")
+        if self.model is not None and self.unknown == INCLUDE:
+            raise LookupError(
+                "unknown = INCLUDE would let a client set any attribute of the model: declare the "
+                "fields, or say EXCLUDE."
+            )
         if self.dump_only:
             self.dump_only = {*self.dump_only, *_Meta.dump_only}
 
@@ -263,7 +275,13 @@ class Schema(SQLAlchemyAutoSchema):
         """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""
         # Names, not True: records within this one are new, and whole.
         values = self.load(data, partial=tuple(self.fields) if partial else False)
-        self._set(record, values if partial else self._server_defaults() | values)
+        if not isinstance(values, dict):
+            name = type(self).__name__
+            raise TypeError(f"{name} makes records (post_load): fill() needs one without that.")
+        # What a collection holds is asked for when it is set, half of the record before it.
+        session = object_session(record)
+        with session.no_autoflush if session else nullcontext():
+            self._set(record, values if partial else self._server_defaults() | values)
 
     def new(self, values: Mapping[str, Any]) -> Any:
         """Return a new record with these values, by the names of attributes."""

@@ -22,7 +22,12 @@ import settings  # noqa: E402 - the project's folder is not on the path of a scr
 
 METHODS = [("tests/**", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2")]
 OPTIONS = {"**/templates/**.html": {"extensions": "jinja2.ext.do"}}
-KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None}
+KEYWORDS = {
+    **dict.fromkeys(("_", "_l", "gettext", "lazy_gettext")),
+    **dict.fromkeys(("pgettext", "lazy_pgettext"), ((1, "c"), 2)),
+    "ngettext": (1, 2),
+    "npgettext": ((1, "c"), 2, 3),
+}
 
 
 def packages() -> list[Path]:
@@ -78,6 +83,8 @@ def main(check: bool) -> int:
     findings = 0
     # What core, the first of the packages, has translated the others read from there.
     in_core: dict[str, set[Any]] = {}
+    # Of modules that translate one text each in their way all show the one of the last.
+    of_modules: dict[Any, Any] = {}
     for package in packages():
         template = template_of(package)
         for language in languages_of(package) if len(template) else ():
@@ -89,6 +96,8 @@ def main(check: bool) -> int:
             for text in (one.id for one in missing if one.id and one.id not in known):
                 findings += 1
                 print(f"{path.relative_to(ROOT)}: no translation of {text!r}")
+            if package != ROOT / "core":
+                name_clashes(path, language, catalog, of_modules)
             for file, content in zip(
                 (path, path.with_suffix(".mo")), contents(catalog), strict=True
             ):
@@ -99,6 +108,19 @@ def main(check: bool) -> int:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(content)
     return findings
+
+
+def name_clashes(path: Path, language: str, catalog: Catalog, seen: dict[Any, Any]) -> None:
+    """Print the texts that a module before this one has translated in another way."""
+    for one in catalog:
+        string = one.string if one.id and all(_strings(one.string)) else None
+        first, before = seen.setdefault((language, one.context, one.id), (path, string))
+        if None not in (string, before) and string != before:
+            print(
+                f"{path.relative_to(ROOT)}: {one.id!r} is translated otherwise in "
+                f"{first.relative_to(ROOT)}, and the module listed last wins in both: "
+                "tell them apart by pgettext(context, text)."
+            )
 
 
 def languages_of(package: Path) -> list[str]:

@@ -129,7 +129,7 @@ class Project:
             **{key: value for key, value in os.environ.items() if key not in outer},
             # A file written twice in one second would run from the first one's bytecode.
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": "error,ignore:Skipped unsupported reflection",
             # Those of the checks alone take seconds to load.
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             **self.variables,

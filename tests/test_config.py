@@ -100,6 +100,12 @@ def refusal(overrides):
             "with special characters in the password percent-encoded.",
             id="broken-port-of-database",
         ),
+        pytest.param(
+            {"DATABASE_URL": "mariadb://ana:hunter2@localhost"},
+            "DATABASE_URL names no database: write it as "
+            "postgresql://user:password@host:5432/name.",
+            id="database-without-a-name",
+        ),
         pytest.param({"PORT": "http"}, "PORT is 'http': set it to a whole number.", id="port"),
         *(
             pytest.param({name: "0"}, f"{name} is '0': set it to a number from 1 on.", id=name)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from core.constraints import Violation, _read, violation_of
 from services import db
 from tests.kinds.models import Sign
-from tests.project import app_on
+from tests.project import ENGINES, app_on
 from tests.sample.models import Box, Crate, Thing
 
 TAKEN = "This value is already taken."
@@ -124,7 +124,7 @@ def test_two_rows_that_exclude_each_other_are_told(violation):
     table = "CREATE TEMP TABLE booked (during int4range, EXCLUDE USING gist (during WITH &&))"
     rows = "INSERT INTO booked VALUES ('[1,5)'), ('[4,8)')"
 
-    assert violation(text(f"{table}; {rows}")) == Violation("unique", (), TAKEN)
+    assert violation(text(f"{table}; {rows}")) == Violation("unique", ("during",), TAKEN)
 
 
 def test_one_of_many_rows_without_a_parent_is_found(app, isolated, thing):
@@ -216,3 +216,18 @@ def test_a_deferred_rule_is_told_with_its_table_by_the_commit(tmp_path):
 
         assert violation == Violation("missing", ("place_id",), MISSING)
         assert violation.table == "kinds_sign"
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_a_key_whose_name_no_model_has_is_told_by_its_column(tmp_path, engine):
+    name = "fk_kinds_sign_place_id_kinds_place"
+    add = "ADD CONSTRAINT of_before FOREIGN KEY (place_id) REFERENCES kinds_place (id)"
+    with app_on(engine, tmp_path, "tests.kinds") as application, application.app_context():
+        for change in (f"DROP CONSTRAINT {name}", add):
+            db.session.execute(text(f"ALTER TABLE kinds_sign {change}"))
+        db.session.commit()
+        with pytest.raises(DBAPIError) as caught:
+            db.session.execute(insert(Sign).values(text="Here", place_id=NOBODY))
+        db.session.rollback()
+
+        assert violation_of(caught.value) == Violation("missing", ("place_id",), MISSING)

@@ -397,6 +397,24 @@ def test_lines_go_back_to_their_records_whatever_others_have_removed(orders):
         assert sorted(stored.values()) == ["a", "b", "changed"]
 
 
+def test_a_line_that_somebody_else_has_added_stays(orders):
+    with orders.test_request_context(method="POST"):
+        order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "ab"])
+        db.session.add(order)
+        db.session.commit()
+        page = Reader(render_template_string(PAGE, form=KeyedForm(obj=order)))
+        sent = {own["name"]: own.get("value", "") for _, own in page.tags if own.get("name")}
+        db.session.add(OrderLine(text="c", amount=1, order_id=order.id))
+        db.session.commit()
+        db.session.expire_all()
+        form = KeyedForm(MultiDict(sent), obj=order)
+        form.lines.entries.pop(0)
+        form.populate_obj(order)
+        db.session.commit()
+
+        assert [line.text for line in order.lines] == ["b", "c"]
+
+
 def test_a_new_line_has_no_key(app):
     with app.test_request_context():
         form = KeyedForm()

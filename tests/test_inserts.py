@@ -254,7 +254,7 @@ def test_who_listens_to_one_session_is_told(posting):
     ids=["absent", "null", "given"],
 )
 def test_what_nobody_gives_is_what_the_session_would_give(posting, values):
-    schema = FilledSchema()
+    schema, made_up = FilledSchema(), {"id", "mark"} | ({"code"} - values.keys())
     is_postgresql = db.engine.dialect.name == "postgresql"
 
     made = create(schema, values, ENDPOINT).get_json()["data"]
@@ -266,7 +266,13 @@ def test_what_nobody_gives_is_what_the_session_would_give(posting, values):
 
     assert (insert_of(schema, values) is not None) is is_postgresql
     assert made.keys() == stored.keys()
-    assert {name for name in made if made[name] != stored[name]} == {"id", "mark", "code"}
+    assert {name for name in made if made[name] != stored[name]} == made_up
+
+
+def test_a_null_is_no_default(posting):
+    made = create(FilledSchema(), NULLS, ENDPOINT).get_json()["data"]
+
+    assert (made["status"], made["code"], made["rank"]) == (None, None, None)
 
 
 @pytest.mark.parametrize("name", ["mark", "code"])

@@ -8,9 +8,10 @@ import pytest
 from apispec import APISpec
 from flask import Blueprint, Flask, abort
 from marshmallow import INCLUDE, Schema
-from marshmallow.fields import Float, Integer, List, Nested, String
+from marshmallow.fields import Decimal, Float, Integer, List, Nested, String
 from marshmallow.validate import ContainsOnly, Equal, Length, OneOf, Range
 
+from core.fields import ExactDecimal
 from core.limits import count
 from core.openapi import api_document
 from core.openapi.components import Components
@@ -190,6 +191,8 @@ class TestBodies:
             "size": String(validate=[OneOf(["s", "m"]), Length(max=1)]),
             "state": String(validate=Equal("new")),
             "part": Float(validate=Range(0, 1, min_inclusive=False)),
+            "exact": ExactDecimal(2, validate=Range(0, 1, min_inclusive=False)),
+            "stock": Decimal(2),
             "more": Nested(Schema.from_dict({}), unknown=INCLUDE),
             "few": Nested(Schema.from_dict({}), many=True, validate=Length(1, 9)),
         }
@@ -204,6 +207,9 @@ class TestBodies:
         assert sent["state"] == {"type": "string", "enum": ["new"]}
         assert answered["state"] == {"type": "string"}
         assert sent["part"] == {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+        assert (sent["exact"]["exclusiveMinimum"], sent["exact"]["maximum"]) == (0, 1)
+        assert sent["stock"]["type"] == ["string", "number"]
+        assert answered["stock"]["type"] == "string"
         assert sent["more"]["additionalProperties"] is True
         assert (sent["few"]["minItems"], sent["few"]["maxItems"]) == (1, 9)
 

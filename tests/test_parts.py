@@ -108,3 +108,14 @@ def test_two_new_lines_that_are_equal_are_refused(app):
 
     taken = {"lines": {"text": ["This value is already taken."]}}
     assert (refused.status_code, refused.json["errors"]) == (409, taken)
+
+
+def test_a_record_is_not_stored_before_it_is_filled(app):
+    """A collection that is asked for at its turn would send half of the new values."""
+    client = app.test_client()
+    made = client.post("/kinds/orders", json=order_of("Tea"))
+
+    answer = client.put(made.headers["Location"], json={**order_of("Cup"), "number": "A2"})
+
+    shown = answer.json["data"]
+    assert (shown["number"], shown["version"]) == ("A2", 2)

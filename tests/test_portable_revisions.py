@@ -135,13 +135,22 @@ COLUMNS = """
 
 FIRST = HEAD + COLUMNS
 # Adds every column once more, lengthens one, makes one required and bigger, drops one, an index
-# and a unique rule.
+# and a unique rule, and puts another index in the place of one that a foreign key needs.
 SECOND = (
     FIRST.replace("sa.String(20), server_default", "sa.String(40), server_default")
     .replace("int | None] = mapped_column(index=True)", "int] = mapped_column(sa.BigInteger)")
     .replace("    left: Mapped[int | None]\n", "")
     .replace('"first_date", "first_time"', '"first_date"')
     .replace("(sa.String(20), unique=True)", "(sa.String(20))")
+    .replace(
+        """        sa.ForeignKey("kinds_owner.id", ondelete="SET NULL"), index=True
+    )
+""",
+        """        sa.ForeignKey("kinds_owner.id", ondelete="SET NULL")
+    )
+    __table_args__ = (*__table_args__, sa.Index("ix_new", "first_other_id"))
+""",
+    )
 ) + COLUMNS.replace("first_", "second_")
 
 
@@ -210,11 +219,12 @@ from core.models import Base, Timestamps
 
 class Gone(Timestamps, Base):
     __tablename__ = "gone_gone"
+    __table_args__ = (sa.CheckConstraint("price >= 0", "price_from_0"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     is_large: Mapped[bool]
     long: Mapped[str | None] = mapped_column(sa.Text())
-    short: Mapped[str] = mapped_column(sa.String(9))
+    short: Mapped[str] = mapped_column(sa.String(9), unique=True)
     price: Mapped[Decimal] = mapped_column(sa.Numeric(9, 2))
     share: Mapped[float]
     photo: Mapped[bytes | None]
@@ -249,8 +259,12 @@ def test_what_one_engine_drops_another_gives_back(scaffold, tmp_path, source, ta
 
 def columns(url):
     with connected(url) as connection:
-        found = inspect(connection).get_columns("gone_gone")
-    return {one["name"]: (repr(one["type"]), one["nullable"]) for one in found}
+        there = inspect(connection)
+        found = there.get_columns("gone_gone")
+        rules = there.get_unique_constraints("gone_gone") + there.get_check_constraints("gone_gone")
+    return {one["name"]: (repr(one["type"]), one["nullable"]) for one in found}, [
+        rule["name"] for rule in rules
+    ]
 
 
 CIRCLE = """

@@ -469,6 +469,18 @@ def test_a_statement_says_which_items_there_are(app, thing, schema):
     assert found.json["data"]["id"] == record.id
 
 
+class Wrapped(ThingSchema):
+    @post_dump(pass_collection=True)
+    def _wrap(self, data, many, **options):
+        return data if many else {"alone": data}
+
+
+def test_an_item_is_what_dump_makes_of_one_record(app, thing):
+    _, record = thing
+    with app.test_request_context():
+        assert item(Wrapped(), record).json["data"]["alone"]["id"] == record.id
+
+
 @pytest.mark.parametrize(
     ("asked", "route", "location"),
     [

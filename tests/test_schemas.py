@@ -5,12 +5,14 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from marshmallow import ValidationError
+from marshmallow import INCLUDE, ValidationError
+from sqlalchemy.orm import Mapped, mapped_column
 
+from core.models import Base
 from core.schemas import Schema, String
 from services import db
-from tests.kinds.models import Careful, Derived, Order, Record
-from tests.kinds.schemas import OrderSchema, PlainSchema, RecordSchema
+from tests.kinds.models import Careful, Derived, Order, OrderLine, Record
+from tests.kinds.schemas import OrderLineSchema, OrderSchema, PlainSchema, RecordSchema
 from tests.sample.models import Mood, Scan, Size, Specimen, Thing
 from tests.sample.schemas import SpecimenSchema, ThingSchema
 
@@ -425,3 +427,31 @@ def test_more_records_than_a_worker_has_time_for_are_refused_unread(schema):
 
     found = refused.value.messages if schema.many else refused.value.messages["lines"]
     assert found == ["At most 10000 of them in one body."]
+
+
+def test_a_natural_key_has_no_minus_for_it_stands_in_a_url():
+    class Numbered(Base):
+        __tablename__ = "schemas_numbered"
+
+        number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+    class NumberedSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Numbered
+
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        NumberedSchema().load({"number": -1})
+    Base.metadata.remove(Numbered.__table__)
+
+
+@pytest.mark.parametrize("option", [{"unknown": INCLUDE}, {"load_instance": True}], ids=str)
+def test_options_that_would_let_clients_set_anything_are_refused(option):
+    meta = type("Meta", (Schema.Meta,), {"model": Thing, **option})
+
+    with pytest.raises(LookupError, match=next(iter(option))):
+        type("OpenSchema", (Schema,), {"Meta": meta})
+
+
+def test_a_schema_that_makes_records_does_not_fill_one():
+    with pytest.raises(TypeError, match="OrderLineSchema makes records"):
+        OrderLineSchema().fill(OrderLine(), {"text": "Tea", "amount": 1})

@@ -67,6 +67,21 @@ def test_a_text_of_a_module_goes_to_a_catalogue_of_the_module(scaffold):
 
 
 @pytest.mark.structure
+def test_one_text_with_two_translations_is_named_and_told_apart_by_its_context(scaffold):
+    scaffold.write("app/__init__.py", "")
+    for name, own in (("evening", '_("Notes")'), ("night", 'pgettext("sheet", "Notes")')):
+        scaffold.write(f"app/{name}/__init__.py", NEW)
+        scaffold.write(f"app/{name}/templates/{name}.html", f'{{{{ _("Bill") }}}}{{{{ {own} }}}}')
+        for _ in range(2):
+            written = scaffold.run(PYTHON, "scripts/translations.py").stdout
+            po = scaffold.root / f"app/{name}/translations/es/LC_MESSAGES/messages.po"
+            po.write_text(po.read_text().replace('msgstr ""\n\n', f'msgstr "{name}"\n\n'))
+
+    assert "night/translations/es/LC_MESSAGES/messages.po: 'Bill' is translated other" in written
+    assert "'Notes'" not in written
+
+
+@pytest.mark.structure
 def test_a_catalogue_that_was_not_compiled_is_found(project):
     project.replace(PO, 'msgid "Search"\nmsgstr "Buscar"', 'msgid "Search"\nmsgstr "Hallar"')
 

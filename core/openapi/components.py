@@ -116,7 +116,7 @@ class Converter(OpenAPIConverter):
         if written not in ISO:
             return {"type": "number" if str(written).startswith("timestamp") else "string"}
         found = super().field2type_and_format(field, **kwargs)
-        if getattr(field, "as_string", False):
+        if getattr(field, "as_string", False) or isinstance(field, fields.Decimal):
             # Answered as a text, so that no reader's float rounds it; taken as either.
             return {"type": ["string", found["type"]] if self.sent else "string"}
         return found
@@ -156,15 +156,15 @@ class Converter(OpenAPIConverter):
     def field2range(self, field: Any, ret: Any) -> dict[str, Any]:
         if not self.checked or ret.get("type") == "string":
             return {}
-        if isinstance(field, ExactDecimal):
-            return _number(field)
         if isinstance(field, Interval):
             limits = zip(("minimum", "maximum"), _limits(field), strict=True)
             return {name: one.total_seconds() for name, one in limits if one is not None}
-        found = super().field2range(field, ret=ret)
+        is_exact = isinstance(field, ExactDecimal)
+        found = _number(field) if is_exact else super().field2range(field, ret=ret)
         for one in _of_kind(field, validate.Range):
             for name, is_taken in {"min": one.min_inclusive, "max": one.max_inclusive}.items():
-                if not is_taken and getattr(one, name) == found.get(f"{name}imum"):
+                limit = _float(getattr(one, name)) if is_exact else getattr(one, name)
+                if not is_taken and limit == found.get(f"{name}imum"):
                     found[f"exclusive{name.capitalize()}imum"] = found.pop(f"{name}imum")
         return found
 
