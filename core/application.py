@@ -1,24 +1,46 @@
 """Flask with two detours less on the way of each request."""
 
 from collections import ChainMap
-from collections.abc import Callable, KeysView, MutableMapping
+from collections.abc import Callable, KeysView, Mapping, MutableMapping
 from inspect import CO_COROUTINE
 from typing import Any
 
 from flask import Flask
 from flask.templating import Environment
-
-
-class Templates(Environment):
-    """Jinja, which looks at each global by itself wherever a template imports a macro."""
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> ChainMap[str, Any]:
-        return _Globals(d or {}, self.globals)
+from jinja2 import Template
+from jinja2.runtime import Context, new_context
 
 
 class _Globals(ChainMap[str, Any]):
+    """Those of Jinja and of a template, which Jinja would read one by one."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.maps[1], **self.maps[0]}
+
     def keys(self) -> KeysView[str]:
-        return {**self.maps[1], **self.maps[0]}.keys()
+        return self.as_dict().keys()
+
+
+class _Template(Template):
+    globals: _Globals
+
+    def new_context(
+        self,
+        vars: dict[str, Any] | None = None,  # noqa: A002
+        shared: bool = False,
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
+    ) -> Context:
+        named = self.globals.as_dict()
+        return new_context(self.environment, self.name, self.blocks, vars, shared, named, locals)
+
+
+class Templates(Environment):
+    """Jinja, which looks at each global by itself for each page and each macro it imports."""
+
+    template_class = _Template
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> _Globals:
+        return _Globals(d or {}, self.globals)
 
 
 class Application(Flask):
