@@ -3,12 +3,16 @@
 from collections import ChainMap
 from collections.abc import Callable, KeysView, Mapping, MutableMapping
 from inspect import CO_COROUTINE
+from types import FunctionType, MethodType
 from typing import Any
 
 from flask import Flask
 from flask.templating import Environment
 from jinja2 import Template
 from jinja2.runtime import Context, new_context
+from jinja2.utils import internalcode
+
+PLAIN = {FunctionType, MethodType}
 
 
 class _Globals(ChainMap[str, Any]):
@@ -34,9 +38,27 @@ class _Template(Template):
         return new_context(self.environment, self.name, self.blocks, vars, shared, named, locals)
 
 
-class Templates(Environment):
-    """Jinja, which looks at each global by itself for each page and each macro it imports."""
+class _Context(Context):
+    @internalcode
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        if type(function) not in PLAIN or hasattr(function, "jinja_pass_arg"):
+            return super().call(function, *args, **kwargs)
+        # What Jinja adds for those that take its context.
+        kwargs.pop("_block_vars", None)
+        kwargs.pop("_loop_vars", None)
+        try:
+            return function(*args, **kwargs)
+        except StopIteration as error:
+            return self.environment.undefined(f"{function!r} raised {error!r}")
 
+
+class Templates(Environment):
+    """Jinja, which looks at each global by itself for each page and each macro it imports.
+
+    And it asks what a template calls, and its `__call__`, whether they take the context.
+    """
+
+    context_class = _Context
     template_class = _Template
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> _Globals:
