@@ -86,8 +86,14 @@ _parsed = lru_cache(maxsize=64)(Locale.parse)
 
 def reader_locale() -> Locale:
     """Return get_locale(), by a shorter way to what it has found before."""
-    found: Locale | None = getattr(getattr(g, "_flask_babel", None), "babel_locale", None)
+    found: Locale | None = getattr(_known(), "babel_locale", None)
     return found or get_locale()
+
+
+def _known() -> Any:
+    """Return what Flask-Babel has found out for the request, None before it was asked."""
+    # Of a proxy the object is asked once, its attributes by three calls each.
+    return getattr(g._get_current_object(), "_flask_babel", None)  # noqa: SLF001
 
 
 def text_key(text: Any) -> Hashable:
@@ -191,7 +197,7 @@ class _Domain(Domain):  # type: ignore[misc]
     """The catalogues; a reader's is found once for a page that has eighty texts, not for each."""
 
     def get_translations(self) -> Any:
-        context = getattr(g, "_flask_babel", None)
+        context = _known()
         # Flask-Babel forgets this name together with the locale, as in force_locale().
         found = getattr(context, "babel_translations", None)
         if found is None:
