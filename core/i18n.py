@@ -18,7 +18,15 @@ from babel.numbers import (
     parse_decimal,
 )
 from flask import Blueprint, Flask, Response, abort, g, has_request_context, redirect, request
-from flask_babel import Babel, Domain, get_locale, gettext, to_user_timezone, to_utc
+from flask_babel import (
+    Babel,
+    Domain,
+    get_locale,
+    get_translations,
+    gettext,
+    to_user_timezone,
+    to_utc,
+)
 from flask_babel.speaklater import LazyString
 from werkzeug.datastructures import LanguageAccept
 
@@ -50,6 +58,7 @@ def init_i18n(app: Flask) -> None:
     )
     with app.app_context():
         babel.domain_instance = _Domain()
+    _give_texts(app.jinja_env)
     app.register_blueprint(bp)
     app.jinja_env.filters.update(
         numberformat=_number, dateformat=write_date, datetimeformat=write_moment
@@ -61,6 +70,21 @@ def init_i18n(app: Flask) -> None:
         money=money,
         theme=lambda: _cookie("theme", THEMES) or "auto",
     )
+
+
+def _give_texts(environment: Any) -> None:
+    """Give templates _() and its kin: Flask-Babel's look for the domain at each text of a page."""
+    environment.install_gettext_callables(
+        gettext=lambda text: _translations().ugettext(text),
+        ngettext=lambda one, many, number: _translations().ungettext(one, many, number),
+        pgettext=lambda context, text: _translations().upgettext(context, text),
+        npgettext=lambda context, one, many, number: _translations().unpgettext(
+            context, one, many, number
+        ),
+        newstyle=True,
+    )
+    # Jinja's asks the template at each text which function that is.
+    environment.globals["_"] = environment.globals["gettext"]
 
 
 def _own_name(code: str) -> str:
@@ -94,6 +118,12 @@ def _known() -> Any:
     """Return what Flask-Babel has found out for the request, None before it was asked."""
     # Of a proxy the object is asked once, its attributes by three calls each.
     return getattr(g._get_current_object(), "_flask_babel", None)  # noqa: SLF001
+
+
+def _translations() -> Any:
+    """Return get_translations(), by a shorter way to what it has found before."""
+    domain = getattr(_known(), "babel_domain", None)
+    return domain.get_translations() if domain else get_translations()
 
 
 def text_key(text: Any) -> Hashable:
