@@ -1,5 +1,6 @@
 """Sessions in Redis when SESSION_REDIS is on; else in a signed cookie, as Flask has them."""
 
+from collections.abc import Hashable
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask.sessions import (
     SessionInterface,
     SessionMixin,
 )
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import ServiceUnavailable
 
 from config import ConfigError
@@ -43,6 +45,18 @@ def init_sessions(app: Flask) -> None:
 
 class CookieSessions(SecureCookieSessionInterface):
     """Flask's own, free for who sends no cookie, as API clients do."""
+
+    def __init__(self) -> None:
+        self._signers: dict[Hashable, URLSafeTimedSerializer | None] = {}
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        # Flask makes it anew for each cookie, and tries it out.
+        keys = app.secret_key, *(app.config["SECRET_KEY_FALLBACKS"] or ())
+        signer = self._signers.get(keys)
+        if signer is None:
+            signer = super().get_signing_serializer(app)
+            self._signers = {keys: signer}
+        return signer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if "HTTP_COOKIE" not in request.environ:
