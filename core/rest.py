@@ -241,7 +241,7 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
 
 def _fields(schema: Schema) -> tuple[str, ...] | None:
     """Return the fields that the URL asks for, None for all of them."""
-    if "fields" not in request.args:
+    if not request.query_string or "fields" not in request.args:
         return None
     asked = ",".join(request.args.getlist("fields")).split(",")
     names = {key_of(name, field): name for name, field in schema.dump_fields.items()}
