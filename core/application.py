@@ -1,4 +1,4 @@
-"""Flask with two detours less on the way of each request."""
+"""Flask and Jinja with some detours less on the way of each request."""
 
 from collections import ChainMap
 from collections.abc import Callable, KeysView, Mapping, MutableMapping

@@ -61,6 +61,18 @@ def test_without_the_switch_sessions_stay_in_the_cookie(make_app):
     assert isinstance(app.session_interface, SecureCookieSessionInterface)
 
 
+def test_another_key_signs_the_next_cookie(make_app):
+    app = make_app()
+    before = app.session_interface.get_signing_serializer(app)
+    again = app.session_interface.get_signing_serializer(app)
+
+    app.secret_key = "another"
+
+    after = app.session_interface.get_signing_serializer(app)
+    assert before is again
+    assert after.secret_keys == [b"another"]
+
+
 def test_what_a_process_remembers_another_knows(make_site):
     first, second = make_site().test_client(), make_site().test_client()
     first.get("/set/Ana")

@@ -1,0 +1,73 @@
+"""What core/application.py leaves out of Jinja changes nothing of what templates show."""
+
+import pytest
+from flask import render_template_string
+from jinja2 import pass_context, pass_environment
+
+
+@pass_context
+def seen(context, name):
+    return context.get(name)
+
+
+@pass_environment
+def trims(environment):
+    return environment.trim_blocks
+
+
+class Seen:
+    """What is called by its class, and takes the context there."""
+
+    @pass_context
+    def __call__(self, context, name):
+        return context.get(name)
+
+
+def spent():
+    raise StopIteration
+
+
+@pytest.fixture
+def show(app):
+    def show(source, **values):
+        with app.test_request_context():
+            return render_template_string(source, **values)
+
+    return show
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("{{ call('name') }}", "Key"),
+        ("{% for n in 'ab' %}{% set name = n %}{{ call('name') }}{% endfor %}", "ab"),
+    ],
+    ids=["of the page", "of a loop"],
+)
+@pytest.mark.parametrize("call", [seen, Seen()], ids=["function", "object"])
+def test_what_takes_the_context_gets_it(show, source, shown, call):
+    assert show(source, call=call, name="Key") == shown
+
+
+def test_what_takes_the_environment_gets_it(show, app):
+    assert show("{{ trims() }}", trims=trims) == str(app.jinja_env.trim_blocks)
+
+
+def test_what_takes_neither_gets_its_own_arguments_alone(show):
+    page = show("{% for n in (1, 2) %}{{ dict(n=n) }}{{ '-'.join(('a', 'b')) }} {% endfor %}")
+
+    assert page.replace("&#39;", "'") == "{'n': 1}a-b {'n': 2}a-b "
+
+
+def test_what_has_nothing_more_shows_nothing(show):
+    assert show("{{ spent() }}", spent=spent) == ""
+
+
+def test_a_global_that_comes_later_is_seen_and_that_of_a_template_is_its_own(app):
+    template = app.jinja_env.from_string("{{ late }} {{ own }}", globals={"own": 1})
+    other = app.jinja_env.from_string("{{ own }}")
+
+    app.jinja_env.globals["late"] = 2
+
+    assert template.render() == "2 1"
+    assert other.render() == ""
