@@ -1,6 +1,7 @@
 """What autogenerate compares and how it writes it: in words that every engine reads."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +33,8 @@ POSTGRESQL = object.__new__(PostgresqlImpl)
 WITHOUT_ZONE = (sa.DATETIME, sqlite.DATETIME, mysql.DATETIME)
 # Of PostgreSQL's own types those that are no more than what the others have.
 ON_ALL_ENGINES = (postgresql.BYTEA, postgresql.INTERVAL, postgresql.TIME)
+# A column of bytes is one of these, by its length.
+BLOBS = {"TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"}
 # How MariaDB and MySQL repeat what they were told.
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
@@ -51,7 +54,12 @@ class _Own:
             return False
         text = TEXT_DEFAULT.fullmatch(reflected or "")
         if text and declared is not None and isinstance(column.server_default.arg, str):
-            return bool(text[1].replace("''", "'") != column.server_default.arg)
+            # MariaDB repeats a time with all its places.
+            repeated = text[1].replace("''", "'").removesuffix(".000000")
+            return bool(repeated != column.server_default.arg)
+        if isinstance(column.type, sa.Numeric) and _number(declared) is not None:
+            # MariaDB repeats it with all places of the type.
+            return _number(declared) != _number(reflected)
         if isinstance(self, SQLiteImpl):
             # So columns of before were made.
             declared, reflected = (
@@ -101,6 +109,12 @@ class _Own:
         return comparison.render_type(kind, context) or POSTGRESQL.render_type(kind, context)
 
 
+def _number(text: str | None) -> Decimal | None:
+    """Return the number in a default, quoted or not; None if it is something else."""
+    found = re.fullmatch(r"\(?'?(-?[0-9.]+)'?\)?(?:::.+)?", text or "")
+    return Decimal(found[1]) if found else None
+
+
 def _expression(connection: sa.Connection, table: str, column: str) -> str:
     """Return the expression of a computed column on SQLite, from the table's own text."""
     query = sa.text("SELECT sql FROM sqlite_master WHERE name = :name")
@@ -119,7 +133,7 @@ def _expression(connection: sa.Connection, table: str, column: str) -> str:
 class _OwnMySQL(_Own):
     """What MariaDB and MySQL need besides."""
 
-    type_synonyms = (*MySQLImpl.type_synonyms, {"REAL", "DOUBLE"})
+    type_synonyms = (*MySQLImpl.type_synonyms, {"REAL", "DOUBLE"}, BLOBS)
 
     def add_column(self, table_name: str, column: Any, **options: Any) -> None:
         """Refuse a required column in a table with rows, as the other engines do by themselves.

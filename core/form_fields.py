@@ -103,16 +103,21 @@ class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # typ
     """Any number of related records."""
 
 
-class LocalDecimalField(DecimalField):
-    """A decimal as the user's language writes it; too many places are refused, not rounded away."""
+class _LocalNumber:
+    """A number in a text: an input of numbers empties itself of what has a comma."""
 
-    widget = TextInput()
+    widget: Any = TextInput()
+    flags: Any
 
     def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
-        super().__init__(*args, render_kw=render_kw, **kwargs)
+        super().__init__(*args, render_kw=render_kw, **kwargs)  # type: ignore[call-arg]
         # The keypad of an iPhone has no minus.
         if self.flags.min is not None and self.flags.min >= 0:
             self.render_kw = {"inputmode": "decimal", **(render_kw or {})}
+
+
+class LocalDecimalField(_LocalNumber, DecimalField):
+    """A decimal as the user's language writes it; too many places are refused, not rounded away."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if not valuelist:
@@ -132,7 +137,7 @@ class LocalDecimalField(DecimalField):
         return write_decimal(self.data, self.places)
 
 
-class LocalFloatField(FloatField):
+class LocalFloatField(_LocalNumber, FloatField):
     """A float as the user's language writes it, or with an exponent."""
 
     def process_formdata(self, valuelist: list[Any]) -> None:

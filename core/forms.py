@@ -1,14 +1,10 @@
 """Forms derived from models: versions, conflicts and the database's rules at their fields."""
 
-import enum
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, time, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
-from uuid import UUID
 
 import sqlalchemy as sa
 from flask import g, request
@@ -30,7 +26,7 @@ from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
 from core.form_fields import CHOICES
-from core.i18n import text_key
+from core.fragments import key_of_fields
 from core.models import Versioned
 from services import db
 
@@ -38,7 +34,6 @@ from services import db
 SEARCH_BUTTON = "_search"
 # The first of a form, which the Enter key presses.
 ENTER_BUTTON = "_enter"
-PLAIN = (str, int, float, Decimal, date, time, timedelta, enum.Enum, UUID, type(None))
 CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
     "your text where the two differ: save again to keep yours."
@@ -190,9 +185,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         """
         shown = [field for name, field in self._fields.items() if name != "csrf_token"]
         sent = self.is_submitted() or request.form
-        if self.record is not None or sent or self.focus_on or not all(map(_is_plain, shown)):
-            return None
-        return type(self), tuple(map(_shows, shown))
+        key = None if self.record is not None or sent or self.focus_on else key_of_fields(shown)
+        return key and (type(self), key)
 
     def populate_obj(self, obj: Any) -> None:
         """Set the fields on the record; the next flush fails if its version is not the form's.
@@ -299,27 +293,6 @@ def _as_shown(field: Field, value: Any) -> Any:
             value = change(value)
     # Browsers send each line end as two characters.
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
-
-
-def _is_plain(field: Field) -> bool:
-    """Tell whether nothing was typed, and what is set is told apart by its repr() and stays."""
-    untouched = not field.raw_data and not field.errors and not callable(field.default)
-    return untouched and isinstance(field.data, PLAIN)
-
-
-def _shows(field: Field) -> Hashable:
-    texts = field.name, text_key(field.label.text), text_key(field.description)
-    looks = type(field.widget), repr(vars(field.widget)), repr(vars(field.flags))
-    return *texts, *looks, repr(field.render_kw), repr(field.data), _choices(field)
-
-
-def _choices(field: Field) -> Hashable:
-    """Return what an empty field offers; one whose choices do not change says so."""
-    if hasattr(field, "choices_key"):
-        return field.choices_key  # type: ignore[no-any-return]
-    if not hasattr(field, "iter_choices"):
-        return None
-    return tuple((choice.value, str(choice.label)) for choice in field.iter_choices())
 
 
 def _messages(error: Exception) -> list[str]:

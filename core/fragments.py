@@ -1,16 +1,21 @@
 """Parts of a page that are the same for many requests: rendered once for each key and language."""
 
+import enum
 import secrets
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from flask import Flask, render_template, request
 from jinja2 import Environment, TemplateNotFound, meta
 from markupsafe import Markup, escape
+from wtforms import Field
 
-from core.i18n import reader_locale
+from core.i18n import reader_locale, text_key
 
 MOST = 1000
 OURS = Path(__file__).parent / "templates"
@@ -20,6 +25,9 @@ FORBIDDEN = dict.fromkeys(
 )
 # Stands in a kept part for what each request has of its own; no text of a client can contain it.
 MARK = f"[{secrets.token_hex(8)}:%s]"
+
+# Told apart by their repr().
+PLAIN = (str, int, float, Decimal, date, time, timedelta, enum.Enum, UUID, type(None))
 
 
 def init_fragments(app: Flask) -> None:
@@ -68,3 +76,30 @@ def _is_replaced(environment: Environment, template: str) -> bool:
         needed = meta.find_referenced_templates(environment.parse(source))
         names += [one for one in needed if one and one not in seen]
     return False
+
+
+def key_of_fields(fields: Iterable[Field]) -> Hashable | None:
+    """Return all that the fields of a form show; None if somebody has typed in one."""
+    fields = list(fields)
+    return tuple(map(_shows, fields)) if all(map(_is_plain, fields)) else None
+
+
+def _is_plain(field: Field) -> bool:
+    """Tell whether nothing was typed, and what is set can be told apart, and stays."""
+    untouched = not field.raw_data and not field.errors and not callable(field.default)
+    return untouched and isinstance(field.data, PLAIN)
+
+
+def _shows(field: Field) -> Hashable:
+    texts = field.name, text_key(field.label.text), text_key(field.description)
+    looks = type(field.widget), repr(vars(field.widget)), repr(vars(field.flags))
+    return *texts, *looks, repr(field.render_kw), repr(field.data), _choices(field)
+
+
+def _choices(field: Field) -> Hashable:
+    """Return what an empty field offers; one whose choices do not change says so."""
+    if hasattr(field, "choices_key"):
+        return field.choices_key  # type: ignore[no-any-return]
+    if not hasattr(field, "iter_choices"):
+        return None
+    return tuple((choice.value, str(choice.label)) for choice in field.iter_choices())

@@ -423,9 +423,12 @@ def test_a_float_has_the_decimal_sign_of_its_reader(app, client, save, kept, sho
     id = save(Specimen(line="x", ratio=kept)).id
     url = f"/sample/specimens/{id}/edit"
 
-    field = form_on(client.get(url)).values["ratio"]
+    page = client.get(url)
+    field = form_on(page).values["ratio"]
     submit(client, url, ratio=field)
 
+    # A browser would empty an input of numbers with a comma.
+    assert Reader(page.text).tag("input", id="ratio")["type"] == "text"
     with app.app_context():
         assert (field, db.session.get(Specimen, id).ratio) == (shown, kept)
 

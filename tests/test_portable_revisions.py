@@ -122,7 +122,9 @@ COLUMNS = """
     )
     first_uuid: Mapped[uuid.UUID | None] = mapped_column(index=True)
     first_json: Mapped[dict] = mapped_column(sa.JSON, server_default="{}")
+    first_places: Mapped[Decimal] = mapped_column(sa.Numeric(12, 4), server_default="0.5")
     first_bytes: Mapped[bytes | None]
+    first_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     first_binary: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     first_owner_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("kinds_owner.id", ondelete="CASCADE")

@@ -170,7 +170,12 @@ def read(text: str) -> Attribute:
     """Read `name:type` with its options. Raises click.BadParameter, with the remedy."""
     name, _, rest = text.partition(":")
     type_, *options = rest.split(":")
-    if not NAME.fullmatch(name) or iskeyword(name) or hasattr(_Reserved, name):
+    if hasattr(_Reserved, name):
+        raise click.BadParameter(
+            f"an attribute cannot be called {name!r}, which has a meaning of its own in a model or "
+            "a form: choose another name."
+        )
+    if not NAME.fullmatch(name) or iskeyword(name):
         raise click.BadParameter(
             f"an attribute cannot be called {name!r}: choose another name, of the letters a to z "
             "without accents, digits and _."
