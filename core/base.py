@@ -104,10 +104,11 @@ class UTCDateTime(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any]:
         # In place of process_result_value(): one call for a value, not two.
         read = self.impl_instance.result_processor(dialect, coltype)
-        return _in_utc if read is None else lambda value: _in_utc(read(value))
+        return in_utc if read is None else lambda value: in_utc(read(value))
 
 
-def _in_utc(value: datetime | None) -> datetime | None:
+def in_utc(value: datetime | None) -> datetime | None:
+    """Return a moment that an engine returned as one in UTC."""
     if value is None or value.tzinfo is UTC:
         return value
     # SQLite and MariaDB return what was stored, in UTC, without saying so.

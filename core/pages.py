@@ -132,7 +132,7 @@ def page_of(
     as ("id", "category.name"), the page has rows of these alone. Its links keep the arguments of
     the URL that `keep` names, which the view reads itself.
     """
-    way = rows_of(model, tuple(columns)) if columns else RECORDS
+    way = rows_of(model, tuple(columns), named=True) if columns else RECORDS
     query = list_query(model)
     kept = {name: request.args.getlist(name) for name in keep if name not in query.args}
     return ListPage(statement, listing_of(model), query, way, kept)

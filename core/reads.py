@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, Row, Select
+from sqlalchemy import Connection, Dialect, Engine, Select
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 
+from core.base import in_utc
 from core.database import engine_of
 from services import db
 
@@ -18,8 +19,10 @@ STATEMENT_EVENTS = (
 )
 
 
-def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-    """Return the rows of a select from the database of this model.
+def read(
+    model: Any, statement: Select[Any], values: Mapping[str, Any], named: bool = False
+) -> Sequence[Any]:
+    """Return the rows of a select from the database of this model, as tuples or `named` as Rows.
 
     On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
     a transaction it sees what that has changed. Who listens to selects (soft deletion) or to the
@@ -40,7 +43,7 @@ def read(model: Any, statement: Select[Any], values: Mapping[str, Any]) -> Seque
             kept = _kept(connection, statement)
             if kept is None:
                 return connection.execute(statement, values).all()
-            return kept.rows(connection, driver, values)
+            return kept.rows(connection, driver, values, named)
         finally:
             if not driver.closed:
                 driver.autocommit = False
@@ -71,7 +74,7 @@ def _unused_session() -> Any:
 class Kept:
     """A select as psycopg2 takes it: what SQLAlchemy does for each execution is done once.
 
-    Rows, types and errors are SQLAlchemy's; half of its time for a row by key is saved.
+    Types and errors are SQLAlchemy's; half of its time for a row by key is saved.
     """
 
     def __init__(self, statement: Select[Any], compiled: Any, dialect: Dialect) -> None:
@@ -84,10 +87,12 @@ class Kept:
         # Of a name that stands several times there are several, and the value is written once.
         self._writers = {name: write for name, write in writers if write}
         self._row: SimpleResultMetaData | None = None
+        # Whether the driver's values are Python's already, in a connection that is in UTC.
+        self._is_plain = False
 
     def rows(
-        self, connection: Connection, driver: Any, values: Mapping[str, Any]
-    ) -> Sequence[Row[Any]]:
+        self, connection: Connection, driver: Any, values: Mapping[str, Any], named: bool
+    ) -> Sequence[Any]:
         """Return its rows with these values of its parameters."""
         cursor, given = None, {**self._values, **values}
         try:
@@ -101,6 +106,8 @@ class Kept:
             connection._handle_dbapi_exception(error, self._text, given, cursor, None)  # noqa: SLF001
         if self._row is None:
             self._row = self._read(cursor.description, connection.dialect)
+        if self._is_plain and not named and driver.get_parameter_status("TimeZone") == "UTC":
+            return rows  # type: ignore[no-any-return]
         result: IteratorResult[Any] = IteratorResult(self._row, iter(rows))
         return result.all()
 
@@ -110,6 +117,7 @@ class Kept:
             kind.dialect_impl(dialect).result_processor(dialect, column.type_code)
             for kind, column in zip(self._types, description, strict=True)
         ]
+        self._is_plain = all(one in (None, in_utc) for one in readers)
         return SimpleResultMetaData([column.name for column in description], _processors=readers)
 
 

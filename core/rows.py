@@ -18,6 +18,8 @@ class Rows:
         self.entity = model if entity is None else entity
         self.columns: list[Any] = []
         self.joins: list[tuple[Any, bool]] = []
+        # Whether a value may be asked for by the name of its column, too, as a template does.
+        self.named = False
         self._places: dict[tuple[Any, str], int] = {}
 
     def place(self, entity: Any, attribute: str) -> int:
@@ -56,13 +58,14 @@ class Rows:
 
     def fetch(self, statement: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
         """Return the rows of what select() made."""
-        return read(self.model, statement, values)
+        return read(self.model, statement, values, self.named)
 
 
 @lru_cache(maxsize=512)
-def rows_of(model: Any, names: tuple[str, ...]) -> Rows:
+def rows_of(model: Any, names: tuple[str, ...], named: bool = False) -> Rows:
     """Return the way to rows of these attributes of a model, such as ("name", "category.name")."""
     rows = Rows(model)
+    rows.named = named
     entities: dict[str, tuple[Any, bool]] = {"": (model, False)}
     for name in names:
         path, _, attribute = name.rpartition(".")

@@ -60,7 +60,7 @@ def test_each_kind_of_column_has_the_same_value(app, shortened):
         db.session.add_all([Record(**FULL), Record(**LEAST)])
         db.session.commit()
 
-    rows, expected = read(Record, keep(ALL), {}), read(Record, ALL, {})
+    rows, expected = read(Record, keep(ALL), {}, named=True), read(Record, ALL, {})
 
     assert shortened == rows == expected
     assert [[*map(type, row)] for row in rows] == [[*map(type, row)] for row in expected]
@@ -82,6 +82,25 @@ def test_each_kind_of_value_is_sent_the_same(app, shortened, name):
     found = read(Record, keep(statement), {"value": FULL[name]})
 
     assert shortened == found == read(Record, statement, {"value": FULL[name]})
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Bogota"])
+def test_a_moment_is_in_utc_whatever_the_zone_of_the_connection(app, shortened, zone):
+    with app.app_context():
+        db.session.add(Record(**FULL))
+        db.session.commit()
+    # The next connection is this one.
+    db.engine.dispose()
+    with db.engine.begin() as connection:
+        connection.execute(sa.text(f"SET TIME ZONE '{zone}'"))
+
+    (row,) = read(Record, keep(sa.select(Record.id, Record.moment)), {})
+    db.engine.dispose()
+
+    assert shortened == [row]
+    assert type(row) is (tuple if zone == "UTC" else sa.Row)
+    assert row[1] == FULL["moment"]
+    assert row[1].tzinfo is UTC
 
 
 class Shifted(sa.TypeDecorator[int]):
@@ -108,7 +127,7 @@ def test_names_of_its_columns_lead_to_the_values(shortened):
     statement = sa.select(Place.name, other.name).join(other, Place.region_id == other.id)
     statement = statement.where(Place.id == sa.bindparam("key"))
 
-    (row,) = read(Place, keep(statement), {"key": 3})
+    (row,) = read(Place, keep(statement), {"key": 3}, named=True)
 
     assert shortened == [row]
     assert (row.name, row.name_1) == tuple(row) == ("Barranco", "Lima")
