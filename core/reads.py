@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Select
@@ -11,12 +12,14 @@ from core.base import in_utc
 from core.database import engine_of
 from services import db
 
-STATEMENT_EVENTS = (
+WATCHED = (
+    "engine_connect",
     "before_execute",
     "after_execute",
     "before_cursor_execute",
     "after_cursor_execute",
 )
+WATCHERS = attrgetter(*WATCHED)
 
 
 def read(
@@ -35,15 +38,14 @@ def read(
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
     if in_transaction or not is_plain or engine.dispatch.begin or reads_are_prepared():
         return db.session.execute(statement, values).all()
+    if (kept := _kept(engine, statement)) is not None:
+        return kept.rows(engine, values, named)
     with engine.connect() as connection:
         # SQLAlchemy's isolation_level="AUTOCOMMIT" has the driver ask the server each time.
         driver: Any = connection.connection.driver_connection
         driver.autocommit = True
         try:
-            kept = _kept(connection, statement)
-            if kept is None:
-                return connection.execute(statement, values).all()
-            return kept.rows(connection, driver, values, named)
+            return connection.execute(statement, values).all()
         finally:
             if not driver.closed:
                 driver.autocommit = False
@@ -90,10 +92,11 @@ class Kept:
         # Whether the driver's values are Python's already, in a connection that is in UTC.
         self._is_plain = False
 
-    def rows(
-        self, connection: Connection, driver: Any, values: Mapping[str, Any], named: bool
-    ) -> Sequence[Any]:
+    def rows(self, engine: Engine, values: Mapping[str, Any], named: bool) -> Sequence[Any]:
         """Return its rows with these values of its parameters."""
+        taken = _taken(engine)
+        driver: Any = taken.driver_connection
+        driver.autocommit = True
         cursor, given = None, {**self._values, **values}
         try:
             for name, write in self._writers.items():
@@ -101,12 +104,18 @@ class Kept:
             cursor = driver.cursor()
             cursor.execute(self._text, given)
             rows = cursor.fetchall()
+            is_in_utc = driver.get_parameter_status("TimeZone") == "UTC"
         # What ends a worker ends the connection, too.
         except BaseException as error:
+            connection = Connection(engine, taken)
             connection._handle_dbapi_exception(error, self._text, given, cursor, None)  # noqa: SLF001
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+            taken.close()
         if self._row is None:
-            self._row = self._read(cursor.description, connection.dialect)
-        if self._is_plain and not named and driver.get_parameter_status("TimeZone") == "UTC":
+            self._row = self._read(cursor.description, engine.dialect)
+        if self._is_plain and is_in_utc and not named:
             return rows  # type: ignore[no-any-return]
         result: IteratorResult[Any] = IteratorResult(self._row, iter(rows))
         return result.all()
@@ -121,18 +130,25 @@ class Kept:
         return SimpleResultMetaData([column.name for column in description], _processors=readers)
 
 
-def _kept(connection: Connection, statement: Select[Any]) -> Kept | None:
+def _taken(engine: Engine) -> Any:
+    """Take a connection out of the pool, with SQLAlchemy's errors: its own Connection is dear."""
+    try:
+        return engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        Connection._handle_dbapi_exception_noconnection(error, engine.dialect, engine)  # noqa: SLF001
+
+
+def _kept(engine: Engine, statement: Select[Any]) -> Kept | None:
     """Return the short way of a statement, None if it has none or if somebody watches."""
-    events = connection.engine.dispatch
     if (
         not statement.get_execution_options().get("kept")
-        or any(getattr(events, name) for name in STATEMENT_EVENTS)
+        or any(WATCHERS(engine.dispatch))
         # Such as a schema for each tenant; and a log of statements (SQLALCHEMY_ECHO).
-        or connection.get_execution_options()
-        or connection._echo  # noqa: SLF001
+        or engine.get_execution_options()
+        or engine._should_log_info()  # noqa: SLF001
     ):
         return None
-    return _made(statement, connection.dialect)
+    return _made(statement, engine.dialect)
 
 
 @lru_cache(maxsize=1024)

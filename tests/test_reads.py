@@ -141,7 +141,7 @@ def test_what_depends_on_its_values_takes_the_whole_way(shortened):
     assert not shortened
 
 
-@pytest.mark.parametrize("name", reads.STATEMENT_EVENTS)
+@pytest.mark.parametrize("name", reads.WATCHED)
 def test_who_listens_to_statements_hears_of_each(shortened, name):
     told, statement = [], keep(sa.select(Place.name))
 
@@ -200,6 +200,20 @@ def test_errors_are_those_of_sqlalchemy(statement, values, kind):
     assert str(short.orig) == str(whole.orig)
     assert short.hide_parameters == whole.hide_parameters
     assert read(Place, keep(sa.select(Place.id)), {})
+
+
+def test_a_database_that_cannot_be_reached_is_an_error_of_sqlalchemy(app, monkeypatch):
+    away = sa.create_engine(db.engine.url.set(port=1))
+    away.hide_parameters = True
+    monkeypatch.setitem(db._app_engines[app], None, away)
+    found = []
+    for statement in (keep(sa.select(Place.id)), sa.select(Place.id)):
+        with pytest.raises(OperationalError) as caught:
+            read(Place, statement, {})
+        found.append(str(caught.value))
+    monkeypatch.undo()
+
+    assert found[0] == found[1]
 
 
 def test_a_connection_that_was_lost_is_replaced():
