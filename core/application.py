@@ -11,8 +11,17 @@ from flask.templating import Environment
 from jinja2 import Template
 from jinja2.runtime import Context, new_context
 from jinja2.utils import internalcode
+from werkzeug.local import LocalProxy
 
 PLAIN = {FunctionType, MethodType}
+
+
+def _attribute(proxy: Any, name: str) -> Any:
+    return getattr(proxy._get_current_object(), name)  # noqa: SLF001 - no public way
+
+
+# What `request` and its kin do for each attribute: Werkzeug's makes a partial() of getattr first.
+LocalProxy.__getattr__ = _attribute  # type: ignore[assignment]
 
 
 class _Globals(ChainMap[str, Any]):

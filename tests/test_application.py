@@ -1,7 +1,7 @@
 """What core/application.py leaves out of Jinja changes nothing of what templates show."""
 
 import pytest
-from flask import render_template_string
+from flask import g, render_template_string, request
 from jinja2 import pass_context, pass_environment
 
 
@@ -71,3 +71,14 @@ def test_a_global_that_comes_later_is_seen_and_that_of_a_template_is_its_own(app
 
     assert template.render() == "2 1"
     assert other.render() == ""
+
+
+def test_a_proxy_has_the_attributes_of_its_object_and_asks_for_a_request_without_one(app):
+    with app.test_request_context("/here"):
+        assert request.path == "/here"
+        assert getattr(g, "missing", "default") == "default"
+        with pytest.raises(AttributeError, match="'Request' object has no attribute 'missing'"):
+            request.missing  # noqa: B018
+
+    with pytest.raises(RuntimeError, match="Working outside of request context"):
+        request.path  # noqa: B018
