@@ -152,6 +152,29 @@ class _OwnMySQL(_Own):
         parent: Any = super()
         parent.add_column(table_name, column, **options)
 
+    def drop_index(self, index: Any, **options: Any) -> None:
+        """Leave an index that a foreign key needs to it, by its name: none else can be dropped."""
+        own: Any = self
+        table = index.table.name
+        name = None if own.as_sql else _key_served_by(sa.inspect(own.connection), table, index.name)
+        if name is None:
+            parent: Any = super()
+            parent.drop_index(index, **options)
+        else:
+            rename = f"ALTER TABLE `{table}` RENAME INDEX `{index.name}` TO `{name}`"
+            own.connection.exec_driver_sql(rename)
+
+
+def _key_served_by(there: Any, table: str, index: str) -> str | None:
+    """Return the name of a foreign key that has this index alone, None if there is none."""
+    columns = {one["name"]: one["column_names"] for one in there.get_indexes(table)}
+    columns[""] = there.get_pk_constraint(table)["constrained_columns"]
+    for key in there.get_foreign_keys(table):
+        needed = key["constrained_columns"]
+        if [name for name in columns if columns[name][: len(needed)] == needed] == [index]:
+            return str(key["name"])
+    return None
+
 
 for _impl in (SQLiteImpl, PostgresqlImpl, MySQLImpl, MariaDBImpl):
     _own = _OwnMySQL if issubclass(_impl, MySQLImpl) else _Own

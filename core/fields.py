@@ -221,7 +221,9 @@ class ISODateTime(Written, fields.AwareDateTime):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         if isinstance(value, str) and LOST_PLUS.fullmatch(value):
             raise ValidationError("Not a valid datetime: in a URL write + as %2B, or use Z.")
-        moment: datetime = super()._deserialize(value, attr, data, **kwargs)
+        # RFC 3339 5.6: the letters may be small, which Python's own reading does not take.
+        text = value.upper() if isinstance(value, str) else value
+        moment: datetime = super()._deserialize(text, attr, data, **kwargs)
         try:
             return moment.astimezone(UTC)
         except OverflowError:

@@ -96,9 +96,9 @@ class Kept:
         """Return its rows with these values of its parameters."""
         taken = _taken(engine)
         driver: Any = taken.driver_connection
-        driver.autocommit = True
         cursor, given = None, {**self._values, **values}
         try:
+            driver.autocommit = True
             for name, write in self._writers.items():
                 given[name] = write(given[name])
             cursor = driver.cursor()

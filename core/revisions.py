@@ -12,6 +12,7 @@ from core.base import NAMING_CONVENTION
 from core.comparison import generic
 from services import log
 
+INDEX_OPS = (ops.CreateIndexOp, ops.DropIndexOp)
 # How MariaDB quotes and PostgreSQL casts in the text of a check that it repeats.
 OWN_WORDS = re.compile(r"`|::(?:character varying|double precision|[a-z]+)(?:\([0-9, ]+\))?")
 
@@ -80,11 +81,16 @@ def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.C
 
 def _make_indexes_first(table: Any) -> None:
     """Make an index before one is dropped: MariaDB drops none that alone serves a foreign key."""
-    gone = {one.index_name for one in table.ops if isinstance(one, ops.DropIndexOp)}
-    table.ops.sort(key=lambda one: isinstance(one, ops.DropIndexOp))
+    places = [n for n, one in enumerate(table.ops) if isinstance(one, INDEX_OPS)]
+    changes = [table.ops[place] for place in places]
+    gone = {one.index_name for one in changes if isinstance(one, ops.DropIndexOp)}
+    made = [one for one in changes if isinstance(one, ops.CreateIndexOp)]
     # One that changes has one name, and goes first.
-    changed = [o for o in table.ops if isinstance(o, ops.CreateIndexOp) and o.index_name in gone]
-    table.ops = [*(one for one in table.ops if one not in changed), *changed]
+    first = [one for one in made if one.index_name not in gone]
+    last = [one for one in made if one.index_name in gone]
+    drops = [one for one in changes if one not in made]
+    for place, one in zip(places, [*first, *drops, *last], strict=True):
+        table.ops[place] = one
 
 
 def _drop_keys_first(operations: Any) -> None:

@@ -80,7 +80,7 @@ class Thing(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kept: Mapped[str] = mapped_column(sa.String(20), server_default="")
     given: Mapped[int | None] = mapped_column(index=True)
-    left: Mapped[int | None]
+    left: Mapped[int | None] = mapped_column(index=True)
 """
 
 # Each can be added to a table that has rows.
@@ -132,18 +132,22 @@ COLUMNS = """
     first_other_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("kinds_owner.id", ondelete="SET NULL"), index=True
     )
-    first_parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("kinds_thing.id"))
+    first_parent_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("kinds_thing.id"), index=True
+    )
 """
 
 FIRST = HEAD + COLUMNS
 # Adds every column once more, lengthens one, makes one required and bigger, drops one, an index
-# and a unique rule, and puts another index in the place of one that a foreign key needs.
+# and a unique rule, puts another index in the place of one that a foreign key needs, and takes the
+# only one of a foreign key away.
 SECOND = (
     FIRST.replace("sa.String(20), server_default", "sa.String(40), server_default")
+    .replace("    left: Mapped[int | None] = mapped_column(index=True)\n", "")
     .replace("int | None] = mapped_column(index=True)", "int] = mapped_column(sa.BigInteger)")
-    .replace("    left: Mapped[int | None]\n", "")
     .replace('"first_date", "first_time"', '"first_date"')
     .replace("(sa.String(20), unique=True)", "(sa.String(20))")
+    .replace('"kinds_thing.id"), index=True', '"kinds_thing.id")')
     .replace(
         """        sa.ForeignKey("kinds_owner.id", ondelete="SET NULL"), index=True
     )

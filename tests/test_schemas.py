@@ -56,6 +56,12 @@ def loaded(name, value):
         ),
         pytest.param(
             "moment",
+            "2026-01-02t03:04:05z",
+            datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+            id="time-in-small-letters",
+        ),
+        pytest.param(
+            "moment",
             "2026-01-02T03:04:05-05:00",
             datetime(2026, 1, 2, 3, 4, 5, tzinfo=LATE),
             id="time-with-offset",
