@@ -65,7 +65,7 @@ def _prepare(response: Response) -> Response:
 
 def _refuse_encodings(response: Response) -> Response:
     """Keep to what a client does not take (RFC 9110 12.4.2): to Flask-Compress it comes last."""
-    if "q=0" in request.headers.get("Accept-Encoding", "").replace(" ", ""):
+    if "q=0" in request.environ.get("HTTP_ACCEPT_ENCODING", "").replace(" ", ""):
         offered = [*current_app.config["COMPRESS_ALGORITHM"], "identity"]
         best = request.accept_encodings.best_match(offered, default="identity")
         request.environ["HTTP_ACCEPT_ENCODING"] = best

@@ -33,10 +33,11 @@ def read(
     changes is committed at once, unless a transaction is open.
     """
     engine = engine_of(model)
-    in_transaction = current_session().in_transaction()
+    session = current_session()
     # A test binds the session to a connection of its own.
     is_plain = isinstance(engine, Engine) and engine.dialect.name == "postgresql"
-    if in_transaction or not is_plain or engine.dispatch.begin or reads_are_prepared():
+    is_alone = is_plain and not session.in_transaction() and not engine.dispatch.begin
+    if not is_alone or reads_are_prepared(session):
         return db.session.execute(statement, values).all()
     if (kept := _kept(engine, statement)) is not None:
         return kept.rows(engine, values, named)
@@ -56,9 +57,9 @@ def keep(statement: Select[Any]) -> Select[Any]:
     return statement.execution_options(kept=True)
 
 
-def reads_are_prepared() -> bool:
+def reads_are_prepared(session: Any = None) -> bool:
     """Tell whether somebody listens who may hide rows from the session's selects."""
-    events = current_session().dispatch
+    events = (session or current_session()).dispatch
     return bool(events.after_begin or events.do_orm_execute)
 
 

@@ -234,7 +234,7 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     body = {"data": plan.write(page.items), "meta": meta_of(page, cursor)}
     links = body["links"] = links_of(page, cursor)
     response = _json(body)
-    response.set_etag(tag_of(response.get_data()), weak=True)
+    response.set_etag(_tag(response), weak=True)
     response.headers["Link"] = link_header(links)
     return conditional(response)
 
@@ -267,7 +267,7 @@ def _item(
 def _answer(schema: Schema, whole: dict[str, Any], status: int) -> Response:
     """Answer a record, or what the URL asks of it; the tag guards all that the schema shows."""
     response = _json({"data": whole}, status)
-    tag = tag_of(response.get_data())
+    tag = _tag(response)
     if (shown := _fields(schema)) is not None:
         response = _json({"data": part_of(whole, schema, shown)}, status)
         tag = f"{tag}.{tag_of(repr(shown).encode(), 4)}"
@@ -281,9 +281,15 @@ def _key(record: Any) -> tuple[Any, ...]:
     return record if isinstance(record, tuple) else (record,)
 
 
+def _tag(response: Any) -> str:
+    # get_data() would ask first whether it is a stream.
+    return tag_of(response.response[0])
+
+
 def _json(payload: Any, status: int = 200, headers: Any = None) -> Response:
     response: Any = current_app.json.response(payload)
-    response.status_code = status
+    if status != 200:
+        response.status_code = status
     if headers:
         response.headers.extend(headers)
     return response  # type: ignore[no-any-return]

@@ -17,13 +17,14 @@ def tag_of(data: bytes, size: int = 12) -> str:
 
 def conditional(response: Response) -> Response:
     """Answer 304 if the client has this already, 412 if it wants another state (RFC 9110 13.2)."""
-    if "If-Match" in request.headers:
+    environ = request.environ
+    if "HTTP_IF_MATCH" in environ:
         require_match(response)
         # Werkzeug would look again, with other eyes, and answer 412 with the data.
-        del request.environ["HTTP_IF_MATCH"]
-    if "If-None-Match" in request.headers:
+        del environ["HTTP_IF_MATCH"]
+    if "HTTP_IF_NONE_MATCH" in environ:
         quoted = (tag if tag == "*" else f'"{tag}"' for tag in tags("If-None-Match"))
-        request.environ["HTTP_IF_NONE_MATCH"] = ", ".join(quoted)
+        environ["HTTP_IF_NONE_MATCH"] = ", ".join(quoted)
         response.make_conditional(request)
     return response
 
