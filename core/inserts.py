@@ -5,8 +5,10 @@ where storing is more than a row: if something listens, if a model has validator
 ancestors, for what is no column, and on engines that cannot select from an INSERT.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,8 +22,8 @@ from core.reads import current_session, keep, read
 from core.schemas import Schema
 from services import db
 
-MODEL_EVENTS = ("before_insert", "after_insert")
-SESSION_EVENTS = (
+MODEL_LISTENERS = attrgetter("before_insert", "after_insert")
+SESSION_LISTENERS = attrgetter(
     "after_transaction_create",
     "after_transaction_end",
     "after_begin",
@@ -104,11 +106,12 @@ class Insert(Plan):
 def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
     """Return how to store a record with these values, None if it takes the unit of work."""
     model: Any = schema.opts.model
-    session = current_session()
+    session, engine = current_session(), engine_of(model)
     if (
-        engine_of(model).dialect.name != "postgresql"
+        engine.dialect.name != "postgresql"
         or bool(session.new or session.dirty or session.deleted)
-        or _is_watched(model, data)
+        or _is_watched(session, engine)
+        or _is_watched_model(model, data)
         or any(isinstance(value, sa.ClauseElement) for value in data.values())
     ):
         return None
@@ -124,21 +127,30 @@ def _insert(schema: Schema, names: tuple[str, ...]) -> Insert | None:
         return None
 
 
-def _is_watched(model: Any, names: Collection[str]) -> bool:
-    """Tell whether something listens to what the unit of work does with such a record."""
-    mapper, engine = sa.inspect(model), engine_of(model).dispatch
-    session = current_session().dispatch
-    attributes = (getattr(model, name) for name in names if name in mapper.columns)
+def _is_watched(session: Any, engine: sa.Engine) -> bool:
+    """Tell whether something listens to what the unit of work does with any record."""
+    listeners = chain.from_iterable(SESSION_LISTENERS(session.dispatch))
+    # The scaffold's own looks at what is changed alone.
+    others = any(one is not tend_parts for one in listeners)
+    return bool(others or engine.dispatch.commit or engine.dispatch.rollback)
+
+
+def _is_watched_model(model: Any, names: Iterable[str]) -> bool:
+    """Tell whether something listens to what it does with such a record."""
+    mapper, attributes = _watched_of(model, tuple(names))
     return bool(
-        # The scaffold's own looks at what is changed alone.
-        any(one is not tend_parts for name in SESSION_EVENTS for one in getattr(session, name))
-        or any(getattr(mapper.dispatch, name) for name in MODEL_EVENTS)
-        or any(attribute.dispatch.set for attribute in attributes)
+        any(MODEL_LISTENERS(mapper.dispatch))
+        or any(one.set for one in attributes)
         # The mapper itself listens once.
         or len(mapper.class_manager.dispatch.init) > 1
-        or engine.commit
-        or engine.rollback
     )
+
+
+@lru_cache(maxsize=512)
+def _watched_of(model: Any, names: tuple[str, ...]) -> tuple[Any, list[Any]]:
+    """Return whom listeners tell what they listen to: the mapper, and these attributes."""
+    mapper = sa.inspect(model)
+    return mapper, [getattr(model, name).dispatch for name in names if name in mapper.columns]
 
 
 def _takes_more_than_a_row(mapper: Any) -> bool:
