@@ -104,8 +104,19 @@ def select_language() -> Locale:
     return _parsed(_cookie("lang", languages) or _asked_for(languages) or languages[0])
 
 
+class _Locale(Locale):
+    """Babel's, which makes its hash of five parts each time it is asked for."""
+
+    def __init__(self, *parts: Any, **named: Any) -> None:
+        super().__init__(*parts, **named)
+        self._hash = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 # The same object each time: the caches below compare it for each cell of a table.
-_parsed = lru_cache(maxsize=64)(Locale.parse)
+_parsed = lru_cache(maxsize=64)(_Locale.parse)
 
 
 def reader_locale() -> Locale:

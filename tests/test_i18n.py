@@ -6,6 +6,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from flask import abort, render_template_string
@@ -15,7 +16,7 @@ from limits import parse
 from werkzeug.exceptions import default_exceptions
 
 import settings
-from core.i18n import money, read_decimal
+from core.i18n import _parsed, money, read_decimal
 from core.setting import setting
 from core.testing import app_on_test_database
 from tests.conftest import use_defaults
@@ -403,3 +404,9 @@ def test_the_words_of_app_itself_win(make_app, tmp_path, monkeypatch):
     with answer.application.test_request_context(headers=SPANISH):
         assert gettext("Search") == "Indagar"
         assert gettext("Filters") == "Filtros"
+
+
+def test_a_language_is_the_same_key_as_babels_own():
+    parsed = _parsed("es_CO")
+
+    assert {parsed: 1}[Locale.parse("es_CO")] == 1
