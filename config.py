@@ -412,7 +412,7 @@ def parse_url(name: str, text: str) -> URL:
         ) from None
     if url.get_backend_name() == "sqlite":
         return _sqlite_path(name, url)
-    if not url.database:
+    if not url.database and not {"dbname", "service"} & url.query.keys():
         raise ConfigError(
             f"{name} names no database: write it as postgresql://user:password@host:5432/name."
         )

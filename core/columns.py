@@ -85,6 +85,13 @@ def made_by(default: Any) -> Any:
     return default.arg(None) if default.is_callable else default.arg
 
 
+def server_value(default: Any) -> Any:
+    """Return what the database gives by a default that it alone has, None without one."""
+    if not isinstance(default, sa.DefaultClause):
+        return None
+    return sa.literal(default.arg) if isinstance(default.arg, str) else default.arg
+
+
 def key_names(entity: Any) -> list[str]:
     """Return the attributes of a model's primary key."""
     mapper = sa.inspect(entity).mapper

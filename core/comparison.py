@@ -33,8 +33,8 @@ POSTGRESQL = object.__new__(PostgresqlImpl)
 WITHOUT_ZONE = (sa.DATETIME, sqlite.DATETIME, mysql.DATETIME)
 # Of PostgreSQL's own types those that are no more than what the others have.
 ON_ALL_ENGINES = (postgresql.BYTEA, postgresql.INTERVAL, postgresql.TIME)
-# A column of bytes is one of these, by its length.
-BLOBS = {"TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"}
+# What MariaDB makes of bytes of at most so many.
+BLOBS = {255: "TINYBLOB", 2**16 - 1: "BLOB", 2**24 - 1: "MEDIUMBLOB", 2**32: "LONGBLOB"}
 # How MariaDB and MySQL repeat what they were told.
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
@@ -54,8 +54,10 @@ class _Own:
             return False
         text = TEXT_DEFAULT.fullmatch(reflected or "")
         if text and declared is not None and isinstance(column.server_default.arg, str):
-            # MariaDB repeats a time with all its places.
-            repeated = text[1].replace("''", "'").removesuffix(".000000")
+            repeated = text[1].replace("''", "'")
+            if isinstance(column.type, sa.Time):
+                # MariaDB repeats one with all its places.
+                repeated = repeated.removesuffix(".000000")
             return bool(repeated != column.server_default.arg)
         if isinstance(column.type, sa.Numeric) and _number(declared) is not None:
             # MariaDB repeats it with all places of the type.
@@ -133,7 +135,16 @@ def _expression(connection: sa.Connection, table: str, column: str) -> str:
 class _OwnMySQL(_Own):
     """What MariaDB and MySQL need besides."""
 
-    type_synonyms = (*MySQLImpl.type_synonyms, {"REAL", "DOUBLE"}, BLOBS)
+    type_synonyms = (*MySQLImpl.type_synonyms, {"REAL", "DOUBLE"})
+
+    def compare_type(self, inspected: Any, column: Any) -> bool:
+        """Tell whether types differ; bytes of a length have that of the kind that holds it."""
+        kind = column.type
+        if type(kind) is sa.LargeBinary and kind.length:
+            name = next(name for most, name in BLOBS.items() if kind.length <= most)
+            return type(inspected.type).__name__ != name
+        comparison: Any = super()
+        return bool(comparison.compare_type(inspected, column))
 
     def add_column(self, table_name: str, column: Any, **options: Any) -> None:
         """Refuse a required column in a table with rows, as the other engines do by themselves.

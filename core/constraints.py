@@ -46,7 +46,7 @@ NAME = re.compile(
     r"|CHECK constraint failed: (.+)|failed: index '(.+)'"
 )
 # Where those of PostgreSQL and MariaDB name the columns of a rule.
-KEY = re.compile(r"(?:\bKey|FOREIGN KEY) \(([^)]+)\)")
+KEY = re.compile(r"(?:Key|.*FOREIGN KEY) \(([\w, \"`]+)\)")
 WRITTEN = re.compile(
     r'\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?["`]?(\w+)["`]?(.*)', re.DOTALL
 )
@@ -104,7 +104,8 @@ def violation_of(error: Exception) -> Violation | None:
 
 def _told_columns(error: DBAPIError, kind: str) -> list[str]:
     """Return the columns of a rule whose name no model has, as of before a column was renamed."""
-    if named := KEY.search(str(error.orig)):
+    details = getattr(getattr(error.orig, "diag", None), "message_detail", None)
+    if kind in ("unique", "missing") and (named := KEY.match(details or str(error.orig))):
         return re.findall(r"\w+", named[1])
     written = WRITTEN.match(str(error.statement))
     return _orphaned_columns(written, error.params) if kind == "missing" and written else []

@@ -215,7 +215,9 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
     return violation.errors if errors is None else errors
 
 
-def _within(schema: Schema, violation: Violation) -> dict[str, Any] | None:
+def _within(
+    schema: Schema, violation: Violation, around: tuple[type, ...] = ()
+) -> dict[str, Any] | None:
     """Return the errors as bodies of a schema call them, None for a rule that is of no part of it.
 
     Which of the records within one broke a rule, nobody tells.
@@ -225,8 +227,8 @@ def _within(schema: Schema, violation: Violation) -> dict[str, Any] | None:
         return {key: [violation.message] for key in keys if key is not None}
     for name, field in schema.load_fields.items():
         part = getattr(getattr(field, "inner", field), "schema", None)
-        if isinstance(part, Schema) and part.opts.model:
-            errors = _within(part, violation)
+        if isinstance(part, Schema) and part.opts.model and type(part) not in around:
+            errors = _within(part, violation, (*around, type(part)))
             if errors is not None:
                 return {str(field.data_key or name): errors or [violation.message]}
     return None

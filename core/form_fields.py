@@ -1,7 +1,7 @@
 """Form fields of columns and relationships, where WTForms has none or one with faults."""
 
 import json
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import starmap
@@ -163,24 +163,25 @@ class LinesField(FieldList):  # type: ignore[type-arg]
     removed or moved one.
     """
 
-    def process(self, *args: Any, **kwargs: Any) -> None:
-        self._shown: set[str | None] = set()
-        super().process(*args, **kwargs)
+    # The keys of the lines that the page showed first: it sends them back whatever becomes of them.
+    keys_shown: Sequence[str] = ()
+
+    def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
+        super().process(formdata, data, extra_filters)
+        stored = () if data is unset_value else map(_key_text, data or ())
+        self.keys_shown = formdata.getlist(f"{self.name}-_shown") if formdata else ["", *stored]
 
     def populate_obj(self, obj: Any, name: str) -> None:
         """Set the lines; those that somebody else has added since the page was shown stay."""
-        are_told_apart = None not in self._shown
-        unseen = [one for one in getattr(obj, name) if are_told_apart and self._is_unseen(one)]
+        unseen = [one for one in getattr(obj, name) if self.keys_shown and self._is_unseen(one)]
         super().populate_obj(obj, name)
         getattr(obj, name).extend(unseen)
 
     def _is_unseen(self, record: Any) -> bool:
-        return _key_text(record) not in {"", *self._shown}
+        return _key_text(record) not in self.keys_shown
 
     def _add_entry(self, formdata: Any = None, data: Any = unset_value, index: Any = None) -> Any:
         key = formdata.get(f"{self.name}-{index}-_key") if formdata else None
-        if formdata and index is not None:
-            self._shown.add(key)
         if key is not None:
             found = (one for one in self.object_data or () if _key_text(one) == key)
             data = next(found, unset_value) if key else unset_value

@@ -3,18 +3,20 @@
 A change of a part is one of its owner, and a part that takes the place of another takes its row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import ONETOMANY, RelationshipProperty, Session
+from sqlalchemy.orm import MANYTOONE, ONETOMANY, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import has_parent
+from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
-from core.columns import looks_at_others, made_by
+from core.columns import looks_at_others, made_by, server_value
 from core.models import Versioned, raise_version
 
+# Of each unique rule the attributes of a part, without those that hold the owner's key.
 Rules = tuple[tuple[str, ...], ...]
 
 
@@ -43,44 +45,86 @@ def _keep_rows(owner: Any, prop: Any, rules: Rules) -> None:
 
     SQLAlchemy inserts before it deletes, but for a new record with the key of a deleted one.
     """
-    history = owner.attrs[prop.key].history
-    gone = filter(None, history.deleted)
-    # One that another record has now is none of them.
-    removed = [one for one in gone if not has_parent(owner.class_, one, prop.key)]
-    for new in filter(None, history.added if removed else ()):
-        old = next((one for one in removed if _is_in_place_of(new, one, rules)), None)
-        if old is not None:
-            _take_row(new, old)
-            removed.remove(old)
+    history = owner.get_history(prop.key, PASSIVE_NO_INITIALIZE)
+    if history.added and history.deleted:
+        # One that another record has now is none of them.
+        gone = (
+            one for one in history.deleted if one and not has_parent(owner.class_, one, prop.key)
+        )
+        _pair(prop, rules, history.added, gone)
 
 
-def _is_in_place_of(new: Any, old: Any, rules: Rules) -> bool:
-    state = sa.inspect(new)
-    if type(new) is not type(old) or any(state.mapper.primary_key_from_instance(new)):
-        return False
-    return any(_values(new, names) == _values(old, names) for names in rules)
+def _pair(prop: Any, rules: Rules, added: Iterable[Any], removed: Iterable[Any]) -> None:
+    old_of = {key: old for old in removed for key in _keys(old, rules)}
+    for new in filter(None, added):
+        old = next((old_of[key] for key in _keys(new, rules) if key in old_of), None)
+        if old is not None and not any(sa.inspect(new).mapper.primary_key_from_instance(new)):
+            _take_row(prop, new, old)
+            for key in _keys(old, rules):
+                old_of.pop(key, None)
 
 
-def _values(part: Any, names: tuple[str, ...]) -> list[Any]:
-    values = [getattr(part, name) for name in names]
-    # With a NULL in it nothing equals anything.
-    return [object()] if None in values else values
+def _keys(part: Any, rules: Rules) -> Iterator[Hashable]:
+    """Yield what no other part of its owner may have: the values of each rule."""
+    state = sa.inspect(part)
+    for names in rules:
+        values = tuple(_value(state, name) for name in names)
+        # With a NULL in it nothing equals anything.
+        if None not in values:
+            yield state.mapper, names, values
 
 
-def _take_row(new: Any, old: Any) -> None:
+def _value(state: Any, name: str) -> Any:
+    """Return a value as far as it is known: that of a related record may not be set yet."""
+    value = state.dict.get(name)
+    relation: Any = None if value is not None else _relation(state.mapper, name)
+    related = state.dict.get(relation.key) if relation is not None else None
+    if related is None:
+        return value
+    ((_, remote),) = relation.local_remote_pairs
+    return getattr(related, relation.mapper.get_property_by_column(remote).key)
+
+
+@lru_cache(maxsize=1024)
+def _relation(mapper: Any, name: str) -> Any:
+    """Return the relationship behind a foreign key of one column, None if there is none."""
+    found = (one for one in mapper.relationships if one.direction is MANYTOONE)
+    column = mapper.columns[name]
+    return next((one for one in found if one.local_columns == {column}), None)
+
+
+def _take_row(prop: Any, new: Any, old: Any) -> None:
+    """Give a new part the key of a removed one, and nothing else of its row."""
     state = sa.inspect(new)
     mapper = state.mapper
-    key = mapper.primary_key_from_instance(old)
-    for column, value in zip(mapper.primary_key, key, strict=True):
-        setattr(new, mapper.get_property_by_column(column).key, value)
-    # Nothing of the old one stays where nothing was said of the new one.
     for name, column in mapper.columns.items():
-        if name in state.dict or column is mapper.version_id_col or column.foreign_keys:
-            continue
-        if column.default is not None and not looks_at_others(column.default):
-            setattr(new, name, made_by(column.default))
-        elif column.nullable and not column.server_default:
-            setattr(new, name, None)
+        if column.primary_key if isinstance(column, sa.Column) else False:
+            setattr(new, name, getattr(old, name))
+        elif _is_unset(state, prop, name, column):
+            default = column.default
+            if default is not None and not default.is_sequence and not looks_at_others(default):
+                setattr(new, name, made_by(default))
+            elif column.nullable or isinstance(column.server_default, sa.DefaultClause):
+                setattr(new, name, server_value(column.server_default))
+    for within, rules in _ruled(mapper):
+        _pair(within, rules, _members(state, within), _members(sa.inspect(old), within))
+
+
+def _is_unset(state: Any, prop: Any, name: str, column: Any) -> bool:
+    """Tell whether nothing was said of a column that somebody could say something of."""
+    mapper = state.mapper
+    if not isinstance(column, sa.Column) or column.computed is not None or name in state.dict:
+        return False
+    if column is mapper.version_id_col or column in prop.remote_side:
+        return False
+    relation = _relation(mapper, name)
+    return relation is None or state.dict.get(relation.key) is None
+
+
+def _members(state: Any, prop: Any) -> list[Any]:
+    """Return the records behind a relationship, as far as they are loaded."""
+    value = state.dict.get(prop.key)
+    return list(value) if prop.uselist and value else [value] if value else []
 
 
 @lru_cache(maxsize=1024)
@@ -106,8 +150,7 @@ def _owning(mapper: Any) -> list[tuple[RelationshipProperty[Any], list[str]]]:
 @lru_cache(maxsize=1024)
 def _ruled(mapper: Any) -> list[tuple[RelationshipProperty[Any], Rules]]:
     """Return the relationships to a model's parts, and what of two of these must not be equal."""
-    props = ((one, one.mapper.local_table) for one in mapper.relationships if _has_parts(one))
-    pairs = ((one, tuple(_unique(one, table))) for one, table in props)
+    pairs = ((one, tuple(_unique(one))) for one in mapper.relationships if _has_parts(one))
     return [(prop, rules) for prop, rules in pairs if rules]
 
 
@@ -115,13 +158,13 @@ def _has_parts(prop: Any) -> bool:
     return prop.cascade.delete_orphan and prop.secondary is None and prop.direction is ONETOMANY
 
 
-def _unique(prop: Any, table: Any) -> Iterator[tuple[str, ...]]:
+def _unique(prop: Any) -> Iterator[tuple[str, ...]]:
     """Yield the attributes of each unique rule, without those that hold the owner's key."""
-    rules = (*table.constraints, *table.indexes)
-    for rule in rules:
-        if isinstance(rule, sa.UniqueConstraint) or getattr(rule, "unique", False):
-            yield tuple(
-                prop.mapper.get_property_by_column(column).key
-                for column in rule.columns
-                if column not in prop.remote_side
-            )
+    table = prop.mapper.local_table
+    names = {column: name for name, column in prop.mapper.columns.items()}
+    for rule in (*table.constraints, *table.indexes):
+        is_unique = isinstance(rule, sa.UniqueConstraint) or getattr(rule, "unique", False)
+        columns = list(getattr(rule, "expressions", rule.columns))
+        # An index of expressions compares others than these values.
+        if is_unique and all(column in names for column in columns):
+            yield tuple(names[column] for column in columns if column not in prop.remote_side)

@@ -13,8 +13,13 @@ from core.comparison import generic
 from services import log
 
 INDEX_OPS = (ops.CreateIndexOp, ops.DropIndexOp)
-# How MariaDB quotes and PostgreSQL casts in the text of a check that it repeats.
-OWN_WORDS = re.compile(r"`|::(?:character varying|double precision|[a-z]+)(?:\([0-9, ]+\))?")
+# How MariaDB quotes and PostgreSQL casts in the text of a check that it repeats; what stands within
+# quotes is left alone.
+OWN_WORDS = re.compile(
+    r"('(?:[^']|'')*')|`|::(?:character varying|double precision|[a-z]+)(?:\([0-9, ]+\))?"
+    r"(?: with(?:out)? time zone)?(?:\[\])?"
+)
+ANY_OF = re.compile(r"= ANY \(\(?ARRAY\[([^\]]*)\]\)?\)")
 
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
@@ -45,12 +50,10 @@ def _tell_rules_from_indexes(operations: Any) -> None:
 
 
 def _as_rule(change: Any) -> Any:
-    # An index of a model has a name that begins so, by the convention.
-    if not isinstance(change, ops.DropIndexOp) or str(change.index_name).startswith("ix_"):
+    # By the convention the name of a rule begins so.
+    if not isinstance(change, ops.DropIndexOp) or not str(change.index_name).startswith("uq_"):
         return change
     index: Any = change.to_index()
-    if not index.unique or not all(isinstance(one, sa.Column) for one in index.expressions):
-        return change
     rule = sa.UniqueConstraint(*index.columns, name=index.name)
     index.table.append_constraint(rule)
     return ops.DropConstraintOp.from_constraint(rule)
@@ -178,7 +181,8 @@ def _write_generic_types(operations: Any) -> None:
             if isinstance(part, sa.Column):
                 part.type = generic(part.type)
             elif isinstance(part, sa.CheckConstraint):
-                part.sqltext = sa.text(OWN_WORDS.sub("", str(part.sqltext)))
+                text = OWN_WORDS.sub(lambda found: found[1] or "", str(part.sqltext))
+                part.sqltext = sa.text(ANY_OF.sub(r"IN (\1)", text))
         if getattr(change, "modify_type", None) is not None:
             change.modify_type = generic(change.modify_type)
 
@@ -231,17 +235,19 @@ def _risks(operations: Any) -> Iterator[str]:
                     f"Column {change.table_name}.{change.column.name} is NOT NULL without a "
                     "server_default: a table that has rows refuses it."
                 )
-            case ops.AlterColumnOp(modify_type=sa.types.TypeEngine()) if _is_another_kind(change):
-                yield (
-                    f"Column {change.table_name}.{change.column_name} becomes another type: a "
-                    "database may refuse its values, or make others of them; a new column that "
-                    "this revision fills keeps them."
-                )
-            case ops.AlterColumnOp(modify_nullable=False):
-                yield (
-                    f"Column {change.table_name}.{change.column_name} becomes NOT NULL: fill "
-                    "its NULLs in this revision first."
-                )
+            case ops.AlterColumnOp():
+                yield from _risks_of(change)
+
+
+def _risks_of(change: Any) -> Iterator[str]:
+    column = f"Column {change.table_name}.{change.column_name}"
+    if change.modify_type is not None and _is_another_kind(change):
+        yield (
+            f"{column} becomes another type: a database may refuse its values, or make others of "
+            "them; a new column that this revision fills keeps them."
+        )
+    if change.modify_nullable is False:
+        yield f"{column} becomes NOT NULL: fill its NULLs in this revision first."
 
 
 def _is_another_kind(change: Any) -> bool:

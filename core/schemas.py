@@ -21,6 +21,7 @@ from core.columns import (
     is_real,
     limits_of,
     looks_at_others,
+    server_value,
     value_type,
 )
 from core.fields import (
@@ -218,13 +219,6 @@ class _Options(SQLAlchemyAutoSchemaOpts):
     def __init__(self, meta: Any, *args: Any, **kwargs: Any) -> None:
         whole = meta if issubclass(meta, _Meta) else type("Meta", (meta, _Meta), {})
         super().__init__(whole, *args, **kwargs)  # type: ignore[no-untyped-call]
-        if self.load_instance:
-            raise LookupError("load_instance is not for these schemas: create() makes the record.")
-        if self.model is not None and self.unknown == INCLUDE:
-            raise LookupError(
-                "unknown = INCLUDE would let a client set any attribute of the model: declare the "
-                "fields, or say EXCLUDE."
-            )
         if self.dump_only:
             self.dump_only = {*self.dump_only, *_Meta.dump_only}
 
@@ -243,6 +237,14 @@ class Schema(SQLAlchemyAutoSchema):
             if name not in self._declared_fields:
                 raise LookupError(self._lacks(name))
         super().__init__(**options)  # type: ignore[no-untyped-call]
+        name = type(self).__name__
+        if self.opts.load_instance or options.get("load_instance"):
+            raise LookupError(f"{name} has load_instance: take it out, create() makes the record.")
+        if self.opts.model is not None and self.unknown == INCLUDE:
+            raise LookupError(
+                f"{name} has unknown = INCLUDE, by which a client could set any attribute of the "
+                "model: declare the fields, or say EXCLUDE."
+            )
 
     def _lacks(self, name: str) -> str:
         """Say why there is no field of a name in Meta.fields, and what to do."""
@@ -319,7 +321,7 @@ class Schema(SQLAlchemyAutoSchema):
         names = {field.attribute or name for name, field in self.load_fields.items()}
         defaults = {name: columns[name].server_default for name in names if name in columns}
         return {
-            name: sa.literal(default.arg) if isinstance(default.arg, str) else default.arg
+            name: server_value(default)
             for name, default in defaults.items()
             if isinstance(default, sa.DefaultClause)
         }

@@ -403,7 +403,7 @@ def test_a_line_that_somebody_else_has_added_stays(orders):
         db.session.add(order)
         db.session.commit()
         page = Reader(render_template_string(PAGE, form=KeyedForm(obj=order)))
-        sent = {own["name"]: own.get("value", "") for _, own in page.tags if own.get("name")}
+        sent = MultiDict((o["name"], o.get("value", "")) for _, o in page.tags if o.get("name"))
         db.session.add(OrderLine(text="c", amount=1, order_id=order.id))
         db.session.commit()
         db.session.expire_all()
@@ -413,6 +413,25 @@ def test_a_line_that_somebody_else_has_added_stays(orders):
         db.session.commit()
 
         assert [line.text for line in order.lines] == ["b", "c"]
+
+
+def test_a_removed_line_stays_away_when_the_page_comes_back(orders):
+    def page_of(form):
+        page = Reader(render_template_string(PAGE, form=form))
+        pairs = [(own["name"], own.get("value", "")) for _, own in page.tags if own.get("name")]
+        return MultiDict(pairs)
+
+    with orders.test_request_context(method="POST"):
+        order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "ab"])
+        db.session.add(order)
+        db.session.commit()
+        form = KeyedForm(page_of(KeyedForm(obj=order)), obj=order)
+        form.lines.entries.pop(1)
+        form = KeyedForm(page_of(form), obj=order)
+        form.populate_obj(order)
+        db.session.commit()
+
+        assert [line.text for line in order.lines] == ["a"]
 
 
 def test_a_new_line_has_no_key(app):

@@ -3,7 +3,7 @@
 import pytest
 
 from services import db
-from tests.kinds.models import Order, OrderLine, OrderNote
+from tests.kinds.models import Order, OrderLine, OrderNote, Place, Taste
 from tests.kinds.storing import app_with_places
 from tests.project import ENGINES
 
@@ -69,13 +69,39 @@ def test_a_put_may_keep_a_line_that_only_one_may_be(app):
 
 def test_of_the_old_row_nothing_stays_where_nothing_was_said(app):
     with app.app_context():
-        order = stored(lines=[OrderLine(text="Tea", amount=1, remark="Green")])
-        id = order.lines[0].id
+        old = OrderLine(text="Tea", amount=1, remark="Green", state="paid", place_id=1)
+        order = stored(lines=[old])
+        id = old.id
         order.lines = [OrderLine(text="Tea", amount=2)]
         db.session.commit()
 
         (line,) = order.lines
         assert (line.id, line.amount, line.remark) == (id, 2, None)
+        assert (line.state, line.place_id) == ("new", None)
+
+
+def test_a_rule_of_a_related_record_is_seen_before_its_key_is_set(app):
+    with app.app_context():
+        place = db.session.get_one(Place, 2)
+        order = stored(lines=[OrderLine(text="Tea", amount=1, place=place)])
+        id = order.lines[0].id
+        order.lines = [OrderLine(text="Cup", amount=2, place=place)]
+        db.session.commit()
+
+        assert [(line.id, line.text, line.place_id) for line in order.lines] == [(id, "Cup", 2)]
+
+
+def test_the_parts_of_a_part_may_be_the_same_again(app):
+    def tea():
+        return OrderLine(text="Tea", amount=1, tastes=[Taste(name="bitter"), Taste(name="cold")])
+
+    with app.app_context():
+        order = stored(lines=[tea()])
+        before = [taste.id for taste in order.lines[0].tastes]
+        order.lines = [tea()]
+        db.session.commit()
+
+        assert [taste.id for taste in order.lines[0].tastes] == before
 
 
 def test_a_record_takes_the_place_of_the_only_one(app):

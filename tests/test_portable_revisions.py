@@ -125,6 +125,7 @@ COLUMNS = """
     first_places: Mapped[Decimal] = mapped_column(sa.Numeric(12, 4), server_default="0.5")
     first_bytes: Mapped[bytes | None]
     first_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
+    first_film: Mapped[bytes | None] = mapped_column(sa.LargeBinary(70_000))
     first_binary: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     first_owner_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("kinds_owner.id", ondelete="CASCADE")
@@ -225,7 +226,10 @@ from core.models import Base, Timestamps
 
 class Gone(Timestamps, Base):
     __tablename__ = "gone_gone"
-    __table_args__ = (sa.CheckConstraint("price >= 0", "price_from_0"),)
+    __table_args__ = (
+        sa.CheckConstraint("price >= 0", "price_from_0"),
+        sa.CheckConstraint("short IN ('a', 'b::c')", "short_known"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     is_large: Mapped[bool]

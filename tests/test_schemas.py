@@ -454,8 +454,11 @@ def test_a_natural_key_has_no_minus_for_it_stands_in_a_url():
 def test_options_that_would_let_clients_set_anything_are_refused(option):
     meta = type("Meta", (Schema.Meta,), {"model": Thing, **option})
 
+    schema = type("OpenSchema", (Schema,), {"Meta": meta})
     with pytest.raises(LookupError, match=next(iter(option))):
-        type("OpenSchema", (Schema,), {"Meta": meta})
+        schema()
+    with pytest.raises(LookupError, match=next(iter(option))):
+        ThingSchema(**option)
 
 
 def test_a_schema_that_makes_records_does_not_fill_one():

@@ -796,7 +796,14 @@ class Plain(marshmallow.Schema):
     """A schema that knows nothing of ours."""
 
 
-@pytest.mark.parametrize("schema", [Plain(), Schema(), MeasureSchema()], ids=repr)
+class Endless(Schema):
+    class Meta(Schema.Meta):
+        model = Animal
+
+    others = marshmallow.fields.Nested(lambda: Endless(many=True))
+
+
+@pytest.mark.parametrize("schema", [Plain(), Schema(), MeasureSchema(), Endless()], ids=repr)
 def test_a_rule_of_another_table_keeps_the_names_of_its_columns(app, monkeypatch, schema):
     violation = Violation("unique", ("class",), "Taken.", "of_another")
 

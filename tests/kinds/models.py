@@ -161,13 +161,30 @@ class Derived(Base):
 
 class OrderLine(Base):
     __tablename__ = "kinds_order_line"
-    __table_args__ = (UniqueConstraint("order_id", "text"),)
+    __table_args__ = (
+        UniqueConstraint("order_id", "text"),
+        UniqueConstraint("order_id", "place_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("kinds_order.id"))
     text: Mapped[str] = mapped_column(String(40))
     amount: Mapped[int]
     remark: Mapped[str | None] = mapped_column(String(40))
+    state: Mapped[str] = mapped_column(String(10), server_default="new")
+    place_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
+    loud: Mapped[str] = column_property(func.upper(text, type_=String))
+    place: Mapped["Place | None"] = relationship()
+    tastes: Mapped[list["Taste"]] = relationship(cascade="all, delete-orphan")
+
+
+class Taste(Base):
+    __tablename__ = "kinds_taste"
+    __table_args__ = (UniqueConstraint("line_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("kinds_order_line.id"))
+    name: Mapped[str] = mapped_column(String(40))
 
 
 class OrderNote(Base):
