@@ -69,8 +69,8 @@ def _keys(part: Any, rules: Rules) -> Iterator[Hashable]:
     state = sa.inspect(part)
     for names in rules:
         values = tuple(_value(state, name) for name in names)
-        # With a NULL in it nothing equals anything.
-        if None not in values:
+        # With a NULL in it nothing equals anything; of a list nothing is known.
+        if None not in values and all(isinstance(one, Hashable) for one in values):
             yield state.mapper, names, values
 
 
