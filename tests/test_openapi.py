@@ -192,6 +192,7 @@ class TestBodies:
             "state": String(validate=Equal("new")),
             "part": Float(validate=Range(0, 1, min_inclusive=False)),
             "exact": ExactDecimal(2, validate=Range(0, 1, min_inclusive=False)),
+            "open": ExactDecimal(2, validate=Range(0)),
             "stock": Decimal(2),
             "more": Nested(Schema.from_dict({}), unknown=INCLUDE),
             "few": Nested(Schema.from_dict({}), many=True, validate=Length(1, 9)),
@@ -208,6 +209,8 @@ class TestBodies:
         assert answered["state"] == {"type": "string"}
         assert sent["part"] == {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
         assert (sent["exact"]["exclusiveMinimum"], sent["exact"]["maximum"]) == (0, 1)
+        assert "maximum" not in sent["open"]
+        assert sent["open"]["minimum"] == 0
         assert sent["stock"]["type"] == ["string", "number"]
         assert answered["stock"]["type"] == "string"
         assert sent["more"]["additionalProperties"] is True

@@ -163,8 +163,10 @@ class Converter(OpenAPIConverter):
         found = _number(field) if is_exact else super().field2range(field, ret=ret)
         for one in _of_kind(field, validate.Range):
             for name, is_taken in {"min": one.min_inclusive, "max": one.max_inclusive}.items():
-                limit = _float(getattr(one, name)) if is_exact else getattr(one, name)
-                if not is_taken and limit == found.get(f"{name}imum"):
+                limit = getattr(one, name)
+                if is_taken or limit is None:
+                    continue
+                if (_float(limit) if is_exact else limit) == found.get(f"{name}imum"):
                     found[f"exclusive{name.capitalize()}imum"] = found.pop(f"{name}imum")
         return found
 
