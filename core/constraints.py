@@ -96,18 +96,19 @@ def violation_of(error: Exception) -> Violation | None:
     diagnostics = getattr(error.orig, "diag", None)
     table = written[1] if written else getattr(diagnostics, "table_name", None)
     rule = next((one for one in _rules() if _is_meant(one, name, table, error, columns)), None)
-    columns = _columns_of(rule) if rule is not None else columns or _told_columns(error, kind)
+    columns = (
+        _columns_of(rule) if rule is not None else columns or _told_columns(error, kind, written)
+    )
     if kind in ("in_use", "missing") and (referred := _referred(written, rule, columns)):
         return _told("referred", referred, table)
     return _told(kind, columns, table, None if rule is None else rule.info.get("message"))
 
 
-def _told_columns(error: DBAPIError, kind: str) -> list[str]:
+def _told_columns(error: DBAPIError, kind: str, written: re.Match[str] | None) -> list[str]:
     """Return the columns of a rule whose name no model has, as of before a column was renamed."""
     details = getattr(getattr(error.orig, "diag", None), "message_detail", None)
     if kind in ("unique", "missing") and (named := KEY.match(details or str(error.orig))):
         return re.findall(r"\w+", named[1])
-    written = WRITTEN.match(str(error.statement))
     return _orphaned_columns(written, error.params) if kind == "missing" and written else []
 
 

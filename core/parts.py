@@ -98,7 +98,7 @@ def _take_row(prop: Any, new: Any, old: Any) -> None:
     state = sa.inspect(new)
     mapper = state.mapper
     for name, column in mapper.columns.items():
-        if column.primary_key if isinstance(column, sa.Column) else False:
+        if getattr(column, "primary_key", False):
             setattr(new, name, getattr(old, name))
         elif _is_unset(state, prop, name, column):
             default = column.default
