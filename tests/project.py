@@ -52,9 +52,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that are the same whatever runs around them, so that none is run for nothing.
 
     `sqlite`: no server is part of it. `copied`: it runs in a copy of the project. `bare`: one
-    without the product.
+    without the product. `extra`: `make test` may lack the packages that its file needs.
     """
     for item in items:
+        if _needs_extras(item.path):
+            item.add_marker("extra")
         names = set(getattr(item, "fixturenames", ()))
         callspec = getattr(item, "callspec", None)
         is_param = callspec is not None and "sqlite" in callspec.params.values()
@@ -64,6 +66,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("copied")
         if "scaffold" in names:
             item.add_marker("bare")
+
+
+@cache
+def _needs_extras(path: Path) -> bool:
+    """Tell whether a test file or the conftest.py beside it asks for packages of the checks."""
+    files = (path, path.with_name("conftest.py"))
+    return any("importorskip(" in file.read_text("utf-8") for file in files if file.exists())
 
 
 @dataclass(frozen=True)
