@@ -6,14 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import (
-    Constraint,
-    ForeignKeyConstraint,
-    Table,
-    UniqueConstraint,
-    inspect,
-    select,
-)
+from sqlalchemy import Constraint, ForeignKeyConstraint, Table, UniqueConstraint, inspect, select
 from sqlalchemy.exc import CircularDependencyError, DBAPIError
 
 from core.modules import installed_metadata

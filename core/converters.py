@@ -22,12 +22,7 @@ from wtforms.validators import DataRequired, InputRequired, NumberRange, Optiona
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
-from core.columns import (
-    decimal_places,
-    limits_of,
-    looks_at_others,
-    value_type,
-)
+from core.columns import decimal_places, limits_of, looks_at_others, value_type
 from core.filters import choices_of
 from core.form_fields import (
     DATETIME_FORMATS,

@@ -15,14 +15,7 @@ from marshmallow import ValidationError
 
 from core.base import UTCDateTime
 from core.columns import value_type
-from core.i18n import (
-    EMPTY,
-    from_local,
-    write_date,
-    write_decimal,
-    write_moment,
-    write_seconds,
-)
+from core.i18n import EMPTY, from_local, write_date, write_decimal, write_moment, write_seconds
 from core.listing import Condition, Listing
 from core.models import label_of
 from core.paging import ListPage, options_of

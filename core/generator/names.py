@@ -71,12 +71,7 @@ def _taken_in_the_code(spec: Spec) -> Iterator[str]:
     with current_app.test_request_context():
         known: dict[str, object] = {}
         current_app.update_template_context(known)
-    taken = {
-        *known,
-        *current_app.jinja_env.globals,
-        *TAKEN,
-        *(TAKEN_IN_API if spec.api else ()),
-    }
+    taken = {*known, *current_app.jinja_env.globals, *TAKEN, *(TAKEN_IN_API if spec.api else ())}
     if spec.record in taken:
         yield (
             f"The generated code calls something else {spec.record}: choose another name than "
