@@ -175,11 +175,8 @@ def created(schema: Schema, record: Any, endpoint: str) -> Response:
     What else stands in that URL comes from the URL at hand, or from the record.
     """
     key = zip(key_names(type(record)), _key(record), strict=True)
-    return _located(_item(schema, record, 201), endpoint, dict(key), partial(_value, record))
-
-
-def _value(record: Any, name: str) -> Any:
-    return getattr(record, name, None)
+    response = _item(schema, record, 201)
+    return _located(response, endpoint, dict(key), lambda name: getattr(record, name, None))
 
 
 def _located(
@@ -251,16 +248,9 @@ def _fields(schema: Schema) -> tuple[str, ...] | None:
     return tuple(name for key, name in names.items() if key in asked)
 
 
-def _item(
-    schema: Schema,
-    record: Any,
-    status: int = 200,
-    statement: Any = None,
-) -> Response:
+def _item(schema: Schema, record: Any, status: int = 200, statement: Any = None) -> Response:
     plan = plan_of(schema)
-    rows = plan.find(_key(record), statement)
-    if not rows:
-        abort(404)
+    rows = plan.find(_key(record), statement) or abort(404)
     return _answer(schema, plan.write_one(rows[0]), status)
 
 
