@@ -25,12 +25,8 @@ SETUP_ROWS = 60
 
 def init_cli(app: Flask) -> None:
     """Add the commands."""
-    app.cli.add_command(setup)
-    app.cli.add_command(seed)
-    app.cli.add_command(doctor)
-    app.cli.add_command(collect_static)
-    app.cli.add_command(openapi)
-    app.cli.add_command(generate)
+    for command in (setup, seed, doctor, collect_static, openapi, generate):
+        app.cli.add_command(command)
 
 
 @click.command()
