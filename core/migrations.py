@@ -39,11 +39,13 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
             url = db.engine.url.render_as_string(hide_password=False)
             _run(context, metadata, url=url, literal_binds=True)
             return
-        _check_connection()
         try:
+            check_connection()
             with db.engine.connect() as connection:
                 _prepare(connection)
                 _run(context, metadata, connection=connection)
+        except ConfigError as error:
+            raise CommandError(str(error)) from error
         except SQLAlchemyError as error:
             if not is_not_allowed(error):
                 raise
@@ -59,13 +61,6 @@ def _app() -> Flask:
         if error.__cause__:
             traceback.print_exception(error.__cause__)
         # Alembic prints this one as a sentence.
-        raise CommandError(str(error)) from error
-
-
-def _check_connection() -> None:
-    try:
-        check_connection()
-    except ConfigError as error:
         raise CommandError(str(error)) from error
 
 
