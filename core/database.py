@@ -86,7 +86,8 @@ def _prepare(app: Flask, engine: Engine) -> None:
     event.listen(engine, "checkout", _idle_check(engine.dialect))
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
         timeout = app.config["DB_STATEMENT_TIMEOUT_MS"]
-        event.listen(engine, "begin", _pgbouncer_timeouts(timeout))
+        statement = f"SET LOCAL statement_timeout = {timeout}; SET LOCAL lock_timeout = 5000"
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
 
 
 class SQLiteNumeric(Numeric[Any]):
@@ -222,12 +223,3 @@ def _say_out_of_range(context: Any) -> None:
     is_nul = type(error) is ValueError and "NUL" in str(error)
     if is_nul or isinstance(error, (OverflowError, UnicodeEncodeError)):
         raise DataError(context.statement, None, error, hide_parameters=True)
-
-
-def _pgbouncer_timeouts(timeout: int) -> Any:
-    statement = f"SET LOCAL statement_timeout = {timeout}; SET LOCAL lock_timeout = 5000"
-
-    def set_timeouts(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
-
-    return set_timeouts
