@@ -2,11 +2,12 @@
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _repr_type
+from alembic.ddl.impl import DefaultImpl
 from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
@@ -39,12 +40,14 @@ BLOBS = {255: "TINYBLOB", 2**16 - 1: "BLOB", 2**24 - 1: "MEDIUMBLOB", 2**32: "LO
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
 
-class _Own:
+class _Own(DefaultImpl):
     """Compares, writes and copies columns where Alembic 1.20 by itself fails.
 
     A compare_server_default function would be the usual way, but it breaks off at the first
     computed column.
     """
+
+    connection: Any
 
     def compare_server_default(
         self, inspected: Any, column: Any, declared: str | None, reflected: str | None
@@ -74,16 +77,14 @@ class _Own:
                 one and one.replace("(6)", "()") for one in (declared, reflected)
             )
             declared = MYSQL_SPELLINGS.get(str(declared), declared)
-        comparison: Any = super()
-        return bool(comparison.compare_server_default(inspected, column, declared, reflected))
+        differ: Any = super().compare_server_default
+        return bool(differ(inspected, column, declared, reflected))
 
     def _compare_identity_default(self, declared: Any, reflected: Any) -> Any:
         """Return what differs, what was left out, whether it matters: not without identities."""
-        comparison: Any = super()
-        dialect: Any = getattr(self, "dialect")  # noqa: B009 - of the class beside this one
-        if not dialect.supports_identity_columns:
+        if not self.dialect.supports_identity_columns:
             return set(), set(), False
-        return comparison._compare_identity_default(declared, reflected)  # noqa: SLF001
+        return super()._compare_identity_default(declared, reflected)  # type: ignore[no-untyped-call]
 
     def _normalize_computed_default(self, expression: str) -> str:
         """Return nothing that differs: the engines repeat an expression in their own words.
@@ -94,21 +95,18 @@ class _Own:
 
     def prep_table_for_batch(self, batch: Any, table: sa.Table) -> None:
         """Copy no values of computed columns to the new table on SQLite, which refuses them."""
-        own: Any = self
         for name, column in batch.columns.items():
             if column.computed is not None:
                 batch.column_transfers[name].pop("expr", None)
                 # SQLAlchemy finds none behind a type with a comma, as NUMERIC(12, 2).
                 if not str(column.computed.sqltext):
-                    text = _expression(own.connection, table.name, name)
+                    text = _expression(self.connection, table.name, name)
                     column.computed.sqltext = sa.text(text.replace(":", "\\:"))
-        parent: Any = super()
-        parent.prep_table_for_batch(batch, table)
+        super().prep_table_for_batch(batch, table)
 
-    def render_type(self, kind: Any, context: AutogenContext) -> str | bool:
+    def render_type(self, kind: Any, context: AutogenContext) -> str | Literal[False]:
         """Write a type, also one of PostgreSQL within a type for all engines."""
-        comparison: Any = super()
-        return comparison.render_type(kind, context) or POSTGRESQL.render_type(kind, context)
+        return super().render_type(kind, context) or POSTGRESQL.render_type(kind, context)
 
 
 def _number(text: str | None) -> Decimal | None:
@@ -143,37 +141,33 @@ class _OwnMySQL(_Own):
         if type(kind) is sa.LargeBinary and kind.length:
             name = next(name for most, name in BLOBS.items() if kind.length <= most)
             return type(inspected.type).__name__ != name
-        comparison: Any = super()
-        return bool(comparison.compare_type(inspected, column))
+        return super().compare_type(inspected, column)
 
     def add_column(self, table_name: str, column: Any, **options: Any) -> None:
         """Refuse a required column in a table with rows, as the other engines do by themselves.
 
         These would write "", 0 or 0000-00-00 into each row.
         """
-        own: Any = self
         has_value = column.nullable or column.server_default or column.computed or column.identity
-        if not has_value and not own.as_sql:
+        if not has_value and not self.as_sql:
             query = sa.select(1).select_from(sa.table(table_name, schema=options.get("schema")))
-            if own.connection.scalar(query.limit(1)):
+            if self.connection.scalar(query.limit(1)):
                 raise CommandError(
                     f"Column {table_name}.{column.name} is NOT NULL without a server_default, and "
                     "the table has rows: add it as nullable, fill it, then forbid NULL."
                 )
-        parent: Any = super()
-        parent.add_column(table_name, column, **options)
+        super().add_column(table_name, column, **options)
 
     def drop_index(self, index: Any, **options: Any) -> None:
         """Leave an index that a foreign key needs to it, by its name: none else can be dropped."""
-        own: Any = self
         table = index.table.name
-        name = None if own.as_sql else _key_served_by(sa.inspect(own.connection), table, index.name)
+        there = None if self.as_sql else sa.inspect(self.connection)
+        name = None if there is None else _key_served_by(there, table, index.name)
         if name is None:
-            parent: Any = super()
-            parent.drop_index(index, **options)
+            super().drop_index(index, **options)
         else:
             rename = f"ALTER TABLE `{table}` RENAME INDEX `{index.name}` TO `{name}`"
-            own.connection.exec_driver_sql(rename)
+            self.connection.exec_driver_sql(rename)
 
 
 def _key_served_by(there: Any, table: str, index: str) -> str | None:
