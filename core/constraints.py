@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Constraint, ForeignKeyConstraint, Table, UniqueConstraint, inspect, select
+from sqlalchemy import Constraint, ForeignKeyConstraint, UniqueConstraint, inspect, select
 from sqlalchemy.exc import CircularDependencyError, DBAPIError
 
-from core.modules import installed_metadata
+from core.modules import installed_tables
 from services import db
 
 MESSAGES = {
@@ -129,7 +129,7 @@ def _referred(written: re.Match[str] | None, rule: Any, orphaned: list[str]) -> 
     changed = set(re.findall(r'(\w+)["`]?\s*=', written[2].partition(" WHERE ")[0]))
     if rule is None:
         # SQLite tells neither which, nor whose.
-        keys = [] if orphaned else [key for table in _tables() for key in table.foreign_keys]
+        keys = [] if orphaned else [key for one in installed_tables() for key in one.foreign_keys]
     elif rule.table.name == written[1] and not changed.isdisjoint(_columns_of(rule)):
         return []
     else:
@@ -153,13 +153,8 @@ def _read(orig: Any) -> tuple[str, str | None, list[str]]:
     return next((kind for kind, codes in CODES.items() if code in codes), ""), name, columns
 
 
-def _tables() -> Iterator[Table]:
-    for metadata in installed_metadata():
-        yield from metadata.tables.values()
-
-
 def _rules() -> Iterator[Any]:
-    return (rule for table in _tables() for rule in (*table.constraints, *table.indexes))
+    return (rule for table in installed_tables() for rule in (*table.constraints, *table.indexes))
 
 
 def _is_meant(
@@ -192,7 +187,7 @@ def _orphaned_columns(written: re.Match[str], params: Any) -> list[str]:
         return []
     names = re.findall(r'"?(\w+)"?\s*(?:[,)]|=\s*\?)', written[2].partition("VALUES")[0])
     row = dict(zip(names, params, strict=False))
-    tables = (table for table in _tables() if table.name == written[1])
+    tables = (table for table in installed_tables() if table.name == written[1])
     keys = [key for table in tables for key in table.foreign_key_constraints]
     orphaned = [key for key in keys if not _has_parent(key, row)]
     # Of a key that an UPDATE writes in part, the rest is not at hand.

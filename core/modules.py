@@ -87,6 +87,11 @@ def installed_metadata() -> list[MetaData]:
     return list(dict.fromkeys([db.metadata, *own]))
 
 
+def installed_tables() -> list[Table]:
+    """Return the tables of all these."""
+    return [table for metadata in installed_metadata() for table in metadata.tables.values()]
+
+
 def _load(entry: str, earlier: Iterable[Module]) -> Module:
     folder = entry.replace(".", "/")
     if not all(part.isidentifier() and not iskeyword(part) for part in entry.split(".")):

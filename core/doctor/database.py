@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.database import is_not_allowed, reason, remedy
 from core.doctor.finding import Finding, fail, ok, warn
-from core.modules import installed_metadata
+from core.modules import installed_tables
 from core.schema_state import alembic_config, alembic_part, current_revisions, revisions
 from services import db
 
@@ -84,7 +84,7 @@ def _rights(connection: Connection) -> Iterator[Finding]:
     if connection.dialect.name != "postgresql":
         return
     write = connection.dialect.identifier_preparer.format_table
-    tables = [write(table) for one in installed_metadata() for table in one.tables.values()]
+    tables = list(map(write, installed_tables()))
     lacking = connection.execute(text(LACKING), {"tables": tables, "rights": list(RIGHTS)}).all()
     for right in RIGHTS:
         if lost := [table for table, one in lacking if one == right]:
@@ -131,9 +131,8 @@ def _models() -> Iterator[Finding]:
 
 def _members() -> Iterator[Finding]:
     """Look for rows that hold what is no member of their enum: to read one fails."""
-    tables = (table for metadata in installed_metadata() for table in metadata.tables.values())
-    columns: list[Any] = [c for table in tables for c in table.c if isinstance(c.type, Enum)]
-    for column in columns:
+    columns: list[Any] = [column for table in installed_tables() for column in table.columns]
+    for column in (one for one in columns if isinstance(one.type, Enum)):
         # PostgreSQL's own enums compare with their members alone.
         rows = select(cast(column, String).label("stored")).limit(LOOKED_AT)
         stored = rows.subquery().c.stored
