@@ -257,11 +257,11 @@ def _is_passing(error: SQLAlchemyError) -> bool:
     if isinstance(error, PoolTimeoutError):
         return True
     if isinstance(error, DBAPIError) and (
-        error.connection_invalidated or getattr(error.orig, "pgcode", None) == READ_ONLY
+        error.connection_invalidated or READ_ONLY in codes_of(error)
     ):
         return True
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False
     if db.engine.dialect.name == "sqlite":
         return bool(SQLITE_PASSING.search(str(error.orig)))
-    return not MYSQL_FAULTS.intersection(getattr(error.orig, "args", ()))
+    return MYSQL_FAULTS.isdisjoint(codes_of(error))
