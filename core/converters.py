@@ -25,8 +25,6 @@ from wtforms_sqlalchemy.orm import converts
 from core.columns import decimal_places, limits_of, looks_at_others, value_type
 from core.filters import choices_of
 from core.form_fields import (
-    DATETIME_FORMATS,
-    TIME_FORMATS,
     ClockField,
     DayField,
     EnumField,
@@ -49,10 +47,10 @@ MOST_DIGITS = 300
 # The types whose field takes nothing but what all fields take.
 FIELDS: dict[str, Callable[..., Any]] = {
     "Date": DayField,
-    "DateTime": partial(WallField, format=DATETIME_FORMATS),
+    "DateTime": WallField,
     "JSON": JSONField,
-    "Time": partial(ClockField, format=TIME_FORMATS),
-    "UTCDateTime": partial(MomentField, format=DATETIME_FORMATS),
+    "Time": ClockField,
+    "UTCDateTime": MomentField,
 }
 
 

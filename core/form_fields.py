@@ -33,11 +33,7 @@ from core.columns import LONGEST
 from core.fields import JSON
 from core.i18n import EMPTY, from_local, local, read_decimal, write_decimal, write_seconds
 
-# The first is written: an edit must not cut the seconds off.
-DATETIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
-TIME_FORMATS = ["%H:%M:%S", "%H:%M"]
-
-
+# What core/forms.py takes away, to have the choices read again.
 CHOICES = "andamio.choices"
 
 
@@ -242,17 +238,24 @@ class DayField(_Written, DateField):
 class _Clock(_Written):
     """A time to the second; by default a browser refuses all seconds but those that are stored."""
 
+    formats: list[str]
+
     def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
-        given = {"step": "any", **(render_kw or {})}
-        super().__init__(*args, render_kw=given, **kwargs)  # type: ignore[call-arg]
+        given = {"format": self.formats, **kwargs}
+        given["render_kw"] = {"step": "any", **(render_kw or {})}
+        super().__init__(*args, **given)
 
 
 class ClockField(_Clock, TimeField):
     """A time of day."""
 
+    formats = ["%H:%M:%S", "%H:%M"]
+
 
 class WallField(_Clock, DateTimeLocalField):
     """A day and a time of no zone."""
+
+    formats = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
 
 
 class MomentField(WallField):
