@@ -16,7 +16,7 @@ from marshmallow import ValidationError
 from core.base import UTCDateTime
 from core.columns import value_type
 from core.i18n import EMPTY, from_local, write_date, write_decimal, write_moment, write_seconds
-from core.listing import Condition, Listing
+from core.listing import Condition, Listing, listing_of
 from core.models import label_of
 from core.paging import ListPage, options_of
 from core.text import clean_text, sort_key
@@ -93,7 +93,7 @@ def _in_utc(text: str) -> str:
 def _searchable(listing: Listing, name: str) -> Any:
     """Return the related model behind a filter if it can be searched by words."""
     model = dict(_related(listing)).get(name)
-    return model if getattr(getattr(model, "listing", None), "search", ()) else None
+    return model if model and listing_of(model).search else None
 
 
 def controls(page: ListPage, related: Related) -> Iterator[Control]:

@@ -128,7 +128,8 @@ class Listing:
 
     def query(self, words: str, per_page: int = 20) -> Query:
         """Return what asks for the first rows in which the words are found."""
-        return Query(_words(words), self.default_order, per_page=per_page, count="none")
+        sought = _words(words) if self.search else ()
+        return Query(sought, self.default_order, per_page=per_page, count="none")
 
     @property
     def default_order(self) -> Order:

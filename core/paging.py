@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from core import cursor
 from core.columns import key_names
 from core.database import engine_of
-from core.listing import MAX_OFFSET, Listing, Order, Query
+from core.listing import MAX_OFFSET, Listing, Order, Query, listing_of
 from core.reads import keep, read, reads_are_prepared
 from core.rows import rows_of
 from core.setting import setting
@@ -213,9 +213,9 @@ def _count_all(listing: Listing, most: int | None, dialect: sa.Dialect) -> sa.Se
 
 def options_of(model: Any, limit: int, words: str = "") -> list[tuple[str, str]]:
     """Return the keys and texts of a model's records for a select, in the order of its listing."""
-    listing = getattr(model, "listing", None)
-    if listing is None or not listing.label:
-        rows: Any = listing.apply(None, listing.query(words)) if listing else sa.select(model)
+    listing = listing_of(model)
+    if not listing.label:
+        rows = listing.apply(None, listing.query(words))
         records = db.session.scalars(rows.limit(limit)).unique()
         return [(str(sa.inspect(record).identity[0]), str(record)) for record in records]
     way = rows_of(model, (key_names(model)[0], listing.label))

@@ -10,6 +10,7 @@ import click
 import sqlalchemy as sa
 
 from core.forms import ModelForm
+from core.listing import listing_of
 from core.models import Base, Timestamps, Versioned
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -154,8 +155,7 @@ class Attribute:
     @property
     def is_searched(self) -> bool:
         """Tell whether a form can search the related records when there are too many."""
-        listing = getattr(self.detail, "listing", None)
-        return self.type == "references" and bool(getattr(listing, "search", ()))
+        return self.type == "references" and bool(listing_of(self.detail).search)
 
 
 def _as_json(type_: str, code: str) -> str:
