@@ -48,7 +48,6 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
         ": ".join(_labels(model, column if firsts.count(first) > 1 else first))
         for first, column in zip(firsts, columns, strict=True)
     ]
-    filename = model.__tablename__
     # Who has read before, as a guard does, gives the connection back: the file takes one.
     db.session.commit()
     with ExitStack() as stack:
@@ -58,7 +57,7 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
         lines = stream_with_context(_lines(heads, session.execute(rows)))
         response = Response(lines, mimetype="text/csv")
         response.call_on_close(stack.pop_all().close)
-    response.headers["Content-Disposition"] = f'attachment; filename="{filename}.csv"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{model.__tablename__}.csv"'
     return response
 
 

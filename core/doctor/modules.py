@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from flask import Flask
 
@@ -37,10 +36,6 @@ def unlisted(app: Flask) -> Iterator[Finding]:
         if not package.exists():
             remedy = f"create app/{folder.name}/__init__.py or delete the folder"
             yield warn("modules", f"app/{folder.name}/ has no __init__.py", remedy)
-        elif not _is_optional(package):
+        elif not OPTIONAL.search(package.read_text(encoding="utf-8")):
             remedy = f'add "app.{folder.name}" to INSTALLED_APPS in settings.py, or delete it'
             yield warn("modules", f"app/{folder.name}/ is not listed", remedy)
-
-
-def _is_optional(package: Path) -> bool:
-    return bool(OPTIONAL.search(package.read_text(encoding="utf-8")))
