@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from flask import Response
 from werkzeug.http import http_date
 
 
@@ -26,3 +27,8 @@ class Deprecation:
             yield "Sunset", http_date(self.sunset)
         if self.link:
             yield "Link", f'<{self.link}>; rel="deprecation"'
+
+    def announce(self, response: Response) -> Response:
+        """Add the headers to an answer."""
+        response.headers.extend(self.headers())
+        return response

@@ -114,13 +114,8 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
             # What the URL asks for wrongly is refused before anything is changed.
             _fields(self.schema)
         if self.deprecation:
-            after_this_request(self._announce)
+            after_this_request(self.deprecation.announce)
         return super().dispatch_request(*args, **kwargs)
-
-    def _announce(self, response: Response) -> Response:
-        if self.deprecation:
-            response.headers.extend(self.deprecation.headers())
-        return response
 
 
 def body() -> Any:
