@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from wtforms import Field, Form, IntegerField, StringField
+from wtforms import DecimalField, Field, Form, IntegerField, StringField
 
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import enum_coerce  # type: ignore[attr-defined] # isort: skip
@@ -80,7 +80,8 @@ def finite(form: Form, field: Field) -> None:
         raise StopValidation
     if any("_" in text or len(text) > MOST_DIGITS for text in typed):
         # Python alone reads 1_000, and validators of ranges fail where a float ends.
-        kind = "integer" if isinstance(field, IntegerField) else "float"
+        kinds = (IntegerField, "integer"), (DecimalField, "decimal"), (Field, "float")
+        kind = next(kind for one, kind in kinds if isinstance(field, one))
         raise StopValidation(field.gettext(f"Not a valid {kind} value."))
     if field.data is not None and not Decimal(field.data).is_finite():
         raise StopValidation(gettext("Not a valid decimal value."))

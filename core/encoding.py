@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from flask import Response
 from flask.json.provider import DefaultJSONProvider
+from flask_babel.speaklater import LazyString
 
 OUT_OF_RANGE = "A number is out of range."
 
@@ -63,6 +64,8 @@ class JSONProvider(DefaultJSONProvider):
             return format(o, "f")
         if isinstance(o, WrittenFloat):
             return float(o)
+        if isinstance(o, LazyString):
+            return str(o)
         return DefaultJSONProvider.default(o)
 
 

@@ -164,7 +164,7 @@ class LinesField(FieldList):  # type: ignore[type-arg]
 
     def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
         super().process(formdata, data, extra_filters)
-        stored = () if data is unset_value else map(_key_text, data or ())
+        stored = () if data is unset_value else map(key_text, data or ())
         self.keys_shown = formdata.getlist(f"{self.name}-_shown") if formdata else ["", *stored]
 
     def populate_obj(self, obj: Any, name: str) -> None:
@@ -174,21 +174,22 @@ class LinesField(FieldList):  # type: ignore[type-arg]
         getattr(obj, name).extend(unseen)
 
     def _is_unseen(self, record: Any) -> bool:
-        return _key_text(record) not in self.keys_shown
+        return key_text(record) not in self.keys_shown
 
     def _add_entry(self, formdata: Any = None, data: Any = unset_value, index: Any = None) -> Any:
         key = formdata.get(f"{self.name}-{index}-_key") if formdata else None
         if key is not None:
-            found = (one for one in self.object_data or () if _key_text(one) == key)
+            found = (one for one in self.object_data or () if key_text(one) == key)
             data = next(found, unset_value) if key else unset_value
         return super()._add_entry(formdata, data, index)  # type: ignore[misc]
 
     def key_of(self, entry: Any) -> str:
         """Return what a page sends back as `_key` of a line; "" for a new one."""
-        return _key_text(entry.object_data)
+        return key_text(entry.object_data)
 
 
-def _key_text(record: Any) -> str:
+def key_text(record: Any) -> str:
+    """Return a stored record's key as a page carries it, "" for one that is not stored."""
     state = sa.inspect(record, raiseerr=False)
     return ",".join(map(str, getattr(state, "identity", None) or ()))
 

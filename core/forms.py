@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
 from sqlalchemy import event
+from sqlalchemy.orm import MANYTOONE
 from sqlalchemy.orm.collections import InstrumentedList, InstrumentedSet
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, FieldList, FileField, FormField, IntegerField
@@ -25,7 +26,7 @@ from core.columns import attribute_of, limits_of, looks_at_others
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
-from core.form_fields import CHOICES
+from core.form_fields import CHOICES, key_text
 from core.fragments import key_of_fields
 from core.models import Versioned
 from services import db
@@ -34,6 +35,8 @@ from services import db
 SEARCH_BUTTON = "_search"
 # The first of a form, which the Enter key presses.
 ENTER_BUTTON = "_enter"
+# What a page sends that shows what is stored beside what was typed.
+CONFLICT_MARK = "_conflict"
 CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
     "your text where the two differ: save again to keep yours."
@@ -158,6 +161,9 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         self.record = obj
         # Texts of what is stored now, by field name, after a conflict with another person's save.
         self.stored: dict[str, str] = {}
+        if not is_new and obj is not None and CONFLICT_MARK in request.form:
+            # The page of a conflict came back for a search or a line more, before it was saved.
+            self._show_stored()
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Tell whether the form may be saved; a search in one of its fields never saves."""
@@ -229,7 +235,11 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             version = getattr(record, "version", None)
             if "version" in form and version is not None:
                 form.version.data, form.version.raw_data = version, [str(version)]
-        self.form_errors.append(CONFLICT)
+        self._show_stored()
+
+    def _show_stored(self) -> None:
+        if CONFLICT not in self.form_errors:
+            self.form_errors.append(CONFLICT)
         for name in self.Meta.fields:
             stored, field = getattr(self.record, name), self._fields[name]
             if _differ(field, stored):
@@ -241,7 +251,11 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         if name in self:
             return name
         relations = sa.inspect(self.Meta.model).relationships
-        keys = [one.key for one in relations if column in {c.name for c in one.local_columns}]
+        keys = [
+            one.key
+            for one in relations
+            if one.direction is MANYTOONE and column in {c.name for c in one.local_columns}
+        ]
         return next((key for key in keys if key in self), column)
 
 
@@ -262,7 +276,7 @@ def _show_in_lines(lines: "FieldList[Any]", violation: Violation) -> bool:
     if len(forms) == 1 and forms[0].show_violation(violation):
         return True
     names = map(forms[0]._name_of, violation.columns)  # noqa: SLF001 - of a form of this class
-    labels = [forms[0][name].label.text for name in names if name in forms[0]]
+    labels = [str(forms[0][name].label.text) for name in names if name in forms[0]]
     told = f"{', '.join(labels)}: {violation.message}" if labels else violation.message
     lines.errors = [*lines.errors, told]
     return True
@@ -275,7 +289,8 @@ def _differ(field: Field, stored: Any) -> bool:
         stored = stored or ()
         return len(field) != len(stored) or any(map(_differ, field, stored))
     if isinstance(field, FormField):
-        return any(
+        # A new line is not the one that somebody else has added with the same texts.
+        return key_text(field.object_data) != key_text(stored) or any(
             _differ(one, getattr(stored, one.short_name))
             for one in field
             if one.short_name != "version" and hasattr(stored, one.short_name)

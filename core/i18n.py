@@ -28,6 +28,7 @@ from flask_babel import (
     to_utc,
 )
 from flask_babel.speaklater import LazyString
+from markupsafe import escape
 from werkzeug.datastructures import LanguageAccept
 
 from core.assets import YEAR
@@ -38,6 +39,9 @@ from core.setting import setting
 # What stands where there is nothing.
 EMPTY = "—"
 THEMES = ("auto", "light", "dark")
+
+# By itself it would be taken for HTML, with the values that it was given.
+LazyString.__html__ = lambda text: escape(str(text))
 
 bp = Blueprint("preferences", __name__)
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask import render_template_string
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from sqlalchemy.orm import Mapped, declarative_base, mapped_column
@@ -15,7 +16,7 @@ from wtforms.validators import Length
 from core.choices import SearchSelectField
 from core.constraints import Violation
 from core.form_fields import LinesField
-from core.forms import ModelForm
+from core.forms import CONFLICT, ModelForm
 from core.pages import database_rules
 from services import db
 from tests.kinds.models import Order, OrderLine
@@ -233,9 +234,9 @@ def orders(tmp_path_factory):
         yield application
 
 
-def saved(order, **sent):
+def saved(order, form=OrderForm, **sent):
     """Return the form that was sent, after its commit, and whether that went well."""
-    form = OrderForm(MultiDict({"number": "A1", "version": "1"} | sent), obj=order)
+    form = form(MultiDict({"number": "A1", "version": "1"} | sent), obj=order)
     form.populate_obj(order)
     with database_rules(form):
         db.session.commit()
@@ -253,6 +254,41 @@ def test_of_two_who_change_a_line_the_second_sees_both_versions(orders):
 
         assert (is_first_saved, is_second_saved) == (True, False)
         assert (order.version, order.lines[0].amount, list(form.stored)) == (2, 2, ["lines"])
+
+
+def test_a_line_that_somebody_else_added_with_the_same_texts_is_told(orders):
+    tea = {"lines-0-text": "Tea", "lines-0-amount": "1"}
+    with orders.test_request_context(method="POST"):
+        order = Order(number="A1")
+        db.session.add(order)
+        db.session.commit()
+        saved(order, **tea)
+        form, is_second_saved = saved(order, **tea | {"lines-0-_key": ""}, form=KeyedForm)
+
+        assert not is_second_saved
+        assert list(form.stored) == ["lines"]
+
+
+def test_a_conflict_is_told_until_it_is_saved(orders):
+    with orders.test_request_context(method="POST"):
+        order = Order(number="B2", version=2)
+        db.session.add(order)
+        db.session.commit()
+        page = render_template_string(PAGE, form=conflicting(order))
+
+    sent = {own["name"]: own["value"] for _, own in Reader(page).tags if own.get("name")}
+    with orders.test_request_context(method="POST", data=sent):
+        again = OrderForm(obj=db.session.get(Order, order.id))
+        page = render_template_string(PAGE, form=again)
+
+    assert again.stored == {"number": "B2"}
+    assert page.count(str(CONFLICT)) == 1
+
+
+def conflicting(order):
+    form = OrderForm(MultiDict({"number": "A1", "version": "1"}), obj=order)
+    form.show_conflict()
+    return form
 
 
 def test_lines_that_stay_are_no_change(orders):
@@ -277,6 +313,8 @@ def test_a_broken_rule_of_a_line_is_told_at_the_lines(app, lines, told):
 
     with app.test_request_context(method="POST"):
         form = OrderForm(obj=order(*[("Tea", 1)] * lines))
+        for line in form.lines:
+            line.form["text"].label.text = lazy_gettext("Text")
         is_shown = form.show_violation(violation)
         page = Reader(render_template_string(PAGE, form=form))
 

@@ -9,8 +9,8 @@ import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
-from flask import abort, render_template_string
-from flask_babel import gettext
+from flask import abort, jsonify, render_template_string
+from flask_babel import gettext, lazy_gettext
 from flask_limiter.errors import RateLimitExceeded
 from limits import parse
 from werkzeug.exceptions import default_exceptions
@@ -404,6 +404,16 @@ def test_the_words_of_app_itself_win(make_app, tmp_path, monkeypatch):
     with answer.application.test_request_context(headers=SPANISH):
         assert gettext("Search") == "Indagar"
         assert gettext("Filters") == "Filtros"
+
+
+def test_a_lazy_text_is_no_html(app):
+    text = lazy_gettext("Hello %(name)s, can't you?", name="<b>Ana</b>")
+    with app.test_request_context():
+        page = render_template_string("{{ text }}", text=text)
+        answer = jsonify(text)
+
+    assert page == "Hello &lt;b&gt;Ana&lt;/b&gt;, can&#39;t you?"
+    assert answer.json == "Hello <b>Ana</b>, can't you?"
 
 
 def test_a_language_is_the_same_key_as_babels_own():
