@@ -94,6 +94,9 @@ def _include_object(
     So also indexes for one engine's searches: revisions make them by hand, no model declares them.
     And checks: MariaDB has some for JSON, and others of before have no name in their model.
     """
+    if kind == "check_constraint" and not reflected:
+        # Of a type, as of an enum's members, the type makes it, by a name of its own.
+        return not item._type_bound  # noqa: SLF001
     if not reflected or compare_to is not None:
         return True
     if kind == "check_constraint":

@@ -6,20 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import ops
-from sqlalchemy.schema import sort_tables_and_constraints
+from sqlalchemy.schema import conv, sort_tables_and_constraints
 
 from core.base import NAMING_CONVENTION
-from core.comparison import generic
+from core.portable import generic, make_portable, portable_text
 from services import log
 
 INDEX_OPS = (ops.CreateIndexOp, ops.DropIndexOp)
-# How MariaDB quotes and PostgreSQL casts in the text of a check that it repeats; what stands within
-# quotes is left alone.
-OWN_WORDS = re.compile(
-    r"('(?:[^']|'')*')|`|::(?:character varying|double precision|[a-z]+)(?:\([0-9, ]+\))?"
-    r"(?: with(?:out)? time zone)?(?:\[\])?"
-)
-ANY_OF = re.compile(r"= ANY \(\(?ARRAY\[([^\]]*)\]\)?\)")
 
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
@@ -27,12 +20,15 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
     metadata = context.opts["target_metadata"]
     for script in directives:
         _tell_rules_from_indexes(script.upgrade_ops)
+        _name_rules(script.upgrade_ops)
+        _drop_checks_of_columns(script.upgrade_ops, metadata, context.connection)
         _put_in_order(script.upgrade_ops, metadata, context.connection)
         _part_circles(script.upgrade_ops)
         _leave_nullable_open(script.upgrade_ops)
         script.upgrade_ops.reverse_into(script.downgrade_ops)
         _part_circles(script.downgrade_ops)
-        _write_generic_types(script.downgrade_ops)
+        for change in _changes(script.downgrade_ops.ops):
+            make_portable(change)
         for operations in (script.upgrade_ops, script.downgrade_ops):
             _open_circles(operations)
             _drop_whole_tables(operations)
@@ -57,6 +53,66 @@ def _as_rule(change: Any) -> Any:
     rule = sa.UniqueConstraint(*index.columns, name=index.name)
     index.table.append_constraint(rule)
     return ops.DropConstraintOp.from_constraint(rule)
+
+
+def _name_rules(operations: Any) -> None:
+    """Name what a base of a module's own leaves without a name: by it a later revision drops it."""
+    for change in _changes(operations.ops):
+        match change:
+            case ops.CreateTableOp():
+                for part in change.columns:
+                    _name_rule(part, change.table_name)
+            case ops.CreateUniqueConstraintOp(constraint_name=None):
+                change.constraint_name = _conventional("uq", change.table_name, change.columns)
+            case ops.CreateForeignKeyOp(constraint_name=None):
+                names = change.source_table, change.local_cols, change.referent_table
+                change.constraint_name = _conventional("fk", *names)
+
+
+def _name_rule(part: Any, table: str) -> None:
+    match part:
+        case sa.UniqueConstraint(name=None):
+            part.name = _conventional("uq", table, part.columns.keys())
+        case sa.ForeignKeyConstraint(name=None):
+            target = _target(part).rpartition(".")[2]
+            part.name = _conventional("fk", table, part.column_keys, target)
+
+
+def _conventional(kind: str, table: str, columns: Iterable[str], target: str = "") -> Any:
+    names = {
+        "table_name": table,
+        "column_0_N_name": "_".join(columns),
+        "referred_table_name": target,
+    }
+    return conv(NAMING_CONVENTION[kind] % names)
+
+
+def _drop_checks_of_columns(
+    operations: Any, metadata: list[sa.MetaData], connection: sa.Connection
+) -> None:
+    """Drop a check before a column that it looks at: SQLite and MariaDB do not by themselves."""
+    declared = [table for one in metadata for table in one.tables.values()]
+    kept = {rule.name for table in declared for rule in table.constraints}
+    for one in operations.ops:
+        changes = getattr(one, "ops", ())
+        gone = [change.column_name for change in changes if isinstance(change, ops.DropColumnOp)]
+        if gone:
+            checks = _checks_on(sa.inspect(connection), one, gone)
+            lost = [check for check in checks if check.name not in kept]
+            one.ops[:0] = map(ops.DropConstraintOp.from_constraint, lost)
+
+
+def _checks_on(there: Any, change: Any, columns: list[str]) -> Iterator[sa.CheckConstraint]:
+    """Yield the checks of a table in the database whose text names one of the columns."""
+    table = sa.Table(change.table_name, sa.MetaData(), schema=change.schema)
+    words = re.compile(rf"\b(?:{'|'.join(map(re.escape, columns))})\b")
+    for told in there.get_check_constraints(change.table_name, schema=change.schema):
+        text = told["sqltext"]
+        # MariaDB's own check of a column of JSON has its name, and goes with it.
+        if told["name"] and told["name"] not in columns and words.search(text):
+            check = sa.CheckConstraint(portable_text(text), name=conv(told["name"]))
+            table.append_constraint(check)
+            yield check
 
 
 def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.Connection) -> None:
@@ -126,14 +182,6 @@ def _part_circles(operations: Any) -> None:
         late: list[Any] = [part for part in made.columns if _is_late(part, later)]
         made.columns = [part for part in made.columns if not _is_late(part, later)]
         keys: list[Any] = [ops.CreateForeignKeyOp.from_constraint(key) for key in late]
-        for key in keys:
-            # One that is made by itself needs a name, which a base of a module's own may not give.
-            names = {
-                "table_name": made.table_name,
-                "column_0_N_name": "_".join(key.local_cols),
-                "referred_table_name": key.referent_table,
-            }
-            key.constraint_name = key.constraint_name or NAMING_CONVENTION["fk"] % names
         if keys:
             operations.ops.append(ops.ModifyTableOps(made.table_name, keys, schema=made.schema))
 
@@ -172,19 +220,6 @@ def _leave_nullable_open(operations: Any) -> None:
         for part in (*getattr(change, "columns", ()), getattr(change, "column", None)):
             if getattr(part, "computed", None) is not None:
                 part.nullable = None
-
-
-def _write_generic_types(operations: Any) -> None:
-    """Give back what goes by types of all engines: this one told them in its own words."""
-    for change in _changes(operations.ops):
-        for part in (*getattr(change, "columns", ()), getattr(change, "column", None)):
-            if isinstance(part, sa.Column):
-                part.type = generic(part.type)
-            elif isinstance(part, sa.CheckConstraint):
-                text = OWN_WORDS.sub(lambda found: found[1] or "", str(part.sqltext))
-                part.sqltext = sa.text(ANY_OF.sub(r"IN (\1)", text))
-        if getattr(change, "modify_type", None) is not None:
-            change.modify_type = generic(change.modify_type)
 
 
 def _drop_whole_tables(operations: Any) -> None:

@@ -1,0 +1,87 @@
+"""What MariaDB and MySQL need when a revision changes a table, and to see what has changed."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.ddl.impl import DefaultImpl
+from alembic.ddl.mysql import MySQLImpl
+from alembic.util import CommandError
+
+# What they make of bytes of at most so many.
+BLOBS = {255: "TINYBLOB", 2**16 - 1: "BLOB", 2**24 - 1: "MEDIUMBLOB", 2**32: "LONGBLOB"}
+
+
+class OnMySQL(DefaultImpl):
+    """Stands before Alembic's own class, and before what is the same for all engines."""
+
+    connection: Any
+
+    type_synonyms = (*MySQLImpl.type_synonyms, {"REAL", "DOUBLE"})
+
+    def compare_type(self, inspected: Any, column: Any) -> bool:
+        """Tell whether types differ; bytes of a length have that of the kind that holds it."""
+        kind = column.type
+        if type(kind) is sa.LargeBinary and kind.length:
+            name = next(name for most, name in BLOBS.items() if kind.length <= most)
+            return type(inspected.type).__name__ != name
+        return super().compare_type(inspected, column)
+
+    def add_column(self, table_name: str, column: Any, **options: Any) -> None:
+        """Refuse a required column in a table with rows, as the other engines do by themselves.
+
+        These would write "", 0 or 0000-00-00 into each row.
+        """
+        has_value = column.nullable or column.server_default or column.computed or column.identity
+        if not has_value and not self.as_sql:
+            query = sa.select(1).select_from(sa.table(table_name, schema=options.get("schema")))
+            if self.connection.scalar(query.limit(1)):
+                raise CommandError(
+                    f"Column {table_name}.{column.name} is NOT NULL without a server_default, and "
+                    "the table has rows: add it as nullable, fill it, then forbid NULL."
+                )
+        super().add_column(table_name, column, **options)
+
+    def drop_index(self, index: Any, **options: Any) -> None:
+        """Leave an index that a foreign key needs to it, by its name: none else can be dropped."""
+        table = index.table.name
+        there = None if self.as_sql else sa.inspect(self.connection)
+        name = None if there is None else _key_served_by(there, table, index.name)
+        if name is None:
+            super().drop_index(index, **options)
+        else:
+            rename = f"ALTER TABLE `{table}` RENAME INDEX `{index.name}` TO `{name}`"
+            self.connection.exec_driver_sql(rename)
+
+    def drop_constraint(self, const: Any, **options: Any) -> None:
+        """Keep an index for a foreign key that a unique rule served; drop what a key had made."""
+        if self.as_sql:
+            super().drop_constraint(const, **options)
+            return
+        table = const.table.name
+        if isinstance(const, sa.UniqueConstraint):
+            self._serve_keys_of(table, const.name)
+        super().drop_constraint(const, **options)
+        if isinstance(const, sa.ForeignKeyConstraint):
+            there = sa.inspect(self.connection)
+            names = {one["name"] for one in there.get_indexes(table)}
+            if const.name in names and not _key_served_by(there, table, str(const.name)):
+                self.connection.exec_driver_sql(f"DROP INDEX `{const.name}` ON `{table}`")
+
+    def _serve_keys_of(self, table: str, index: Any) -> None:
+        while name := _key_served_by(there := sa.inspect(self.connection), table, index):
+            keys = {
+                one["name"]: one["constrained_columns"] for one in there.get_foreign_keys(table)
+            }
+            columns = ", ".join(f"`{column}`" for column in keys[name])
+            self.connection.exec_driver_sql(f"ALTER TABLE `{table}` ADD INDEX `{name}` ({columns})")
+
+
+def _key_served_by(there: Any, table: str, index: str) -> str | None:
+    """Return the name of a foreign key that has this index alone, None if there is none."""
+    columns = {one["name"]: one["column_names"] for one in there.get_indexes(table)}
+    columns[""] = there.get_pk_constraint(table)["constrained_columns"]
+    for key in there.get_foreign_keys(table):
+        needed = key["constrained_columns"]
+        if [name for name in columns if columns[name][: len(needed)] == needed] == [index]:
+            return str(key["name"])
+    return None

@@ -1,0 +1,73 @@
+"""What SQLite needs when a revision changes a table: Alembic makes the table anew and copies it."""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.ddl.impl import DefaultImpl
+from alembic.util.sqla_compat import is_expression_index
+
+NAMES = sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")
+# Those without a text are of a table's own rules.
+TEXTS = sa.text(
+    "SELECT name, sql FROM sqlite_master"
+    " WHERE tbl_name = :table AND type IN ('index', 'trigger') AND sql IS NOT NULL"
+)
+
+
+class OnSQLite(DefaultImpl):
+    """Stands before Alembic's own class, and before what is the same for all engines."""
+
+    connection: Any
+    # Of the table that is made anew.
+    _kept: tuple[str, ...] = ()
+
+    def correct_for_autogen_constraints(
+        self, conn_uniques: Any, conn_indexes: Any, model_uniques: Any, model_indexes: Any
+    ) -> None:
+        """Look for indexes of expressions by their names, which is all that SQLAlchemy reads.
+
+        Alembic would leave them out, of a revision that is made here also on the other engines.
+        """
+        there = set(self.connection.scalars(NAMES))
+        model_indexes -= {
+            one for one in model_indexes if is_expression_index(one) and one.name in there
+        }
+
+    def prep_table_for_batch(self, batch: Any, table: sa.Table) -> None:
+        """Copy no values of computed columns, which are refused; keep what Alembic does not see."""
+        for name, column in batch.columns.items():
+            if column.computed is not None:
+                batch.column_transfers[name].pop("expr", None)
+                # SQLAlchemy finds none behind a type with a comma, as NUMERIC(12, 2).
+                if not str(column.computed.sqltext):
+                    text = _expression(self.connection, table.name, name)
+                    column.computed.sqltext = sa.text(text.replace(":", "\\:"))
+        gone = set(table.columns.keys()) - {column.name for column in batch.columns.values()}
+        lost = re.compile(rf"\b(?:{'|'.join(map(re.escape, gone)) or '(?!)'})\b")
+        seen = {index.name for index in table.indexes}
+        rows = self.connection.execute(TEXTS, {"table": table.name})
+        self._kept = tuple(sql for name, sql in rows if name not in seen and not lost.search(sql))
+        super().prep_table_for_batch(batch, table)
+
+    def rename_table(self, old_table_name: Any, *args: Any, **options: Any) -> None:
+        """Make the indexes of expressions and the triggers of a copied table anew."""
+        super().rename_table(old_table_name, *args, **options)
+        kept, self._kept = self._kept, ()
+        for sql in kept:
+            self.connection.exec_driver_sql(sql)
+
+
+def _expression(connection: sa.Connection, table: str, column: str) -> str:
+    """Return the expression of a computed column on SQLite, from the table's own text."""
+    query = sa.text("SELECT sql FROM sqlite_master WHERE name = :name")
+    text = str(connection.scalar(query, {"name": table}))
+    kind = r"[^,()]*(?:\([^()]*\))?[^,()]*"
+    _, text = re.split(rf"\b{re.escape(column)}\b{kind}\bAS\s*\(", text, maxsplit=1, flags=re.I)
+    depth = 1
+    # A parenthesis within quotes is none.
+    for part in re.finditer(r"'[^']*'|\"[^\"]*\"|[()]", text):
+        depth += {"(": 1, ")": -1}.get(part[0], 0)
+        if depth == 0:
+            return text[: part.start()]
+    return text
