@@ -36,7 +36,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_colu
 from sqlalchemy.schema import CreateTable
 from werkzeug.datastructures import MultiDict
 
-import core.comparison  # noqa: F401 - Alembic finds its classes by their dialects
+# Alembic finds its classes by their dialects.
+import core.comparison
 import core.revisions
 from core.base import SQLITE_NOW
 from core.constraints import Violation, violation_of
