@@ -161,7 +161,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         self.record = obj
         # Texts of what is stored now, by field name, after a conflict with another person's save.
         self.stored: dict[str, str] = {}
-        if not is_new and obj is not None and CONFLICT_MARK in request.form:
+        is_kept = obj is not None and not is_new
+        if is_kept and self.is_submitted() and CONFLICT_MARK in request.form:
             # The page of a conflict came back for a search or a line more, before it was saved.
             self._show_stored()
 

@@ -72,10 +72,10 @@ def _name_rules(operations: Any) -> None:
 def _name_rule(part: Any, table: str) -> None:
     match part:
         case sa.UniqueConstraint(name=None):
-            part.name = _conventional("uq", table, part.columns.keys())
+            part.name = _conventional("uq", table, [column.name for column in part.columns])
         case sa.ForeignKeyConstraint(name=None):
-            target = _target(part).rpartition(".")[2]
-            part.name = _conventional("fk", table, part.column_keys, target)
+            columns = [one.parent.name for one in part.elements]
+            part.name = _conventional("fk", table, columns, _target(part).rpartition(".")[2])
 
 
 def _conventional(kind: str, table: str, columns: Iterable[str], target: str = "") -> Any:

@@ -1,11 +1,13 @@
 """What SQLite needs when a revision changes a table: Alembic makes the table anew and copies it."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.ddl.impl import DefaultImpl
 from alembic.util.sqla_compat import is_expression_index
+from sqlalchemy.schema import CreateIndex
 
 NAMES = sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")
 # Those without a text are of a table's own rules.
@@ -43,15 +45,27 @@ class OnSQLite(DefaultImpl):
                 if not str(column.computed.sqltext):
                     text = _expression(self.connection, table.name, name)
                     column.computed.sqltext = sa.text(text.replace(":", "\\:"))
+        if not self.as_sql:
+            self._kept = (*self._unseen(table, batch), *self._new(batch))
+        super().prep_table_for_batch(batch, table)
+
+    def _unseen(self, table: sa.Table, batch: Any) -> Iterator[str]:
+        """Yield the texts of indexes and triggers that Alembic does not copy."""
         gone = set(table.columns.keys()) - {column.name for column in batch.columns.values()}
         lost = re.compile(rf"\b(?:{'|'.join(map(re.escape, gone)) or '(?!)'})\b")
         seen = {index.name for index in table.indexes}
         rows = self.connection.execute(TEXTS, {"table": table.name})
-        self._kept = tuple(sql for name, sql in rows if name not in seen and not lost.search(sql))
-        super().prep_table_for_batch(batch, table)
+        yield from (sql for name, sql in rows if name not in seen and not lost.search(sql))
+
+    def _new(self, batch: Any) -> Iterator[str]:
+        """Take the new indexes of expressions out: Alembic would make them of whole columns."""
+        for name, index in list(batch.new_indexes.items()):
+            if is_expression_index(index):
+                del batch.new_indexes[name]
+                yield str(CreateIndex(index).compile(dialect=self.dialect))
 
     def rename_table(self, old_table_name: Any, *args: Any, **options: Any) -> None:
-        """Make the indexes of expressions and the triggers of a copied table anew."""
+        """Make the indexes and the triggers of a copied table anew."""
         super().rename_table(old_table_name, *args, **options)
         kept, self._kept = self._kept, ()
         for sql in kept:

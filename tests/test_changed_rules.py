@@ -156,11 +156,15 @@ def test_an_index_of_an_expression_is_made_and_kept_on_sqlite(scaffold, sqlite_u
     with connected(sqlite_url) as connection:
         connection.exec_driver_sql(TRIGGER)
     longer = MAILS.replace("address: Mapped[str]", "address: Mapped[str | None]")
-    project.write("app/mails/models.py", f"{longer}\n\n{INDEX}")
+    both = INDEX + INDEX.replace("address", "upper", 1).replace("lower", "upper")
+    project.write("app/mails/models.py", f"{longer}\n\n{both}")
 
     output = project.alembic_each("revision --autogenerate -m longer", "upgrade head", "check")
 
     assert "No new upgrade operations" in output
     with connected(sqlite_url) as connection:
-        names = connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars().all()
-    assert {"by_address", "short"} <= set(names)
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master").all()
+    texts = {row.name: row.sql for row in rows}
+    assert "lower(address)" in texts["by_address"]
+    assert "upper(address)" in texts["by_upper"]
+    assert texts["short"] == TRIGGER
