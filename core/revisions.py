@@ -108,8 +108,9 @@ def _checks_on(there: Any, change: Any, columns: list[str]) -> Iterator[sa.Check
     words = re.compile(rf"\b(?:{'|'.join(map(re.escape, columns))})\b")
     for told in there.get_check_constraints(change.table_name, schema=change.schema):
         text = told["sqltext"]
+        names = re.sub("'[^']*'", "", text)
         # MariaDB's own check of a column of JSON has its name, and goes with it.
-        if told["name"] and told["name"] not in columns and words.search(text):
+        if told["name"] and told["name"] not in columns and words.search(names):
             check = sa.CheckConstraint(portable_text(text), name=conv(told["name"]))
             table.append_constraint(check)
             yield check
