@@ -11,7 +11,7 @@ from alembic.ddl.impl import DefaultImpl
 from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
-from sqlalchemy.dialects.postgresql.named_types import CreateEnumType
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import current_timestamp, now
 
@@ -22,8 +22,6 @@ from core.sqlite_changes import OnSQLite
 
 # How the engines repeat a text: 'it''s', ('it''s') or 'it''s'::character varying.
 TEXT_DEFAULT = re.compile(r"\(?'((?:[^']|'')*)'\)?(?:::.+)?")
-
-
 PORTABLE_DEFAULTS: dict[type, str] = {
     True_: "sa.true()",
     False_: "sa.false()",
@@ -112,11 +110,9 @@ class _OnPostgresql(DefaultImpl):
 
     def add_column(self, table_name: str, column: Any, **options: Any) -> None:
         """Make the type of a native enum first, as a new table does."""
-        if isinstance(column.type, sa.Enum) and column.type.native_enum:
-            if self.as_sql:
-                self._exec(CreateEnumType(column.type))
-            else:
-                column.type.create(self.connection, checkfirst=True)
+        kind = column.type.dialect_impl(self.dialect)
+        if isinstance(kind, postgresql.ENUM) and kind.create_type and not self.as_sql:
+            kind.create(self.connection, checkfirst=True)
         super().add_column(table_name, column, **options)
 
 

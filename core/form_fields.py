@@ -241,10 +241,13 @@ class _Clock(_Written):
 
     formats: list[str]
 
-    def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
-        given = {"format": self.formats, **kwargs}
-        given["render_kw"] = {"step": "any", **(render_kw or {})}
-        super().__init__(*args, **given)
+    def __init__(
+        self, label: Any = None, validators: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
+        kwargs["render_kw"] = {"step": "any", **(kwargs.get("render_kw") or {})}
+        if not args:
+            kwargs.setdefault("format", self.formats)
+        super().__init__(label, validators, *args, **kwargs)  # type: ignore[call-arg]
 
 
 class ClockField(_Clock, TimeField):

@@ -35,7 +35,7 @@ from services import db
 SEARCH_BUTTON = "_search"
 # The first of a form, which the Enter key presses.
 ENTER_BUTTON = "_enter"
-# What a page sends that shows what is stored beside what was typed.
+# What a page sends, behind the form's prefix, that shows what is stored beside what was typed.
 CONFLICT_MARK = "_conflict"
 CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
@@ -162,7 +162,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         # Texts of what is stored now, by field name, after a conflict with another person's save.
         self.stored: dict[str, str] = {}
         is_kept = obj is not None and not is_new
-        if is_kept and self.is_submitted() and CONFLICT_MARK in request.form:
+        mark = f"{self._prefix}{CONFLICT_MARK}"
+        if is_kept and self.is_submitted() and mark in request.form:
             # The page of a conflict came back for a search or a line more, before it was saved.
             self._show_stored()
 

@@ -28,7 +28,6 @@ from flask_babel import (
     to_utc,
 )
 from flask_babel.speaklater import LazyString
-from markupsafe import escape
 from werkzeug.datastructures import LanguageAccept
 
 from core.assets import YEAR
@@ -40,8 +39,8 @@ from core.setting import setting
 EMPTY = "—"
 THEMES = ("auto", "light", "dark")
 
-# By itself it would be taken for HTML, with the values that it was given.
-LazyString.__html__ = lambda text: escape(str(text))
+# By it Jinja would take a lazy text for HTML, with the values that it was given.
+del LazyString.__html__
 
 bp = Blueprint("preferences", __name__)
 

@@ -15,6 +15,8 @@ class OnMySQL(DefaultImpl):
     """Stands before Alembic's own class, and before what is the same for all engines."""
 
     connection: Any
+    # Indexes that went with their keys: a revision may drop them, too.
+    _gone: frozenset[Any] = frozenset()
 
     type_synonyms = (*MySQLImpl.type_synonyms, {"REAL", "DOUBLE"})
 
@@ -44,6 +46,8 @@ class OnMySQL(DefaultImpl):
     def drop_index(self, index: Any, **options: Any) -> None:
         """Leave an index that a foreign key needs to it, by its name: none else can be dropped."""
         table = index.table.name
+        if (table, index.name) in self._gone:
+            return
         there = None if self.as_sql else sa.inspect(self.connection)
         name = None if there is None else _key_served_by(there, table, index.name)
         if name is None:
@@ -54,7 +58,7 @@ class OnMySQL(DefaultImpl):
 
     def drop_constraint(self, const: Any, **options: Any) -> None:
         """Keep an index for a foreign key that a unique rule served; drop what a key had made."""
-        if self.as_sql:
+        if self.as_sql or const.table.schema:
             super().drop_constraint(const, **options)
             return
         table = const.table.name
@@ -66,6 +70,7 @@ class OnMySQL(DefaultImpl):
             names = {one["name"] for one in there.get_indexes(table)}
             if const.name in names and not _key_served_by(there, table, str(const.name)):
                 self.connection.exec_driver_sql(f"DROP INDEX `{const.name}` ON `{table}`")
+                self._gone |= {(table, const.name)}
 
     def _serve_keys_of(self, table: str, index: Any) -> None:
         while name := _key_served_by(there := sa.inspect(self.connection), table, index):

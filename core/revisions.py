@@ -6,10 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import ops
+from alembic.util.sqla_compat import is_expression_index
 from sqlalchemy.schema import conv, sort_tables_and_constraints
 
 from core.base import NAMING_CONVENTION
-from core.portable import generic, make_portable, portable_text
+from core.portable import generic, make_portable, portable_check
 from services import log
 
 INDEX_OPS = (ops.CreateIndexOp, ops.DropIndexOp)
@@ -32,6 +33,7 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         for operations in (script.upgrade_ops, script.downgrade_ops):
             _open_circles(operations)
             _drop_whole_tables(operations)
+            _part_expressions(operations)
             _describe_by_model(operations, metadata)
         for warning in dict.fromkeys(_risks(script.upgrade_ops)):
             log.warning("%s", warning)
@@ -92,26 +94,26 @@ def _drop_checks_of_columns(
 ) -> None:
     """Drop a check before a column that it looks at: SQLite and MariaDB do not by themselves."""
     declared = [table for one in metadata for table in one.tables.values()]
-    kept = {rule.name for table in declared for rule in table.constraints}
+    kept = {(table.name, rule.name) for table in declared for rule in table.constraints}
     for one in operations.ops:
         changes = getattr(one, "ops", ())
         gone = [change.column_name for change in changes if isinstance(change, ops.DropColumnOp)]
         if gone:
             checks = _checks_on(sa.inspect(connection), one, gone)
-            lost = [check for check in checks if check.name not in kept]
+            lost = [check for check in checks if (one.table_name, check.name) not in kept]
             one.ops[:0] = map(ops.DropConstraintOp.from_constraint, lost)
 
 
 def _checks_on(there: Any, change: Any, columns: list[str]) -> Iterator[sa.CheckConstraint]:
     """Yield the checks of a table in the database whose text names one of the columns."""
     table = sa.Table(change.table_name, sa.MetaData(), schema=change.schema)
-    words = re.compile(rf"\b(?:{'|'.join(map(re.escape, columns))})\b")
+    words = re.compile(rf"(?i)\b(?:{'|'.join(map(re.escape, columns))})\b")
     for told in there.get_check_constraints(change.table_name, schema=change.schema):
         text = told["sqltext"]
         names = re.sub("'[^']*'", "", text)
         # MariaDB's own check of a column of JSON has its name, and goes with it.
         if told["name"] and told["name"] not in columns and words.search(names):
-            check = sa.CheckConstraint(portable_text(text), name=conv(told["name"]))
+            check = sa.CheckConstraint(portable_check(text), name=conv(told["name"]))
             table.append_constraint(check)
             yield check
 
@@ -237,6 +239,27 @@ def _drop_whole_tables(operations: Any) -> None:
 def _goes_with_its_table(change: Any) -> bool:
     is_rule = isinstance(change, ops.DropConstraintOp) and change.constraint_type == "unique"
     return is_rule or isinstance(change, ops.DropIndexOp)
+
+
+def _part_expressions(operations: Any) -> None:
+    """Change indexes of expressions in a step of their own: SQLite's copy of a table has none."""
+    parted = []
+    for one in operations.ops:
+        changes = getattr(one, "ops", [])
+        apart = [
+            change
+            for change in changes
+            if isinstance(change, INDEX_OPS) and is_expression_index(change.to_index())
+        ]
+        rest = [change for change in changes if change not in apart]
+        if not apart or not rest:
+            parted.append(one)
+            continue
+        first = [change for change in apart if isinstance(change, ops.DropIndexOp)]
+        last = [change for change in apart if change not in first]
+        steps = filter(None, (first, rest, last))
+        parted += [ops.ModifyTableOps(one.table_name, step, schema=one.schema) for step in steps]
+    operations.ops = parted
 
 
 def _describe_by_model(operations: Any, metadata: list[sa.MetaData]) -> None:

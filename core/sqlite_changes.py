@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.ddl.impl import DefaultImpl
 from alembic.util.sqla_compat import is_expression_index
-from sqlalchemy.schema import CreateIndex
+
+from services import log
 
 NAMES = sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")
 # Those without a text are of a table's own rules.
@@ -31,7 +32,7 @@ class OnSQLite(DefaultImpl):
 
         Alembic would leave them out, of a revision that is made here also on the other engines.
         """
-        there = set(self.connection.scalars(NAMES))
+        there = set(self.connection.scalars(NAMES)) - {one.name for one in conn_indexes}
         model_indexes -= {
             one for one in model_indexes if is_expression_index(one) and one.name in there
         }
@@ -46,23 +47,21 @@ class OnSQLite(DefaultImpl):
                     text = _expression(self.connection, table.name, name)
                     column.computed.sqltext = sa.text(text.replace(":", "\\:"))
         if not self.as_sql:
-            self._kept = (*self._unseen(table, batch), *self._new(batch))
+            self._kept = tuple(self._unseen(table, batch))
         super().prep_table_for_batch(batch, table)
 
     def _unseen(self, table: sa.Table, batch: Any) -> Iterator[str]:
         """Yield the texts of indexes and triggers that Alembic does not copy."""
         gone = set(table.columns.keys()) - {column.name for column in batch.columns.values()}
-        lost = re.compile(rf"\b(?:{'|'.join(map(re.escape, gone)) or '(?!)'})\b")
+        words = re.compile(rf"(?i)\b(?:{'|'.join(map(re.escape, gone)) or '(?!)'})\b")
         seen = {index.name for index in table.indexes}
-        rows = self.connection.execute(TEXTS, {"table": table.name})
-        yield from (sql for name, sql in rows if name not in seen and not lost.search(sql))
-
-    def _new(self, batch: Any) -> Iterator[str]:
-        """Take the new indexes of expressions out: Alembic would make them of whole columns."""
-        for name, index in list(batch.new_indexes.items()):
-            if is_expression_index(index):
-                del batch.new_indexes[name]
-                yield str(CreateIndex(index).compile(dialect=self.dialect))
+        for name, sql in self.connection.execute(TEXTS, {"table": table.name}):
+            if name in seen:
+                continue
+            if words.search(sql):
+                log.warning("%s names a column that went: if it is needed, make it anew.", name)
+            else:
+                yield sql
 
     def rename_table(self, old_table_name: Any, *args: Any, **options: Any) -> None:
         """Make the indexes and the triggers of a copied table anew."""

@@ -1,8 +1,12 @@
 """Rules and types that change while there are rows: what the engines do not by themselves."""
 
 import pytest
+import sqlalchemy as sa
+from alembic.operations import ops
 from sqlalchemy import inspect
 
+from core.base import UTCDateTime
+from core.portable import generic, make_portable
 from tests.project import ENGINES, connected
 
 BEFORE = """
@@ -159,7 +163,9 @@ def test_an_index_of_an_expression_is_made_and_kept_on_sqlite(scaffold, sqlite_u
     both = INDEX + INDEX.replace("address", "upper", 1).replace("lower", "upper")
     project.write("app/mails/models.py", f"{longer}\n\n{both}")
 
-    output = project.alembic_each("revision --autogenerate -m longer", "upgrade head", "check")
+    output = project.alembic_each(
+        "revision --autogenerate -m longer", "upgrade head", "check", "downgrade -1", "upgrade head"
+    )
 
     assert "No new upgrade operations" in output
     with connected(sqlite_url) as connection:
@@ -168,3 +174,33 @@ def test_an_index_of_an_expression_is_made_and_kept_on_sqlite(scaffold, sqlite_u
     assert "lower(address)" in texts["by_address"]
     assert "upper(address)" in texts["by_upper"]
     assert texts["short"] == TRIGGER
+
+
+@pytest.mark.parametrize(
+    ("told", "given_back"),
+    [
+        ("'red'::order_status", "'red'"),
+        ("'[1,10)'::int4range", "'[1,10)'"),
+        ("'it''s::x'::character varying(9)", "'it''s::x'"),
+        ("now()", "now()"),
+        ("(strftime('%Y-%m-%d %H:%M:%f000', 'now'))", "now()"),
+        ("current_timestamp(6)", "now()"),
+        ("(now() + '7 days'::interval)", "(now() + '7 days')"),
+        ("((a)::double precision / b)", "((a)::double precision / b)"),
+        ("lower((`mail`)::text)", "lower((mail))"),
+    ],
+)
+def test_a_default_is_given_back_in_words_of_all_engines(told, given_back):
+    column = sa.Column("c", sa.String, server_default=sa.text(told))
+
+    make_portable(ops.AddColumnOp("t", column))
+
+    assert str(column.server_default.arg) == given_back
+
+
+def test_a_type_of_a_type_of_a_type_is_its_innermost():
+    class Outer(sa.TypeDecorator):
+        impl = UTCDateTime
+        cache_ok = True
+
+    assert isinstance(generic(Outer()), sa.DateTime)

@@ -271,7 +271,7 @@ def test_a_line_that_somebody_else_added_with_the_same_texts_is_told(orders):
 
 def test_a_conflict_is_told_until_it_is_saved(orders):
     with orders.test_request_context(method="POST"):
-        order = Order(number="B2", version=2)
+        order = Order(number="B2", version=2, lines=[OrderLine(text="Tea", amount=1)])
         db.session.add(order)
         db.session.commit()
         page = render_template_string(PAGE, form=conflicting(order))
@@ -281,12 +281,14 @@ def test_a_conflict_is_told_until_it_is_saved(orders):
         again = OrderForm(obj=db.session.get(Order, order.id))
         page = render_template_string(PAGE, form=again)
 
+        assert again.validate(), again.errors
     assert again.stored == {"number": "B2"}
     assert page.count(str(CONFLICT)) == 1
 
 
 def conflicting(order):
-    form = OrderForm(MultiDict({"number": "A1", "version": "1"}), obj=order)
+    sent = {"number": "A1", "version": "1", "lines-0-text": "Tea", "lines-0-amount": "1"}
+    form = OrderForm(MultiDict(sent), obj=order)
     form.show_conflict()
     return form
 
