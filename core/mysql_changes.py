@@ -48,12 +48,11 @@ class OnMySQL(DefaultImpl):
         table = index.table.name
         if (table, index.name) in self._gone:
             return
-        there = None if self.as_sql else sa.inspect(self.connection)
-        name = None if there is None else _key_served_by(there, table, index.name)
-        if name is None:
+        key = None if self.as_sql else _key_served_by(self.connection, table, index.name)
+        if key is None:
             super().drop_index(index, **options)
         else:
-            rename = f"ALTER TABLE `{table}` RENAME INDEX `{index.name}` TO `{name}`"
+            rename = f"ALTER TABLE `{table}` RENAME INDEX `{index.name}` TO `{key['name']}`"
             self.connection.exec_driver_sql(rename)
 
     def drop_constraint(self, const: Any, **options: Any) -> None:
@@ -66,27 +65,25 @@ class OnMySQL(DefaultImpl):
             self._serve_keys_of(table, const.name)
         super().drop_constraint(const, **options)
         if isinstance(const, sa.ForeignKeyConstraint):
-            there = sa.inspect(self.connection)
-            names = {one["name"] for one in there.get_indexes(table)}
-            if const.name in names and not _key_served_by(there, table, str(const.name)):
+            names = {one["name"] for one in sa.inspect(self.connection).get_indexes(table)}
+            if const.name in names and not _key_served_by(self.connection, table, const.name):
                 self.connection.exec_driver_sql(f"DROP INDEX `{const.name}` ON `{table}`")
                 self._gone |= {(table, const.name)}
 
     def _serve_keys_of(self, table: str, index: Any) -> None:
-        while name := _key_served_by(there := sa.inspect(self.connection), table, index):
-            keys = {
-                one["name"]: one["constrained_columns"] for one in there.get_foreign_keys(table)
-            }
-            columns = ", ".join(f"`{column}`" for column in keys[name])
-            self.connection.exec_driver_sql(f"ALTER TABLE `{table}` ADD INDEX `{name}` ({columns})")
+        while key := _key_served_by(self.connection, table, index):
+            columns = ", ".join(f"`{column}`" for column in key["constrained_columns"])
+            add = f"ALTER TABLE `{table}` ADD INDEX `{key['name']}` ({columns})"
+            self.connection.exec_driver_sql(add)
 
 
-def _key_served_by(there: Any, table: str, index: str) -> str | None:
-    """Return the name of a foreign key that has this index alone, None if there is none."""
+def _key_served_by(connection: Any, table: str, index: Any) -> Any:
+    """Return a foreign key that has this index alone, as it is told; None if there is none."""
+    there = sa.inspect(connection)
     columns = {one["name"]: one["column_names"] for one in there.get_indexes(table)}
     columns[""] = there.get_pk_constraint(table)["constrained_columns"]
     for key in there.get_foreign_keys(table):
         needed = key["constrained_columns"]
         if [name for name in columns if columns[name][: len(needed)] == needed] == [index]:
-            return str(key["name"])
+            return key
     return None

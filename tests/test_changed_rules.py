@@ -3,7 +3,6 @@
 import pytest
 import sqlalchemy as sa
 from alembic.operations import ops
-from sqlalchemy import inspect
 
 from core.base import UTCDateTime
 from core.portable import generic, make_portable
@@ -109,7 +108,7 @@ def test_rules_and_types_change_there_and_back(scaffold, database_url):
 
     assert all("No new upgrade operations" in output for output in (made, changed, back))
     with connected(database_url) as connection:
-        there = inspect(connection)
+        there = sa.inspect(connection)
         names = {key["name"] for key in there.get_foreign_keys("turn_child")}
         rules = {rule["name"] for rule in there.get_unique_constraints("turn_child")}
     assert names == {"fk_turn_child_parent_id_turn_parent", "fk_turn_child_third_id_turn_parent"}
