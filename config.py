@@ -29,6 +29,8 @@ BASE_DIR = Path(__file__).resolve().parent
 INSTANCE_DIR = BASE_DIR / "instance"
 
 LOOPBACK_HOSTS = ["localhost", ".localhost", "127.0.0.1"]
+# What production has no default for.
+REQUIRED = ("DATABASE_URL", "SECRET_KEY", "TRUSTED_HOSTS")
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 # Words of example keys; a random key holds one of them about once in a million.
 EXAMPLE_WORDS = re.compile("change|example|secret|insecure|default|password|replace", re.IGNORECASE)
@@ -314,18 +316,25 @@ def _secret_key(env: Mapping[str, Any]) -> str:
         return key or secrets.token_urlsafe(48)
     if env["APP_ENV"] == "development":
         return key or _instance_key()
+    if not key:
+        raise _missing(env, "SECRET_KEY", f"set it to the output of {MAKE_SECRET}.")
     keys = [(name, env[name]) for name in ("SECRET_KEY", "WTF_CSRF_SECRET_KEY")]
     # An earlier key that can be guessed opens sessions like the present one.
     keys += [("SECRET_KEY_FALLBACKS", old) for old in env["SECRET_KEY_FALLBACKS"]]
     for name, value in keys:
-        if reason := _weakness(value, required=name == "SECRET_KEY"):
+        if value and (reason := _weakness(value)):
             raise ConfigError(f"{name} {reason}: set it to the output of {MAKE_SECRET}.")
     return key
 
 
-def _weakness(key: str, required: bool) -> str:
-    if not key:
-        return "is missing" if required else ""
+def _missing(env: Mapping[str, Any], name: str, remedy: str) -> ConfigError:
+    """Return what says that production lacks a variable, and which others it lacks as well."""
+    others = [one for one in REQUIRED if one != name and not env[one]]
+    also = f" Missing too: {', '.join(others)}." if others else ""
+    return ConfigError(f"{name} is missing: {remedy}{also}")
+
+
+def _weakness(key: str) -> str:
     if EXAMPLE_WORDS.search(key) or len(set(key)) < 8:
         return "is an example value that anyone can guess"
     return "is shorter than 32 characters" if len(key) < 32 else ""
@@ -348,9 +357,11 @@ def _trusted_hosts(env: Mapping[str, Any]) -> list[str]:
     if env["TRUSTED_HOSTS"] or env["APP_ENV"] != "production":
         # A forgotten APP_ENV answers this machine only, so it is no public debugger.
         return env["TRUSTED_HOSTS"] or LOOPBACK_HOSTS
-    raise ConfigError(
-        "TRUSTED_HOSTS is missing: set it to the host names the site is served under, for example "
-        "TRUSTED_HOSTS=example.com,www.example.com; `hostname -f` prints this machine's."
+    raise _missing(
+        env,
+        "TRUSTED_HOSTS",
+        "set it to the host names the site is served under, for example "
+        "TRUSTED_HOSTS=example.com,www.example.com; `hostname -f` prints this machine's.",
     )
 
 
@@ -367,10 +378,11 @@ def _database_url(env: Mapping[str, Any], overrides: Mapping[str, Any]) -> URL:
     if env["DATABASE_URL"]:
         return parse_url("DATABASE_URL", env["DATABASE_URL"])
     if env["APP_ENV"] == "production":
-        raise ConfigError(
-            "DATABASE_URL is missing: set it, for example "
-            "DATABASE_URL=postgresql://user:password@localhost/name; "
-            "`createdb name` makes an empty PostgreSQL database."
+        raise _missing(
+            env,
+            "DATABASE_URL",
+            "set it, for example DATABASE_URL=postgresql://user:password@localhost/name; "
+            "`createdb name` makes an empty PostgreSQL database.",
         )
     return parse_url("DATABASE_URL", "sqlite:///app.db")
 

@@ -18,6 +18,7 @@ from core.factory import create_app
 from core.module_errors import ModuleError
 from core.modules import installed_metadata
 from core.revisions import complete_revision
+from core.schema_state import heads_of
 from services import db, log
 
 LOCK_SECONDS = 5
@@ -34,6 +35,10 @@ def module_metadata() -> list[MetaData]:
 def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
     """Run the command's revisions on the app's database, or write their SQL (--sql)."""
     with _app().app_context():
+        try:
+            heads_of(context.script)
+        except LookupError as error:
+            raise CommandError(str(error)) from error
         metadata = list(dict.fromkeys([*installed_metadata(), *target_metadata]))
         if context.is_offline_mode():
             url = db.engine.url.render_as_string(hide_password=False)

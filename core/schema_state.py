@@ -1,6 +1,7 @@
 """Development: what the database lacks of the models and migrations, and the command that helps."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -53,7 +54,7 @@ def schema_state() -> SchemaState:
 def _state(connection: Connection) -> SchemaState:
     current = current_revisions(connection)
     try:
-        heads = revisions().get_heads()
+        heads = heads_of(revisions())
     except Exception:
         return SchemaState(False, gettext("The migrations cannot be read: run `alembic heads`."))
     if current != set(heads):
@@ -79,6 +80,23 @@ def current_revisions(connection: Connection) -> set[str]:
 def revisions() -> Any:
     """Return the revisions in alembic/versions. Raises what is wrong with them: anybody's code."""
     return alembic_part("script").ScriptDirectory.from_config(alembic_config())
+
+
+def heads_of(scripts: Any) -> list[str]:
+    """Return the last revisions of all. Raises LookupError, with the remedy, if one is missing."""
+    try:
+        with warnings.catch_warnings():
+            # Said below, with what to do.
+            warnings.filterwarnings("ignore", "Revision .* is not present")
+            return list(scripts.get_heads())
+    except KeyError as error:
+        files = (BASE_DIR / "alembic/versions").glob("*.py")
+        names = [file.name for file in files if error.args[0] in file.read_text(encoding="utf-8")]
+        raise LookupError(
+            f"alembic/versions/ lacks the revision {error}, on which {' and '.join(names)} stands: "
+            "bring its file back, or set down_revision there to what is still there (None for "
+            "nothing)."
+        ) from error
 
 
 def alembic_config(**options: Any) -> Any:

@@ -1,14 +1,22 @@
 """What a route takes out of a URL: nothing that no database takes, so that it is not found."""
 
+from datetime import date, datetime
+from typing import Any
+
 from flask import Flask
-from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
+from werkzeug.routing import BaseConverter, IntegerConverter, UnicodeConverter, ValidationError
+
+from core.encoding import JSONProvider
+from core.fields import CLOCK, DAY
 
 MAX_KEY = 2**63 - 1
 
 
 def init_urls(app: Flask) -> None:
-    """Replace the converters of <int:id> and <name>."""
+    """Replace the converters of <int:id> and <name>, and add <date:day> and <moment:at>."""
     app.url_map.converters |= {
+        "date": DateConverter,
+        "moment": MomentConverter,
         "int": KeyConverter,
         "string": TextConverter,
         "default": TextConverter,
@@ -35,3 +43,30 @@ class TextConverter(UnicodeConverter):
         if "\0" in value:
             raise ValidationError
         return str(super().to_python(value))
+
+
+class DateConverter(BaseConverter):
+    """A day, written as 2026-01-31 (RFC 3339, full-date)."""
+
+    regex = DAY
+    kind: type[date] = date
+
+    def to_python(self, value: str) -> date:
+        try:
+            moment = self.kind.fromisoformat(value)
+        except ValueError:
+            raise ValidationError from None
+        if self.to_url(moment) != value:
+            # One record has one URL.
+            raise ValidationError
+        return moment
+
+    def to_url(self, value: Any) -> str:
+        return str(JSONProvider.default(value))
+
+
+class MomentConverter(DateConverter):
+    """A moment, written in UTC as 2026-01-31T09:30:00Z (RFC 3339, date-time)."""
+
+    regex = rf"{DAY}T{CLOCK}Z"
+    kind = datetime

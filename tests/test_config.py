@@ -89,6 +89,14 @@ def refusal(overrides):
             id="no-database",
         ),
         pytest.param(
+            {"DATABASE_URL": "", "SECRET_KEY": "", "TRUSTED_HOSTS": ""},
+            "DATABASE_URL is missing: set it, for example "
+            "DATABASE_URL=postgresql://user:password@localhost/name; "
+            "`createdb name` makes an empty PostgreSQL database. "
+            "Missing too: SECRET_KEY, TRUSTED_HOSTS.",
+            id="several-at-once",
+        ),
+        pytest.param(
             {"DATABASE_URL": "postgresql//ana:hunter2@localhost"},
             "DATABASE_URL cannot be read: write it as postgresql://user:password@host:5432/name, "
             "with special characters in the password percent-encoded.",

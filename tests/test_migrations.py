@@ -283,6 +283,16 @@ def test_a_revision_that_orphans_rows_is_undone_on_sqlite(scaffold, sqlite_url):
     assert count(sqlite_url, "left_room") == 0
 
 
+def test_a_revision_that_stands_on_one_that_went_is_refused_with_a_sentence(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    write_revision(project, "stays", "pass", after="went")
+
+    output = project.alembic_fails("upgrade", "head")
+
+    assert "FAILED: alembic/versions/ lacks the revision 'went', on which stays.py stands" in output
+    assert "Traceback" not in output
+
+
 def test_tables_that_no_module_declares_are_dropped_only_by_name(scaffold, database_url):
     project = scaffold.on(database_url)
     write_revision(project, "two", TWO_TABLES)

@@ -12,7 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.database import is_not_allowed, reason, remedy
 from core.doctor.finding import Finding, fail, ok, warn
 from core.modules import installed_tables
-from core.schema_state import alembic_config, alembic_part, current_revisions, revisions
+from core.schema_state import (
+    alembic_config,
+    alembic_part,
+    current_revisions,
+    heads_of,
+    revisions,
+)
 from services import db
 
 ENCODINGS = {
@@ -99,7 +105,7 @@ def _migrations(connection: Connection) -> Finding:
     current = current_revisions(connection)
     try:
         scripts = revisions()
-        heads = scripts.get_heads()
+        heads = heads_of(scripts)
         known = {script.revision for script in scripts.walk_revisions()}
     except Exception as error:
         return fail("migrations", f"{type(error).__name__}: {error}", "mend alembic/versions/")

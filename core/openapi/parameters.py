@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any
 
 from werkzeug.routing import IntegerConverter, Rule, UnicodeConverter, UUIDConverter
@@ -11,7 +12,7 @@ from core.listing import COUNTS, MAX_OFFSET, Listing
 from core.openapi.components import TAKES_ANY, Components
 from core.plan import key_of
 from core.setting import setting
-from core.urls import MAX_KEY
+from core.urls import MAX_KEY, DateConverter
 
 VARIABLE = re.compile(r"<(?:[^>]*:)?(\w+)>")
 OPERATORS = {"": "", "[gte]": " at least", "[lte]": " at most"}
@@ -40,6 +41,9 @@ def _converted(converter: Any) -> dict[str, Any]:
         return {"type": "integer", "minimum": low, "maximum": high, "format": "int64"}
     if isinstance(converter, UUIDConverter):
         return {"type": "string", "format": "uuid"}
+    if isinstance(converter, DateConverter):
+        form = {date: "date", datetime: "date-time"}[converter.kind]
+        return {"type": "string", "format": form, "pattern": f"^{converter.regex}$"}
     if isinstance(converter, UnicodeConverter):
         # Its own pattern says the length alone.
         return {"type": "string", "pattern": r"^[^/\x00]+$"}
