@@ -187,7 +187,9 @@ def _located(
     if missing and spare:
         # A key that goes by another name in the URL, beside one that has its own.
         values |= around | {missing[0]: key[spare[0]]}
-    response.headers["Location"] = url_for(endpoint, **{part: values[part] for part in parts})
+    # A member of an enum as bodies write it, too.
+    shown = {part: getattr(values[part], "value", values[part]) for part in parts}
+    response.headers["Location"] = url_for(endpoint, **shown)
     return response
 
 

@@ -142,7 +142,7 @@ class Converter(ModelConverter):
             kwargs["validate"].append(validate.Range(min=low, max=high))
         if isinstance(kind, sa.Integer):
             kwargs["strict"] = True
-        elif isinstance(kind, sa.Numeric) and kind.asdecimal:
+        elif isinstance(kind, sa.Numeric):
             kwargs["places"] = decimal_places(kind)
         elif _is_text(kind) and not getattr(column, "nullable", True):
             # A required text is not blank.

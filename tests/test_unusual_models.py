@@ -825,3 +825,27 @@ def test_a_rule_names_no_column_that_the_schema_does_not_have(app, monkeypatch, 
     violation = Violation("unique", ("kind", "class"), "Taken.", "unusual_animal")
 
     assert list(_errors_at(app, monkeypatch, schema, violation)) == keys
+
+
+def test_moments_days_and_enums_are_keys_of_urls(app, client):
+    bodies = [
+        {"at": f"2026-01-31T0{hour}:30:00Z", "day": "2026-01-31", "grade": "low", "height": "1.25"}
+        for hour in range(3)
+    ]
+    made = [client.post("/unusual/tides", json=one) for one in bodies]
+    told = client.get("/unusual/tides?per_page=1&count=estimate")
+    found = [client.get(one.headers["Location"]) for one in made]
+    gone = [client.delete(one.headers["Location"]).status_code for one in made]
+
+    assert made[0].headers["Location"] == "/unusual/tides/2026-01-31T00:30:00Z/2026-01-31/low"
+    assert [one.json for one in found] == [one.json for one in made]
+    assert told.json["data"] == [made[0].json["data"]]
+    assert gone == [204, 204, 204]
+
+
+def test_a_decimal_that_is_a_float_in_python_keeps_its_places_or_is_refused(client):
+    body = {"at": "2026-01-31T00:30:00Z", "day": "2026-01-31", "grade": "low", "height": "1.2345"}
+    answer = client.post("/unusual/tides", json=body)
+
+    assert answer.status_code == 422
+    assert answer.json["errors"] == {"height": ["At most 3 decimal places."]}

@@ -163,3 +163,14 @@ class Lieu(Base):
     within_id: Mapped[int | None] = mapped_column(ForeignKey("unusual_lieu.id"))
 
     within: Mapped["Lieu | None"] = relationship(remote_side=[id])
+
+
+class Tide(Base):
+    """A key of a moment, a day and an enum."""
+
+    __tablename__ = "unusual_tide"
+
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    grade: Mapped[Grade] = mapped_column(primary_key=True)
+    height: Mapped[float | None] = mapped_column(Numeric(8, 3, asdecimal=False))

@@ -18,12 +18,13 @@ from .schemas import (
     MeasureSchema,
     SheetSchema,
     StoneSchema,
+    TideSchema,
 )
 
 api = Api(unusual_bp)
 
 
-def add(schema: Schema, name: str) -> None:
+def add(schema: Schema, name: str, url: str = "") -> None:
     class Several(Resource):
         def get(self) -> Response:
             return page_of(schema)
@@ -50,9 +51,9 @@ def add(schema: Schema, name: str) -> None:
             return "", 204
 
     Several.schema = One.schema = schema
-    (key,) = key_names(schema.opts.model)
+    url = url or f"<int:{key_names(schema.opts.model)[0]}>"
     api.add_resource(Several, f"/{name}s", endpoint=f"{name}_list")
-    api.add_resource(One, f"/{name}s/<int:{key}>", endpoint=f"{name}_item")
+    api.add_resource(One, f"/{name}s/{url}", endpoint=f"{name}_item")
 
 
 add(AnimalSchema(), "animal")
@@ -62,3 +63,4 @@ add(StoneSchema(), "stone")
 add(SheetSchema(), "sheet")
 add(MeasureSchema(), "measure")
 add(LieuÉtroitSchema(), "place")
+add(TideSchema(), "tide", "<moment:at>/<date:day>/<grade>")

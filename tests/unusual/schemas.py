@@ -6,7 +6,7 @@ from marshmallow_sqlalchemy import auto_field
 from core.fields import String
 from core.schemas import Schema
 
-from .models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone
+from .models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone, Tide
 
 
 class AnimalSchema(Schema):
@@ -60,3 +60,8 @@ class SheetSchema(Schema):
 class MeasureSchema(Schema):
     class Meta(Schema.Meta):
         model = Measure
+
+
+class TideSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Tide
