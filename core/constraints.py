@@ -6,8 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Constraint, ForeignKeyConstraint, UniqueConstraint, inspect, select
+from sqlalchemy import (
+    Constraint,
+    ForeignKeyConstraint,
+    UniqueConstraint,
+    inspect,
+    select,
+    type_coerce,
+)
 from sqlalchemy.exc import CircularDependencyError, DBAPIError
+from sqlalchemy.types import NullType
 
 from core.modules import installed_tables
 from services import db
@@ -43,6 +51,7 @@ KEY = re.compile(r"(?:Key|.*FOREIGN KEY) \(([\w, \"`]+)\)")
 WRITTEN = re.compile(
     r'\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?["`]?(\w+)["`]?(.*)', re.DOTALL
 )
+DELETE, UPDATE = (re.compile(rf"\s*{word}", re.IGNORECASE) for word in ("DELETE", "UPDATE"))
 COLUMN = re.compile(r"Column '([^']+)'|(?:failed: |, )[^.,']+\.([^,]+)")
 
 
@@ -66,25 +75,29 @@ class Violation:
         return {column: [self.message] for column in self.columns}
 
 
-def violation_of(error: Exception) -> Violation | None:
+def violation_of(error: Exception, is_deletion: bool = False) -> Violation | None:
     """Return the rule behind an error of any of the engines, None if it is another kind of error.
 
-    One of SQLAlchemy itself is behind records that refer to each other.
+    One of SQLAlchemy itself is behind records that refer to each other. Before it deletes a record
+    it takes off those that refer to it: one that may not be without it is in the way of a deletion.
 
     Call it after the rollback: it may have to ask SQLite which parent is missing. A constraint's
     own words, `info={"message": "..."}`, win over MESSAGES.
     """
     if isinstance(error, CircularDependencyError):
         return _circle(error)
+    if isinstance(error, AssertionError) and "blank-out primary key" in str(error):
+        return _told("in_use", ("id",))
     if not isinstance(error, DBAPIError):
         return None
     statement = str(error.statement)
     kind, name, columns = _read(error.orig)
-    if kind in ("in_use", "missing") and re.match(r"\s*DELETE", statement, re.IGNORECASE):
+    written = WRITTEN.match(statement)
+    is_taken_off = is_deletion and kind == "required" and _is_key(written, columns)
+    if is_taken_off or (kind in ("in_use", "missing") and DELETE.match(statement)):
         return _told("in_use", ("id",))
     if kind == "":
         return None
-    written = WRITTEN.match(statement)
     # A deferred rule is told at the COMMIT, which names no table.
     diagnostics = getattr(error.orig, "diag", None)
     table = written[1] if written else getattr(diagnostics, "table_name", None)
@@ -122,9 +135,17 @@ def _circle(error: CircularDependencyError) -> Violation | None:
     return _told("circle", (key.parent.name for key in keys), min(table.name for table in tables))
 
 
+def _is_key(written: re.Match[str] | None, columns: list[str]) -> bool:
+    """Tell whether an UPDATE has these columns, of keys that refer to other records."""
+    if written is None or not UPDATE.match(written[0]):
+        return False
+    tables = (table for table in installed_tables() if table.name == written[1])
+    return {*columns} <= {key.parent.name for table in tables for key in table.foreign_keys}
+
+
 def _referred(written: re.Match[str] | None, rule: Any, orphaned: list[str]) -> list[str]:
     """Return the columns that an UPDATE changes and other rows refer to, if that was refused."""
-    if written is None or not re.match(r"\s*UPDATE", written[0], re.IGNORECASE):
+    if written is None or not UPDATE.match(written[0]):
         return []
     changed = set(re.findall(r'(\w+)["`]?\s*=', written[2].partition(" WHERE ")[0]))
     if rule is None:
@@ -200,5 +221,6 @@ def _has_parent(key: ForeignKeyConstraint, row: dict[str, Any]) -> bool:
     # With a NULL in it a key refers to nothing.
     if None in parent.values():
         return True
-    same = (column == value for column, value in parent.items())
+    # As the driver had them: a type would write what it has written once more.
+    same = (type_coerce(column, NullType()) == value for column, value in parent.items())
     return bool(db.session.scalar(select(1).where(*same).limit(1)))

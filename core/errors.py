@@ -95,6 +95,8 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _refused_form)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(SQLAlchemyError, _database_error)
+    # SQLAlchemy's own word for a record that a row of two keys is in the way of.
+    app.register_error_handler(AssertionError, _database_error)
 
 
 def answer(
@@ -177,7 +179,7 @@ def _cut(errors: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: _cut(part) if isinstance(part, dict) else part for name, part in parts}
 
 
-def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
+def _database_error(error: Exception) -> ResponseReturnValue:
     """Answer a refusal of the database in words; raise what is a fault of the program."""
     db.session.rollback()
     if isinstance(error, StaleDataError):
@@ -186,7 +188,7 @@ def _database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return answer(409, STALE)
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
-    if violation := violation_of(error):
+    if violation := violation_of(error, request.method == "DELETE"):
         return answer(409, violation.message, _by_key(violation))
     if is_refused(error):
         # That of a read stands in its URL.
@@ -252,7 +254,7 @@ def changes_met(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and not MET.isdisjoint(codes_of(error))
 
 
-def _is_passing(error: SQLAlchemyError) -> bool:
+def _is_passing(error: Exception) -> bool:
     """Tell whether the same request may succeed later: no connection, a lock, a time-out."""
     if isinstance(error, PoolTimeoutError):
         return True

@@ -166,7 +166,13 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (RefusedError, StaleDataError, StatementError, CircularDependencyError) as error:
+    except (
+        RefusedError,
+        StaleDataError,
+        StatementError,
+        CircularDependencyError,
+        AssertionError,
+    ) as error:
         db.session.rollback()
         for message in _show(error, form):
             flash(message, "danger")
@@ -187,7 +193,7 @@ def _show(error: Exception, form: ModelForm | None) -> Iterator[Any]:
             yield OUT_OF_RANGE
         else:
             form.form_errors.append(OUT_OF_RANGE)
-    elif (violation := violation_of(error)) is None:
+    elif (violation := violation_of(error, form is None)) is None:
         raise error
     elif form is None or not form.show_violation(violation):
         yield violation.message

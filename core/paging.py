@@ -113,7 +113,8 @@ class ListPage(Pagination):
 
     def _estimated(self) -> int:
         # Around the keys, whose types would read the plan.
-        rows = sa.select(sa.literal_column("1")).select_from(self._keys().subquery())
+        one: sa.ColumnElement[Any] = sa.literal_column("1")
+        rows = sa.select(one).select_from(self._keys().subquery())
         # The session finds no model in it.
         bind = {"mapper": self.listing.model}
         plan = db.session.scalar(_Explain(rows), bind_arguments=bind)

@@ -51,7 +51,18 @@ from core.paging import options_of
 from core.schemas import Schema
 from services import db
 from tests.project import ENGINES, app_on
-from tests.unusual.models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone
+from tests.unusual.models import (
+    Animal,
+    Berth,
+    Bird,
+    Boat,
+    Cat,
+    Harbour,
+    Lieu,
+    Measure,
+    Sheet,
+    Stone,
+)
 from tests.unusual.schemas import AnimalSchema, MeasureSchema, SheetSchema
 
 # Keys that no sequence reaches here.
@@ -849,3 +860,34 @@ def test_a_decimal_that_is_a_float_in_python_keeps_its_places_or_is_refused(clie
 
     assert answer.status_code == 422
     assert answer.json["errors"] == {"height": ["At most 3 decimal places."]}
+
+
+@pytest.mark.parametrize("part", ["boat", "berth"])
+def test_what_cannot_be_taken_off_a_record_is_in_the_way_of_its_deletion(app, client, part):
+    with app.app_context():
+        harbour = Harbour(boats=[Boat()] if part == "boat" else [])
+        harbour.berths = [Berth(number=1)] if part == "berth" else []
+        db.session.add(harbour)
+        db.session.commit()
+        key = harbour.key
+
+    answer = client.delete(f"/unusual/harbours/{key}")
+    with app.test_request_context():
+        db.session.delete(db.session.get(Harbour, key))
+        with database_rules():
+            db.session.commit()
+        told = get_flashed_messages()
+        db.session.execute(delete(Boat if part == "boat" else Berth))
+        db.session.commit()
+    gone = client.delete(f"/unusual/harbours/{key}")
+
+    assert (answer.status_code, answer.json["detail"]) == (409, told[0])
+    assert told == ["Not deleted: other records still use this one."]
+    assert gone.status_code == 204
+
+
+def test_a_key_of_a_type_is_looked_up_as_it_was_written(client):
+    answer = client.post("/unusual/boats", json={"harbour_key": str(uuid4())})
+
+    assert answer.status_code == 409
+    assert answer.json["errors"] == {"harbour_key": ["This record does not exist or was deleted."]}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID, uuid4
 
 from sqlalchemy import (
     BigInteger,
@@ -174,3 +175,27 @@ class Tide(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     grade: Mapped[Grade] = mapped_column(primary_key=True)
     height: Mapped[float | None] = mapped_column(Numeric(8, 3, asdecimal=False))
+
+
+class Boat(Base):
+    __tablename__ = "unusual_boat"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    harbour_key: Mapped[UUID] = mapped_column(ForeignKey("unusual_harbour.key"))
+
+
+class Berth(Base):
+    __tablename__ = "unusual_berth"
+
+    harbour_key: Mapped[UUID] = mapped_column(ForeignKey("unusual_harbour.key"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Harbour(Base):
+    """Collections without a cascade: SQLAlchemy takes their records off before it deletes."""
+
+    __tablename__ = "unusual_harbour"
+
+    key: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    boats: Mapped[list[Boat]] = relationship()
+    berths: Mapped[list[Berth]] = relationship()

@@ -13,7 +13,9 @@ from . import unusual_bp
 from .schemas import (
     AnimalSchema,
     BirdSchema,
+    BoatSchema,
     CatSchema,
+    HarbourSchema,
     LieuÉtroitSchema,
     MeasureSchema,
     SheetSchema,
@@ -64,3 +66,5 @@ add(SheetSchema(), "sheet")
 add(MeasureSchema(), "measure")
 add(LieuÉtroitSchema(), "place")
 add(TideSchema(), "tide", "<moment:at>/<date:day>/<grade>")
+add(BoatSchema(), "boat")
+add(HarbourSchema(), "harbour", "<uuid:key>")

@@ -6,7 +6,7 @@ from marshmallow_sqlalchemy import auto_field
 from core.fields import String
 from core.schemas import Schema
 
-from .models import Animal, Bird, Cat, Lieu, Measure, Sheet, Stone, Tide
+from .models import Animal, Bird, Boat, Cat, Harbour, Lieu, Measure, Sheet, Stone, Tide
 
 
 class AnimalSchema(Schema):
@@ -65,3 +65,14 @@ class MeasureSchema(Schema):
 class TideSchema(Schema):
     class Meta(Schema.Meta):
         model = Tide
+
+
+class BoatSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Boat
+        include_fk = True
+
+
+class HarbourSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Harbour
