@@ -131,7 +131,7 @@ def cut_waiting() -> None:
                     waiting.shutdown(socket.SHUT_RDWR)
 
 
-def reason(error: SQLAlchemyError) -> str:
+def reason(error: Exception) -> str:
     """Return the driver's own first line, which holds neither statement nor password."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]

@@ -14,7 +14,7 @@ from flask import Response, abort, request, stream_with_context
 from sqlalchemy import Result, Select, inspect
 
 from core.i18n import local
-from core.listing import listing_of
+from core.listing import check_select, listing_of
 from core.models import label_of
 from core.pages import list_query
 from core.problem import wants_problem
@@ -40,6 +40,8 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     # A page says what it leaves out; a file cannot, and would be of more than was asked for.
     if query.left_out:
         abort(400)
+    if statement is not None:
+        check_select(model, statement)
     records = listing.apply(statement, query)
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
     firsts = [column.partition(".")[0] for column in columns]

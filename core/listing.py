@@ -307,6 +307,22 @@ def listing_of(model: Any) -> Listing:
     return declared or Listing(default=key_names(model)[0], model=model)
 
 
+def check_select(model: Any, statement: Any) -> None:
+    """Raise ValueError unless it selects the model: what it asks of another would narrow nothing.
+
+    One of an alias of the model is one of another.
+    """
+    is_select = isinstance(statement, sa.Select)
+    entity = statement.column_descriptions[0]["entity"] if is_select else None
+    found: Any = sa.inspect(entity, raiseerr=False)
+    mapper = sa.inspect(model)
+    if not getattr(found, "is_mapper", False) or not (found.isa(mapper) or mapper.isa(found)):
+        raise ValueError(
+            f"The statement selects no {model.__name__}: begin it with select({model.__name__}), "
+            "and put an alias of it into an exists() or into in_()."
+        )
+
+
 def _once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Return a select in which a record stands once, also when it is joined to many of another."""
     joined = (target if on is None else on for target, on, *_ in statement._setup_joins)  # noqa: SLF001

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from core import cursor
 from core.columns import key_names
 from core.database import engine_of
-from core.listing import MAX_OFFSET, Listing, Order, Query, listing_of
+from core.listing import MAX_OFFSET, Listing, Order, Query, check_select, listing_of
 from core.reads import keep, read, reads_are_prepared
 from core.rows import rows_of
 from core.setting import setting
@@ -59,6 +59,8 @@ class ListPage(Pagination):
     ) -> None:
         if getattr(statement, "_has_row_limiting_clause", False):
             raise ValueError("A list sets LIMIT and OFFSET itself: narrow its rows by where().")
+        if statement is not None:
+            check_select(listing.model, statement)
         self.kept = {name: texts for name, texts in (kept or {}).items() if texts}
         self.listing = listing
         self.query = query

@@ -31,7 +31,7 @@ from core.deprecation import Deprecation
 from core.encoding import JSONProvider
 from core.inserts import insert_of
 from core.links import link_header, links_of, meta_of
-from core.listing import listing_of
+from core.listing import check_select, listing_of
 from core.paging import ListPage
 from core.plan import key_of, part_of, plan_of
 from core.schemas import Schema
@@ -247,6 +247,8 @@ def _fields(schema: Schema) -> tuple[str, ...] | None:
 
 def _item(schema: Schema, record: Any, status: int = 200, statement: Any = None) -> Response:
     plan = plan_of(schema)
+    if statement is not None:
+        check_select(schema.opts.model, statement)
     rows = plan.find(_key(record), statement) or abort(404)
     return _answer(schema, plan.write_one(rows[0]), status)
 

@@ -33,7 +33,7 @@ class SchemaState:
     text: str
 
 
-def lacks_migration(error: SQLAlchemyError) -> bool:
+def lacks_migration(error: Exception) -> bool:
     """Tell whether the migrations are what is missing."""
     if not isinstance(error, DBAPIError):
         return False

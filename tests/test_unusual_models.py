@@ -32,7 +32,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, INT4RANGE, MONEY, TSVECTOR
 from sqlalchemy.exc import DBAPIError, ProgrammingError
-from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    aliased,
+    column_property,
+    mapped_column,
+    relationship,
+)
 from sqlalchemy.schema import CreateTable
 from werkzeug.datastructures import MultiDict
 
@@ -42,12 +49,14 @@ import core.revisions
 from core.base import SQLITE_NOW
 from core.constraints import Violation, violation_of
 from core.errors import _by_key
+from core.export import csv_of
 from core.forms import ModelForm
 from core.listing import Listing
 from core.openapi import api_document
 from core.openapi.components import Converter
 from core.pages import database_rules, page_of
 from core.paging import options_of
+from core.rest import item
 from core.schemas import Schema
 from services import db
 from tests.project import ENGINES, app_on
@@ -891,3 +900,24 @@ def test_a_key_of_a_type_is_looked_up_as_it_was_written(client):
 
     assert answer.status_code == 409
     assert answer.json["errors"] == {"harbour_key": ["This record does not exist or was deleted."]}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(lambda: select(aliased(Animal)), id="alias"),
+        pytest.param(lambda: select(Stone), id="another"),
+        pytest.param(lambda: select(Animal).from_statement(select(Animal)), id="from-statement"),
+    ],
+)
+def test_a_statement_that_selects_something_else_is_refused(app, statement):
+    schema, refused = AnimalSchema(), pytest.raises(ValueError, match="selects no Animal")
+
+    with app.test_request_context("/"):
+        with refused:
+            page_of(Animal, statement())
+        with refused:
+            csv_of(Animal, ("name",), statement())
+        with refused:
+            item(schema, 1001, statement=statement())
+        assert page_of(Animal, select(Animal)).total == len(INHERITED[Animal])
