@@ -18,6 +18,7 @@ from marshmallow import ValidationError
 from marshmallow_sqlalchemy import ModelConversionError
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     Computed,
     ForeignKey,
@@ -740,6 +741,31 @@ def test_the_label_of_a_listing_is_a_column():
         loud: Mapped[str] = column_property(func.upper(name))
 
     assert list(Labelled.listing.unusable()) == [("label", "loud", "name a column of the model")]
+
+
+def test_a_whole_number_of_64_bits_is_described_and_a_text_may_be_what_it_is_by_default():
+    class Counted(Elsewhere):
+        __tablename__ = "unusual_counted"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        small: Mapped[int]
+        big: Mapped[int | None] = mapped_column(BigInteger)
+        note: Mapped[str] = mapped_column(String(40), default="")
+        name: Mapped[str] = mapped_column(String(40))
+
+    class CountedSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Counted
+
+    spec = APISpec("x", "1", "3.1.1")
+    described = Converter(spec.openapi_version, None, spec).describe(CountedSchema(), sent=True)
+    sent = described["properties"]
+    with pytest.raises(ValidationError) as refused:
+        CountedSchema().load({"small": 1, "note": "", "name": ""})
+
+    assert sent["big"]["format"] == "int64"
+    assert "format" not in sent["small"]
+    assert sent["note"]["pattern"] != sent["name"]["pattern"]
+    assert list(refused.value.messages_dict) == ["name"]
 
 
 def test_a_required_json_is_described_as_such():

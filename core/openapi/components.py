@@ -119,6 +119,9 @@ class Converter(OpenAPIConverter):
         if getattr(field, "as_string", False) or isinstance(field, fields.Decimal):
             # Answered as a text, so that no reader's float rounds it; taken as either.
             return {"type": ["string", found["type"]] if self.sent else "string"}
+        if isinstance(field, fields.Integer) and (_limits(field)[1] or 0) >= 2**31:
+            # Clients in typed languages would read 32 bits.
+            return {**found, "format": "int64"}
         return found
 
     def datetime2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
