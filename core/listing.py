@@ -310,8 +310,10 @@ def listing_of(model: Any) -> Listing:
 def check_select(model: Any, statement: Any) -> None:
     """Raise ValueError unless it selects the model: what it asks of another would narrow nothing.
 
-    One of an alias of the model is one of another.
+    One of an alias of the model is one of another; None selects all rows.
     """
+    if statement is None:
+        return
     is_select = isinstance(statement, sa.Select)
     entity = statement.column_descriptions[0]["entity"] if is_select else None
     found: Any = sa.inspect(entity, raiseerr=False)

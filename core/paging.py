@@ -59,8 +59,7 @@ class ListPage(Pagination):
     ) -> None:
         if getattr(statement, "_has_row_limiting_clause", False):
             raise ValueError("A list sets LIMIT and OFFSET itself: narrow its rows by where().")
-        if statement is not None:
-            check_select(listing.model, statement)
+        check_select(listing.model, statement)
         self.kept = {name: texts for name, texts in (kept or {}).items() if texts}
         self.listing = listing
         self.query = query

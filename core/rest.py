@@ -247,8 +247,7 @@ def _fields(schema: Schema) -> tuple[str, ...] | None:
 
 def _item(schema: Schema, record: Any, status: int = 200, statement: Any = None) -> Response:
     plan = plan_of(schema)
-    if statement is not None:
-        check_select(schema.opts.model, statement)
+    check_select(schema.opts.model, statement)
     rows = plan.find(_key(record), statement) or abort(404)
     return _answer(schema, plan.write_one(rows[0]), status)
 

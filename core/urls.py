@@ -49,6 +49,7 @@ class DateConverter(BaseConverter):
     """A day, written as 2026-01-31 (RFC 3339, full-date)."""
 
     regex = DAY
+    format = "date"
     kind: type[date] = date
 
     def to_python(self, value: str) -> date:
@@ -69,4 +70,5 @@ class MomentConverter(DateConverter):
     """A moment, written in UTC as 2026-01-31T09:30:00Z (RFC 3339, date-time)."""
 
     regex = rf"{DAY}T{CLOCK}Z"
+    format = "date-time"
     kind = datetime

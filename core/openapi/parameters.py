@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
 from typing import Any
 
 from werkzeug.routing import IntegerConverter, Rule, UnicodeConverter, UUIDConverter
@@ -42,8 +41,8 @@ def _converted(converter: Any) -> dict[str, Any]:
     if isinstance(converter, UUIDConverter):
         return {"type": "string", "format": "uuid"}
     if isinstance(converter, DateConverter):
-        form = {date: "date", datetime: "date-time"}[converter.kind]
-        return {"type": "string", "format": form, "pattern": f"^{converter.regex}$"}
+        pattern = f"^{converter.regex}$"
+        return {"type": "string", "format": converter.format, "pattern": pattern}
     if isinstance(converter, UnicodeConverter):
         # Its own pattern says the length alone.
         return {"type": "string", "pattern": r"^[^/\x00]+$"}
