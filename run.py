@@ -20,7 +20,7 @@ try:
 except (Exception, SystemExit) as error:
     if is_called():
         # `flask doctor` examines what can be built of it, and says what cannot.
-        app = stand_in(create_app)
+        app = stand_in(create_app, error)
     elif __name__ == "__main__" and isinstance(error, ClickException):
         error.show()
         if not is_running_from_reloader():

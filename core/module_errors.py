@@ -80,7 +80,8 @@ def table_clash(entry: str, table: str) -> ModuleError:
     cause = f", whose table {table!r} exists already, in this module or another"
     own = f"{entry.rpartition('.')[2]}_"
     example = f"{own}{table}" if not table.startswith(own) else f"{own}other"
-    return refusal(entry, cause, f"give it another __tablename__, for example {example!r}")
+    remedy = f"give it another __tablename__, for example {example!r}"
+    return refusal(entry, cause, remedy, ModelError)
 
 
 def check_foreign_keys(entries: Iterable[str], tables: Mapping[str, Table]) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import MANYTOONE, ONETOMANY, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import has_parent
-from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
+from sqlalchemy.orm.base import PASSIVE_MERGE, PASSIVE_NO_INITIALIZE
 
 from core.columns import looks_at_others, made_by, server_value
 from core.models import Versioned, raise_version
@@ -107,7 +107,13 @@ def _take_row(prop: Any, new: Any, old: Any) -> None:
             elif column.nullable or isinstance(column.server_default, sa.DefaultClause):
                 setattr(new, name, server_value(column.server_default))
     for within, rules in _ruled(mapper):
-        _pair(within, rules, _members(state, within), _members(sa.inspect(old), within))
+        if added := _members(state, within, PASSIVE_NO_INITIALIZE):
+            # They would go with the old part, so SQLAlchemy loads them in any case.
+            _pair(within, rules, added, _members(sa.inspect(old), within, PASSIVE_MERGE))
+
+
+def _members(state: Any, prop: Any, passive: Any) -> list[Any]:
+    return [one for one in state.get_history(prop.key, passive).non_deleted() if one]
 
 
 def _is_unset(state: Any, prop: Any, name: str, column: Any) -> bool:
@@ -119,12 +125,6 @@ def _is_unset(state: Any, prop: Any, name: str, column: Any) -> bool:
         return False
     relation = _relation(mapper, name)
     return relation is None or state.dict.get(relation.key) is None
-
-
-def _members(state: Any, prop: Any) -> list[Any]:
-    """Return the records behind a relationship, as far as they are loaded."""
-    value = state.dict.get(prop.key)
-    return list(value) if prop.uselist and value else [value] if value else []
 
 
 @lru_cache(maxsize=1024)

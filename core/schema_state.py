@@ -9,11 +9,12 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Connection, inspect
+from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from config import BASE_DIR
 from core.database import codes_of
-from core.modules import installed_metadata
+from core.modules import installed_tables
 from services import db
 
 REMEDY = _l(
@@ -60,16 +61,31 @@ def _state(connection: Connection) -> SchemaState:
     if current != set(heads):
         text = gettext("Migrations have not run yet: run `alembic upgrade head`.")
         return SchemaState(False, text)
-    tables = set(inspect(connection).get_table_names())
-    if missing := sorted({t for one in installed_metadata() for t in one.tables} - tables):
+    if missing := _missing(connection):
         text = gettext(
-            "No migration makes these tables yet: %(names)s. Run `alembic revision --autogenerate "
-            '-m "..."`, then `alembic upgrade head`.',
+            "No migration makes these tables or columns yet: %(names)s. Run `alembic revision "
+            '--autogenerate -m "..."`, then `alembic upgrade head`.',
             names=", ".join(missing),
         )
         return SchemaState(False, text)
     text = gettext("The database answers, all migrations have run, and no table is missing.")
     return SchemaState(True, text)
+
+
+def _missing(connection: Connection) -> list[str]:
+    """Return the names of tables, and of columns of others, that the database lacks."""
+    inspector, tables = inspect(connection), installed_tables()
+    found: dict[Any, Any] = {}
+    for schema in {table.schema for table in tables}:
+        found |= inspector.get_multi_columns(schema=schema, kind=ObjectKind.ANY)
+    names = []
+    for table in tables:
+        if (columns := found.get((table.schema, table.name))) is None:
+            names.append(table.fullname)
+        else:
+            lost = {column.name for column in table.columns} - {one["name"] for one in columns}
+            names += [f"{table.fullname}.{name}" for name in lost]
+    return sorted(names)
 
 
 def current_revisions(connection: Connection) -> set[str]:

@@ -158,6 +158,24 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
 
 
 @pytest.mark.structure
+def test_a_models_file_that_fails_halfway_is_blamed_for_its_own_fault_alone(shop):
+    """Its first table is known by then, to which neither its name nor other modules may lead."""
+    blueprint = "from flask import Blueprint\nbp = Blueprint({!r}, __name__)\n"
+    models = MODELS.replace("shop_item", "torn_item") + "SIZE = Strng(9)\n"
+    line = len(models.splitlines())
+    shop.write("app/torn/__init__.py", blueprint.format("torn"))
+    shop.write("app/torn/models.py", models)
+    shop.write("app/user/__init__.py", f"{blueprint.format('user')}from app.torn import models\n")
+    shop.install("app.shop", "app.torn", "app.user")
+
+    result = shop.having(PYTHONWARNINGS="ignore").run("flask", "doctor", "--json")
+
+    (found,) = [f for f in json.loads(result.stdout) if f["name"] == "modules"]
+    assert "name 'Strng' is not defined" in found["text"]
+    assert found["remedy"] == f"mend app/torn/models.py, line {line}, or remove the entry."
+
+
+@pytest.mark.structure
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -91,13 +91,16 @@ def test_a_rule_of_a_related_record_is_seen_before_its_key_is_set(app):
         assert [(line.id, line.text, line.place_id) for line in order.lines] == [(id, "Cup", 2)]
 
 
-def test_the_parts_of_a_part_may_be_the_same_again(app):
+@pytest.mark.parametrize("is_loaded", [True, False], ids=["loaded", "not-loaded"])
+def test_the_parts_of_a_part_may_be_the_same_again(app, is_loaded):
     def tea():
         return OrderLine(text="Tea", amount=1, tastes=[Taste(name="bitter"), Taste(name="cold")])
 
     with app.app_context():
         order = stored(lines=[tea()])
         before = [taste.id for taste in order.lines[0].tastes]
+        if not is_loaded:
+            db.session.expire_all()
         order.lines = [tea()]
         db.session.commit()
 

@@ -125,10 +125,14 @@ def test_the_home_page_knows_what_to_do_next_from_model_to_table(scaffold, sqlit
     states.append(state_on(project.get("/")))
     project.alembic("upgrade", "head")
     states.append(state_on(project.get("/")))
+    project.write("app/market/models.py", f"{MODELS}    price: Mapped[int]\n")
+    states.append(state_on(project.get("/")))
 
-    assert states[0].startswith("No migration makes these tables yet: market_order. Run `alembic")
+    lacks = "No migration makes these tables or columns yet: {}. Run `alembic revision"
+    assert states[0].startswith(lacks.format("market_order"))
     assert states[1] == "Migrations have not run yet: run `alembic upgrade head`."
     assert states[2].startswith("The database answers, all migrations have run")
+    assert states[3].startswith(lacks.format("market_order.price"))
 
 
 def test_a_revision_that_cannot_be_read_is_no_crash_of_the_home_page(scaffold, sqlite_url):

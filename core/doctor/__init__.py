@@ -71,28 +71,33 @@ def is_called() -> bool:
     return by_flask and "doctor" in sys.argv[1:]
 
 
-def stand_in(create_app: Callable[..., Flask]) -> Flask:
-    """Return what can be built of an application that fails to start, with its `doctor`."""
+def stand_in(create_app: Callable[..., Flask], error: BaseException) -> Flask:
+    """Return what can be built of an application that failed to start, with its `doctor`."""
     entries = setting("INSTALLED_APPS")
-    troubles: list[BaseException] = []
-    while True:
+    troubles = [error]
+    while broken := _entry_of(error, entries):
+        entries = [entry for entry in entries if entry != broken]
         try:
             app = create_app(installed_apps=entries)
-        except (Exception, SystemExit) as error:
-            if entries and any(isinstance(one, ModelError) for one in troubles):
-                # Once a model is broken others may fail for its sake.
-                entries = []
-                continue
+            break
+        except (Exception, SystemExit) as other:
+            error = other
+            if any(isinstance(one, ModelError) for one in (*troubles, error)):
+                # Once a model is broken, or half of a models.py ran, others fail for its sake.
+                app = create_app(installed_apps=[])
+                break
             troubles.append(error)
-            named = isinstance(error, ModuleError)
-            broken = [entry for entry in entries if repr(entry) in str(error)] if named else []
-            if broken:
-                entries = [entry for entry in entries if entry != broken[0]]
-                continue
-            app = Flask("app")
-            app.cli.add_command(doctor)
-        app.extensions["troubles"] = troubles
-        return app
+    else:
+        app = Flask("app")
+        app.cli.add_command(doctor)
+    app.extensions["troubles"] = troubles
+    return app
+
+
+def _entry_of(error: BaseException, entries: list[str]) -> str | None:
+    """Return the listed module that an error names."""
+    named = entries if isinstance(error, ModuleError) else []
+    return next((entry for entry in named if repr(entry) in str(error)), None)
 
 
 def _checks(app: Flask, deploy: bool) -> list[Check]:
