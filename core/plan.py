@@ -119,7 +119,9 @@ class Plan(Rows):
         attribute = field.attribute or name
         if type(field) in (fields.Nested, Nested):
             return self._nested(field, attribute, entity, is_outer)
-        if type(field) not in SIMPLE:
+        column = sa.inspect(entity).mapper.columns[attribute]
+        # A column_property stands in no INSERT (core/inserts.py).
+        if type(field) not in SIMPLE or not isinstance(column, sa.Column):
             raise LookupError
         place = self.place(entity, attribute)
         return self._written(field, self.columns[place].type, f"c{place}", name)

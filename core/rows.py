@@ -25,11 +25,11 @@ class Rows:
     def place(self, entity: Any, attribute: str) -> int:
         """Return where the attribute's column stands in a row, adding it if it is new.
 
-        Raises LookupError for an attribute that is no column.
+        Raises LookupError for an attribute that is no column, nor a column_property.
         """
         if (entity, attribute) not in self._places:
             prop = sa.inspect(entity).mapper.attrs.get(attribute)
-            if not isinstance(prop, ColumnProperty) or not isinstance(prop.columns[0], sa.Column):
+            if not isinstance(prop, ColumnProperty):
                 raise LookupError(f"{attribute!r} of {entity} is no column.")
             self._places[entity, attribute] = len(self.columns)
             self.columns.append(getattr(entity, attribute))

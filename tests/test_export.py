@@ -45,6 +45,15 @@ def test_a_list_comes_as_a_file_for_spreadsheets(client, save):
     assert read(answer)[1][0] == "Ñandú"
 
 
+def test_what_the_database_computes_is_a_column_too(app, save):
+    save(Entry(name="Cup", shelf=save(Shelf(name="Upper"))))
+
+    with app.test_request_context(), csv_of(Entry, ("name", "shelf.loud")) as answer:
+        text = answer.get_data(as_text=True)
+
+    assert text.splitlines()[1] == "Cup,UPPER"
+
+
 def test_each_kind_of_value_has_its_text(client, save):
     shelf = save(Shelf(name="Upper"))
     save(

@@ -820,7 +820,7 @@ print("done")
 
 def test_the_actions_limits_and_webhooks_of_the_document_work(scaffold, sqlite_url):
     document = "docs/api.md"
-    project = scaffold.on(sqlite_url).having(PAYMENTS_SECRET="shared")
+    project = scaffold.on(sqlite_url).having(HOOKS_SECRET="shared")
     write_files(project, "app/tasks/")
     for name in ("TaskDone", "TaskBulk"):
         code = block_with(document, "python", f"class {name}").text

@@ -6,8 +6,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, Numeric, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, Numeric, String, func
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from core.listing import Listing
 from core.models import Base
@@ -28,6 +28,7 @@ class Shelf(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40))
+    loud: Mapped[str] = column_property(func.upper(name))
 
     entries: Mapped[list["Entry"]] = relationship(viewonly=True)
 
