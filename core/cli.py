@@ -6,6 +6,7 @@ from types import ModuleType
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
+from flask_babel import force_locale
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -48,7 +49,7 @@ def setup() -> None:
         if not lacks_migration(error):
             raise
         # The site can start, and says so, too.
-        click.echo(f"No demo data: {REMEDY}", err=True)
+        click.echo(f"No demo data: {_remedy()}", err=True)
 
 
 @click.command()
@@ -66,8 +67,14 @@ def seed(rows: int, force: bool) -> None:
                 _run(module, seeds, rows)
     except SQLAlchemyError as error:
         if lacks_migration(error):
-            raise click.ClickException(str(REMEDY)) from error
+            raise click.ClickException(_remedy()) from error
         raise
+
+
+def _remedy() -> str:
+    # Commands speak English, as the log does; outside a request the first language would be told.
+    with force_locale("en"):
+        return str(REMEDY)
 
 
 def _write_env() -> None:

@@ -91,8 +91,10 @@ def test_setup_again_changes_nothing(shop):
     assert count(database, "shop_item") == 1
 
 
-def test_setup_without_the_revision_of_a_module_says_so_and_goes_on(shop):
+def test_setup_without_the_revision_of_a_module_says_so_in_english_and_goes_on(shop):
     (shop.root / "alembic/versions/0001.py").unlink()
+    settings = (shop.root / "settings.py").read_text()
+    shop.write("settings.py", f'{settings}LANGUAGES = ["es", "en"]\n')
 
     said = flask(shop, "setup")
 
