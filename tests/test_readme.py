@@ -987,6 +987,17 @@ assert ask(1, "GET", item).json["data"]["title"] == "Pack"
 print("done")
 """
 
+OF_A_TENANT = """
+from app.tasks.models import Project, Task
+from services import db
+
+def test_what_a_test_stores_is_the_tenants(app, save):
+    project = save(Project(name="Move"))
+    save(Task(title="Pack", project_id=project.id))
+    with app.app_context():
+        assert [one.tenant_id for one in db.session.query(Task)] == [1]
+"""
+
 
 def test_a_tenant_of_the_document_reaches_nothing_of_another(scaffold, database_url):
     project = scaffold.on(database_url)
@@ -1010,6 +1021,11 @@ def test_a_tenant_of_the_document_reaches_nothing_of_another(scaffold, database_
     project.install("app.tasks")
 
     assert project.python("-c", RENTING).strip() == "done"
+    fixture = block_with("docs/api.md", "python", "of_a_tenant").text
+    project.write("app/tasks/tests/conftest.py", fixture)
+    project.write("app/tasks/tests/test_tasks.py", OF_A_TENANT)
+    tested = project.run("python", "-m", "pytest", "-q", "app/tasks")
+    assert tested.returncode == 0, tested.stdout
 
 
 SHELVES = """
