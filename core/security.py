@@ -40,6 +40,9 @@ class _Headers:
         if method not in READ_METHODS and "HTTP_ORIGIN" in environ:
             # Flask-WTF wants to see on https where a form comes from, and knows the Referer alone.
             environ.setdefault("HTTP_REFERER", environ["HTTP_ORIGIN"])
+        if "HTTP_HOST" in environ:
+            # Its case means nothing (RFC 9110, 4.2.3), where Werkzeug trusts one spelling.
+            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
 
         def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             is_empty = method == "OPTIONS" and ("Content-Length", "0") in headers

@@ -233,11 +233,11 @@ def test_production_answers_the_hosts_that_it_trusts(make_app, production):
 
     answers = {
         host: client.get("/", headers={"Host": host}).status_code
-        for host in ("example.com", "one.shops.example", "www.example.com", "localhost")
+        for host in ("Example.COM", "one.shops.example", "www.example.com", "localhost")
     }
 
     assert answers == {
-        "example.com": 200,
+        "Example.COM": 200,
         "one.shops.example": 200,
         "www.example.com": 400,
         "localhost": 400,
