@@ -128,3 +128,16 @@ def test_a_button_that_expired_is_accessible(reader):
 
     expect(reader.locator("main .lead")).to_be_visible()
     assert violations(reader) == []
+
+
+def test_a_form_that_expired_is_accessible_and_its_message_has_the_focus(reader, language):
+    reader.goto("/example/categories/new")
+    reader.evaluate("document.querySelectorAll('[name=csrf_token]').forEach(one => one.value = '')")
+
+    reader.locator("#name").fill("Late")
+    reader.get_by_role("button", name=WORDS[language]["create"]).click()
+
+    expect(reader).to_have_title(re.compile("^Error: "))
+    expect(reader.locator("[aria-live]:has([role=alert])")).to_be_focused()
+    expect(reader.locator("#name")).to_have_value("Late")
+    assert violations(reader) == []

@@ -79,8 +79,10 @@ def test_an_edit_comes_back_and_still_guards_its_version(
 def test_a_lost_session_is_no_other_than_an_expired_form(app, client, rows):
     form = visit(client, f"{CATEGORIES}/new").form("Create")
 
-    page = _expired(form.send(app.test_client(), name="Typed"))
+    response = form.send(app.test_client(), name="Typed")
 
+    page = _expired(response)
+    assert "<title>Error: New category" in response.text
     assert page.alerts == [SENTENCE]
     assert page.form("Create").fields["name"] == "Typed"
     assert rows(select(Category.id)) == []
