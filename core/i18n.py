@@ -28,6 +28,8 @@ from flask_babel import (
     to_utc,
 )
 from flask_babel.speaklater import LazyString
+from jinja2 import pass_eval_context
+from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 
 from core.assets import YEAR
@@ -38,6 +40,11 @@ from core.setting import setting
 # What stands where there is nothing.
 EMPTY = "—"
 THEMES = ("auto", "light", "dark")
+# Letters that are written from the right, and what turns the letters behind it.
+OTHER_DIRECTION = re.compile(
+    r"[\u0590-\u08FF\u200F\u202A-\u202E\u2066-\u2069\uFB1D-\uFDFF\uFE70-\uFEFC"
+    r"\U00010800-\U00010FFF\U0001E800-\U0001EFFF]"
+)
 
 # By it Jinja would take a lazy text for HTML, with the values that it was given.
 del LazyString.__html__
@@ -78,7 +85,7 @@ def init_i18n(app: Flask) -> None:
 def _give_texts(environment: Any) -> None:
     """Give templates _() and its kin: Flask-Babel's look for the domain at each text of a page."""
     environment.install_gettext_callables(
-        gettext=lambda text: _translations().ugettext(text),
+        gettext=None,  # Our own: see below.
         ngettext=lambda one, many, number: _translations().ungettext(one, many, number),
         pgettext=lambda context, text: _translations().upgettext(context, text),
         npgettext=lambda context, one, many, number: _translations().unpgettext(
@@ -86,8 +93,28 @@ def _give_texts(environment: Any) -> None:
         ),
         newstyle=True,
     )
-    # Jinja's asks the template at each text which function that is.
-    environment.globals["_"] = environment.globals["gettext"]
+    environment.globals["_"] = environment.globals["gettext"] = _text
+    environment.filters["apart"] = apart
+
+
+# Jinja's asks the template at each text which function translates.
+@pass_eval_context
+def _text(place: Any, text: str, /, **values: Any) -> str:
+    found = _translations().ugettext(text)
+    if place.autoescape:
+        found = Markup(found)  # nosec B704 - of the catalogue; it escapes what is put in.
+    return found % _each_apart(values)  # type: ignore[no-any-return]
+
+
+def apart(value: Any) -> Any:
+    """Return a value for a sentence, which a text of the other direction would turn around."""
+    text = value if isinstance(value, str) else str(value)
+    # U+2068 and U+2069 isolate it (UAX #9).
+    return "\u2068" + text + "\u2069" if OTHER_DIRECTION.search(text) else value
+
+
+def _each_apart(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: apart(value) for name, value in values.items()}
 
 
 def _own_name(code: str) -> str:
@@ -249,6 +276,9 @@ class _Domain(Domain):  # type: ignore[misc]
             if context is not None:
                 context.babel_translations = found
         return found
+
+    def gettext(self, string: str, **variables: Any) -> str:
+        return super().gettext(string, **_each_apart(variables))  # type: ignore[no-any-return]
 
 
 @bp.post("/language")

@@ -13,6 +13,7 @@ from flask import abort, jsonify, render_template_string
 from flask_babel import gettext, lazy_gettext
 from flask_limiter.errors import RateLimitExceeded
 from limits import parse
+from markupsafe import Markup
 from werkzeug.exceptions import default_exceptions
 
 import settings
@@ -420,3 +421,27 @@ def test_a_language_is_the_same_key_as_babels_own():
     parsed = _parsed("es_CO")
 
     assert {parsed: 1}[Locale.parse("es_CO")] == 1
+
+
+@pytest.mark.parametrize("name", ["אב", "عرب", "a\u202eb"], ids=ascii)
+def test_a_name_of_the_other_direction_is_kept_apart_in_a_sentence(app, name):
+    apart = f"\u2068{name}\u2069"
+    shown = "{{ _('%(name)s was saved.', name=name) }} {{ name | apart }}"
+
+    with app.test_request_context():
+        texts = [
+            gettext("%(name)s was saved.", name=name),
+            str(lazy_gettext("%(name)s was saved.", name=name)),
+            render_template_string(shown, name=name),
+        ]
+
+    assert texts == [*[f"{apart} was saved."] * 2, f"{apart} was saved. {apart}"]
+
+
+def test_other_values_of_a_sentence_stay_as_they_are_and_are_escaped(app):
+    shown = "{{ _('%(name)s, %(html)s, %(count)d', name=name, html=html, count=3) }}"
+
+    with app.test_request_context():
+        text = render_template_string(shown, name="<Ñandú>", html=Markup("<b>א</b>"))
+
+    assert text == "&lt;Ñandú&gt;, \u2068<b>א</b>\u2069, 3"

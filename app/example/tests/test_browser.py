@@ -150,6 +150,35 @@ def test_a_long_word_does_not_widen_the_page(page):
     assert _fits(page)
 
 
+def test_a_name_of_the_other_direction_turns_no_sentence_around(page):
+    name = "שלום \u202e12"
+    page.goto("/example/categories/new")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Create").click()
+
+    flash = page.get_by_role("alert")
+    expect(flash).to_have_text(f"\u2068{name}\u2069 was created.")
+    assert flash.evaluate(IN_ORDER, " was created.")
+    assert page.title().startswith(f"\u2068{name}\u2069 ·")
+    page.locator(".confirm summary").click()
+    assert page.locator(".confirm p").evaluate(IN_ORDER, " for good?")
+    page.get_by_role("button", name="Delete").click()
+    expect(flash).to_contain_text("was deleted")
+
+
+# Whether the end of a text is written from the left to the right.
+IN_ORDER = """(one, end) => {
+  const text = [...one.childNodes].find((part) => part.data?.includes(end));
+  const range = document.createRange(), start = text.data.indexOf(end);
+  const lefts = [...end].map((_, place) => {
+    range.setStart(text, start + place);
+    range.setEnd(text, start + place + 1);
+    return range.getBoundingClientRect().left;
+  });
+  return lefts.every((left, place) => place === 0 || left > lefts[place - 1]);
+}"""
+
+
 def test_the_keyboard_reaches_the_content_past_the_menu(page):
     page.goto("/example/products")
 
