@@ -4,6 +4,7 @@ The stock converters lose enums, refuse unchecked boxes and know neither floats 
 SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in the alphabet wins.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from copy import copy
@@ -23,6 +24,7 @@ from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
 from core.columns import decimal_places, limits_of, looks_at_others, value_type
+from core.fields import NOT_BLANK
 from core.filters import choices_of
 from core.form_fields import (
     ClockField,
@@ -55,8 +57,11 @@ FIELDS: dict[str, Callable[..., Any]] = {
 
 
 def stripped(value: str | None) -> str | None:
-    """Filter: a text as every database stores it, without surrounding space; None for nothing."""
-    return (clean_text(value).strip() or None) if isinstance(value, str) else value
+    """Filter: a text as every database stores it, without surrounding space; None for a blank."""
+    if not isinstance(value, str):
+        return value
+    text = clean_text(value).strip()
+    return text if re.match(NOT_BLANK, text) else None
 
 
 def parsed_uuid(value: Any) -> uuid.UUID | None:

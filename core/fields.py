@@ -15,7 +15,12 @@ from core.text import clean_text
 
 # Patterns as JSON Schema reads them, too (core/openapi/). What is a space to either is one to both.
 NOT_NUL = r"^[^\x00]*$"
-NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f\x85\ufeff][^\x00]*$"
+# What shows nothing, up to U+FFFF: beyond it JavaScript and Python write a character differently.
+INVISIBLE = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+)
+NOT_BLANK = rf"^[^\x00]*[^\x00\s\x1c-\x1f\x85{INVISIBLE}][^\x00]*$"
 
 # Python alone reads more than these: other digits, spaces, underscores, weeks of a year.
 WHOLE = r"-?[0-9]+"

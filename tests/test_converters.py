@@ -139,6 +139,7 @@ def test_a_value_is_taken(client, url, stored, name, sent, expected):
     [
         pytest.param("line", "", "This field is required.", id="no-text"),
         pytest.param("line", "   ", "This field is required.", id="blank-text"),
+        pytest.param("line", " \u200b\u3164", "This field is required.", id="invisible-text"),
         pytest.param(
             "line", "x" * 41, "Field cannot be longer than 40 characters.", id="long-text"
         ),

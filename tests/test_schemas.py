@@ -92,6 +92,7 @@ def test_a_value_is_taken(name, sent, expected):
     [
         pytest.param("line", "", "This must not be blank.", id="empty-required-text"),
         pytest.param("line", " \n ", "This must not be blank.", id="blank-required-text"),
+        pytest.param("line", "\u200b \u3164", "This must not be blank.", id="invisible-text"),
         pytest.param("line", None, "Field may not be null.", id="null"),
         pytest.param("line", 5, "Not a valid string.", id="no-text"),
         pytest.param("line", "x" * 41, "Longer than maximum length 40.", id="long-text"),
