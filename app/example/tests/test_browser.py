@@ -338,6 +338,18 @@ def test_a_printed_list_has_all_its_columns(page):
     assert _fits(page)
 
 
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_the_names_in_a_list_of_many_columns_have_room(page, media):
+    page.set_viewport_size({"width": 768, "height": 1000})
+    page.emulate_media(media=media)
+
+    page.goto("/example/products")
+
+    assert page.locator("tbody td").first.bounding_box()["width"] >= 190
+    table = page.get_by_role("region", name="Products")
+    assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 def test_a_ticked_box_is_drawn_by_the_browser_in_the_readers_own_colours(page):
     page.goto("/example/products/new")
     box = page.get_by_label("Featured")
