@@ -20,6 +20,17 @@ window.addEventListener("pageshow", () => {
   sent = new WeakMap();
 });
 
+/* The Escape key takes a question back. */
+document.addEventListener("keydown", (event) => {
+  const asked = event.key === "Escape" ? document.querySelectorAll(".confirm[open]") : [];
+  for (const question of asked) {
+    if (question.contains(document.activeElement)) {
+      question.querySelector("summary").focus();
+    }
+    question.open = false;
+  }
+});
+
 /* Searches related records without a journey of the page: asks for the form as its button would,
    and takes the select with the results, and the sentence that counts them, out of the answer. */
 for (const box of document.querySelectorAll("[data-search-select]")) {

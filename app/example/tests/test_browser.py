@@ -248,6 +248,26 @@ def test_an_open_question_does_not_lie_above_what_has_the_focus(page):
     expect(question).to_be_visible()
 
 
+def test_a_question_is_taken_back_by_its_button_or_escape(page):
+    page.goto("/example/products/1")
+    summary, question = page.locator(".confirm summary"), page.locator(".confirm form")
+    expect(summary).to_have_accessible_name("Delete…")
+    before = page.get_by_role("link", name="All products").bounding_box()
+
+    summary.click()
+
+    expect(summary).to_have_accessible_name("Cancel")
+    assert page.get_by_role("link", name="All products").bounding_box() == before
+    summary.click()
+    expect(question).to_be_hidden()
+    summary.click()
+    page.get_by_role("button", name="Delete").focus()
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(summary).to_be_focused()
+    expect(summary).to_have_accessible_name("Delete…")
+
+
 def test_a_list_is_searched_filtered_and_sorted_by_its_controls(screen):
     page = screen
     page.goto("/example/products")
