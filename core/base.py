@@ -1,6 +1,7 @@
 """The declarative base under services.db: constraint names and the types behind Mapped[...]."""
 
 import enum
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -23,13 +24,31 @@ from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.functions import current_timestamp, now
 
+# The longest name of PostgreSQL, in letters; other databases take more.
+LONGEST_NAME = 63
+
+
+class _Pattern(str):
+    """Makes names that are the same on every database: the long ones cut as on PostgreSQL."""
+
+    __slots__ = ()
+
+    def __mod__(self, values: Any) -> str:
+        name = str.__mod__(self, values)
+        if len(name) <= LONGEST_NAME:
+            return name
+        # As SQLAlchemy does it there.
+        digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        return f"{name[: LONGEST_NAME - 8]}_{digest[-4:]}"
+
+
 # Named constraints can be altered by a migration and recognised in an error.
 NAMING_CONVENTION = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
+    "ix": _Pattern("ix_%(table_name)s_%(column_0_N_name)s"),
+    "uq": _Pattern("uq_%(table_name)s_%(column_0_N_name)s"),
+    "ck": _Pattern("ck_%(table_name)s_%(constraint_name)s"),
+    "fk": _Pattern("fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s"),
+    "pk": _Pattern("pk_%(table_name)s"),
 }
 
 

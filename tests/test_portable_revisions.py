@@ -74,6 +74,8 @@ class Thing(Base):
     __table_args__ = (
         sa.UniqueConstraint("first_string", "first_integer"),
         sa.CheckConstraint("first_integer >= 0", "integer_from_0"),
+        # Longer than PostgreSQL takes it, as are those of the first column.
+        sa.CheckConstraint("first_integer >= 0", "the_integer_is_never_smaller_than_zero_is_said"),
         sa.Index(None, "first_date", "first_time"),
     )
 
@@ -85,6 +87,9 @@ class Thing(Base):
 
 # Each can be added to a table that has rows.
 COLUMNS = """
+    first_owner_of_the_thing_before_the_present_one_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("kinds_owner.id", ondelete="RESTRICT"), unique=True
+    )
     first_integer: Mapped[int] = mapped_column(server_default="1")
     first_sum: Mapped[int] = mapped_column(sa.Computed("first_integer * 2", persisted=True))
     first_big: Mapped[int | None] = mapped_column(sa.BigInteger)
@@ -139,11 +144,12 @@ COLUMNS = """
 """
 
 FIRST = HEAD + COLUMNS
-# Adds every column once more, lengthens one, makes one required and bigger, drops one, an index
-# and a unique rule, puts another index in the place of one that a foreign key needs, and takes the
-# only one of a foreign key away.
+# Adds every column once more, lengthens one, changes a foreign key, makes one required and bigger,
+# drops one, an index and a unique rule, puts another index in the place of one that a foreign key
+# needs, and takes the only one of a foreign key away.
 SECOND = (
     FIRST.replace("sa.String(20), server_default", "sa.String(40), server_default")
+    .replace("RESTRICT", "CASCADE")
     .replace("    left: Mapped[int | None] = mapped_column(index=True)\n", "")
     .replace("int | None] = mapped_column(index=True)", "int] = mapped_column(sa.BigInteger)")
     .replace('"first_date", "first_time"', '"first_date"')
