@@ -28,15 +28,26 @@ def shown_again() -> ResponseReturnValue | None:
             g.expired = request.form
             page = make_response(current_app.view_functions[endpoint](**(request.view_args or {})))
     except Exception as failure:
-        session.pop("_flashes", None)
+        _take_back()
         # Flask answers 500 to whatever leaves a handler, a 404 too.
         return current_app.handle_user_exception(failure)
+    if page.status_code >= 300:
+        # The guard of the view, which sends who has no session to the login.
+        _take_back()
+        return page
     if "expired_shown" in g or "POST" not in _methods(endpoint):
         page.status_code = 400
         return page
     # What was shown is no form: the view may have taken a GET for something else.
-    session.pop("_flashes", None)
+    _take_back()
     return None
+
+
+def _take_back() -> None:
+    """Forget the message, which is not true of what is shown."""
+    flashes = session.pop("_flashes", [])
+    if others := [one for one in flashes if one[1] is not EXPIRED]:
+        session["_flashes"] = others
 
 
 def form_endpoint() -> str | None:

@@ -75,14 +75,20 @@ def _keys(part: Any, rules: Rules) -> Iterator[Hashable]:
 
 
 def _value(state: Any, name: str) -> Any:
-    """Return a value as far as it is known: that of a related record may not be set yet."""
+    """Return a value as far as it is known: it may come of a related record, or by default."""
     value = state.dict.get(name)
     relation: Any = None if value is not None else _relation(state.mapper, name)
     related = state.dict.get(relation.key) if relation is not None else None
-    if related is None:
-        return value
-    ((_, remote),) = relation.local_remote_pairs
-    return getattr(related, relation.mapper.get_property_by_column(remote).key)
+    if related is not None:
+        ((_, remote),) = relation.local_remote_pairs
+        return getattr(related, relation.mapper.get_property_by_column(remote).key)
+    default = state.mapper.columns[name].default
+    is_by_default = state.key is None and name not in state.dict and _is_made(default)
+    return made_by(default) if is_by_default and not default.is_clause_element else value
+
+
+def _is_made(default: Any) -> bool:
+    return default is not None and not default.is_sequence and not looks_at_others(default)
 
 
 @lru_cache(maxsize=1024)
@@ -101,9 +107,8 @@ def _take_row(prop: Any, new: Any, old: Any) -> None:
         if getattr(column, "primary_key", False):
             setattr(new, name, getattr(old, name))
         elif _is_unset(state, prop, name, column):
-            default = column.default
-            if default is not None and not default.is_sequence and not looks_at_others(default):
-                setattr(new, name, made_by(default))
+            if _is_made(column.default):
+                setattr(new, name, made_by(column.default))
             elif column.nullable or isinstance(column.server_default, sa.DefaultClause):
                 setattr(new, name, server_value(column.server_default))
     for within, rules in _ruled(mapper):

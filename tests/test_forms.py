@@ -7,7 +7,7 @@ from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
-from flask import g, get_flashed_messages, render_template_string, request
+from flask import flash, g, get_flashed_messages, redirect, render_template_string, request
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
 from sqlalchemy import Numeric, bindparam, select, text
@@ -559,6 +559,24 @@ def test_an_expired_form_does_not_walk_past_a_login(client, app, thing, monkeypa
     answer = client.post(f"/sample/things/{thing.id}", data={"code": "x"})
 
     assert (answer.status_code, answer.text) == (401, "Sign in.")
+
+
+@pytest.mark.parametrize(("says", "left"), [("", []), ("Log in first.", ["Log in first."])])
+def test_an_expired_form_does_not_walk_past_the_login_of_its_view(
+    client, app, thing, monkeypatch, says, left
+):
+    def login_required(**_):
+        if says:
+            flash(says)
+        return redirect("/login")
+
+    monkeypatch.setitem(app.view_functions, "sample.thing_edit", login_required)
+
+    answer = client.post(f"/sample/things/{thing.id}", data={"code": "x"})
+
+    assert (answer.status_code, answer.location) == (302, "/login")
+    with client.session_transaction() as session:
+        assert [message for _, message in session.get("_flashes", [])] == left
 
 
 def _choose_less(form):

@@ -3,7 +3,7 @@
 import pytest
 
 from services import db
-from tests.kinds.models import Order, OrderLine, OrderNote, Place, Taste
+from tests.kinds.models import Order, OrderLine, OrderNote, Place, Stamp, Taste
 from tests.kinds.storing import app_with_places
 from tests.project import ENGINES
 
@@ -105,6 +105,16 @@ def test_the_parts_of_a_part_may_be_the_same_again(app, is_loaded):
         db.session.commit()
 
         assert [taste.id for taste in order.lines[0].tastes] == before
+
+
+def test_a_part_may_be_the_same_again_by_a_rule_with_a_default(app):
+    with app.app_context():
+        order = stored(stamps=[Stamp(name="paid"), Stamp(name="sent")])
+        before = [stamp.id for stamp in order.stamps]
+        order.stamps = [Stamp(name="paid"), Stamp(name="sent")]
+        db.session.commit()
+
+        assert [(stamp.id, stamp.house) for stamp in order.stamps] == [(id, 1) for id in before]
 
 
 def test_a_record_takes_the_place_of_the_only_one(app):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Enum,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     LargeBinary,
     Numeric,
     String,
@@ -194,16 +195,36 @@ class OrderNote(Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("kinds_order.id"), unique=True)
 
 
+class Stamp(Base):
+    """A part with a rule of a tenant, whom nobody names."""
+
+    __tablename__ = "kinds_stamp"
+    __table_args__ = (
+        ForeignKeyConstraint(["house", "order_id"], ["kinds_order.house", "kinds_order.id"]),
+        UniqueConstraint("house", "order_id", "name"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    house: Mapped[int] = mapped_column(default=lambda: 1)
+    order_id: Mapped[int]
+    name: Mapped[str] = mapped_column(String(40))
+
+
 class Order(Timestamps, Versioned, Base):
     """A record with others that are its own."""
 
     __tablename__ = "kinds_order"
+    __table_args__ = (UniqueConstraint("house", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    house: Mapped[int] = mapped_column(default=lambda: 1)
     number: Mapped[str] = mapped_column(String(40))
 
     lines: Mapped[list[OrderLine]] = relationship(cascade="all, delete-orphan")
     note: Mapped[OrderNote | None] = relationship(cascade="all, delete-orphan")
+    stamps: Mapped[list[Stamp]] = relationship(
+        cascade="all, delete-orphan", foreign_keys=Stamp.order_id
+    )
 
 
 class Made(Base):

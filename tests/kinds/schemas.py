@@ -56,6 +56,7 @@ class OrderLineSchema(Schema):
 class OrderSchema(Schema):
     class Meta(Schema.Meta):
         model = Order
+        exclude = ("house",)
 
     lines = fields.Nested(OrderLineSchema(many=True), required=True)
 
