@@ -1,7 +1,7 @@
 """What autogenerate writes: revisions in an order that works everywhere, which name their risks."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,10 +10,19 @@ from alembic.util.sqla_compat import is_expression_index
 from sqlalchemy.schema import conv, sort_tables_and_constraints
 
 from core.base import NAMING_CONVENTION
+from core.columns import decimal_places, limits_of
 from core.portable import generic, make_portable, portable_check
 from services import log
 
 INDEX_OPS = (ops.CreateIndexOp, ops.DropIndexOp)
+# How to find what is past a limit of a type, and the limit: None where there is none.
+LIMITS: dict[str, Callable[[Any], Any]] = {
+    "length({0}) > {1}": lambda kind: kind.length if isinstance(kind, sa.String) else None,
+    "abs({0}) > {1}": lambda kind: limits_of(kind)[1],
+    "{0} <> round({0}, {1})": lambda kind: (
+        decimal_places(kind) if isinstance(kind, sa.Numeric) else None
+    ),
+}
 
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
@@ -300,16 +309,28 @@ def _risks(operations: Any) -> Iterator[str]:
 
 def _risks_of(change: Any) -> Iterator[str]:
     column = f"Column {change.table_name}.{change.column_name}"
-    if change.modify_type is not None and _is_another_kind(change):
-        yield (
-            f"{column} becomes another type: a database may refuse its values, or make others of "
-            "them; a new column that this revision fills keeps them."
-        )
+    if change.modify_type is not None:
+        before, after = generic(change.existing_type), generic(change.modify_type)
+        if before._type_affinity is not after._type_affinity:  # noqa: SLF001
+            yield (
+                f"{column} becomes another type: a database may refuse its values, or make others "
+                "of them; a new column that this revision fills keeps them."
+            )
+        elif lost := " OR ".join(_past_limits(change.column_name, before, after)):
+            # To be read, not run.
+            query = f"SELECT * FROM {change.table_name} WHERE {lost}"  # nosec B608
+            yield (
+                f"{column} takes less than before: PostgreSQL and MariaDB refuse longer texts and "
+                "larger numbers and round further decimals, SQLite keeps them. Look for such rows "
+                f"before you apply it: {query};"
+            )
     if change.modify_nullable is False:
         yield f"{column} becomes NOT NULL: fill its NULLs in this revision first."
 
 
-def _is_another_kind(change: Any) -> bool:
-    """Tell whether a change of type is more than one of lengths."""
-    before, after = generic(change.existing_type), generic(change.modify_type)
-    return before._type_affinity is not after._type_affinity  # noqa: SLF001
+def _past_limits(column: str, before: Any, after: Any) -> Iterator[str]:
+    """Yield the conditions of values that a narrower type does not take as they are."""
+    for condition, limit in LIMITS.items():
+        had, has = limit(before), limit(after)
+        if has is not None and (had is None or has < had):
+            yield condition.format(column, has)

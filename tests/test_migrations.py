@@ -1,6 +1,7 @@
 """Migrations in copies of the project: its own history, and what alembic/env.py promises."""
 
 import ast
+import re
 import shutil
 
 import pytest
@@ -333,6 +334,60 @@ def test_revision_warns_of_what_loses_data_or_fails(scaffold, sqlite_url):
     for warning in expected:
         assert f"WARNING: {warning}" in output
         assert f"# WARNING: {warning}" in text
+
+
+SIZES = """
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Thing(Base):
+    __tablename__ = "sizes_thing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(80))
+    note: Mapped[str] = mapped_column(sa.Text)
+    price: Mapped[Decimal] = mapped_column(sa.Numeric(10, 4))
+    views: Mapped[int] = mapped_column(sa.BigInteger)
+    share: Mapped[float]
+    fine: Mapped[str] = mapped_column(sa.String(20))
+"""
+NARROWER = {
+    "sa.String(80)": "sa.String(20)",
+    "sa.Text": "sa.String(30)",
+    "sa.Numeric(10, 4)": "sa.Numeric(8, 2)",
+    "sa.BigInteger": "sa.Integer",
+    "Mapped[float]": "Mapped[int]",
+    "sa.String(20)": "sa.String(40)",
+}
+
+
+def test_revision_tells_how_to_find_what_a_narrower_column_does_not_take(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.add_module("sizes", SIZES)
+    project.alembic_each(REVISE, "upgrade head")
+    narrower = re.compile("|".join(map(re.escape, NARROWER)))
+    models = narrower.sub(lambda found: NARROWER[found[0]], SIZES)
+    project.write("app/sizes/models.py", models)
+
+    text = project.revision().read_text(encoding="utf-8")
+
+    told = dict(re.findall(r"WARNING: Column sizes_thing\.(\w+) takes less .*: (SELECT .*);", text))
+    assert set(told) == {"name", "note", "price", "views"}
+    assert "WARNING: Column sizes_thing.share becomes another type" in text
+    assert "sizes_thing.fine" not in text
+    with connected(database_url) as connection:
+        for row in ("'x', 'x', 1.25, 1", "'{0}', '{0}', 1.255, 3000000000"):
+            connection.exec_driver_sql(
+                "INSERT INTO sizes_thing (name, note, price, views, share, fine) "
+                f"VALUES ({row.format('x' * 31)}, 0, '')"
+            )
+        for query in told.values():
+            assert [row.id for row in connection.exec_driver_sql(query)] == [2]
 
 
 def test_modules_with_bases_of_their_own_share_the_history(scaffold, database_url):
