@@ -31,6 +31,7 @@ PORTABLE_DEFAULTS: dict[type, str] = {
 # Who writes PostgreSQL's own types, whatever engine a revision is made on.
 POSTGRESQL = object.__new__(PostgresqlImpl)
 FLOATS = (sa.REAL, sa.DOUBLE_PRECISION)
+SIZED = (sa.VARCHAR, sa.NUMERIC, sa.DECIMAL)
 # How MariaDB and MySQL repeat what they were told.
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
@@ -43,10 +44,19 @@ class _Own(DefaultImpl):
     """
 
     def compare_type(self, inspected: Any, column: Any) -> bool:
-        """Tell whether types differ; PostgreSQL tells of a float's precision by two names."""
+        """Tell whether types differ; PostgreSQL tells of a float's precision by two names.
+
+        Alembic takes a size for no difference where the other type has none.
+        """
         if isinstance(column.type, sa.Float) and type(inspected.type) in FLOATS:
             return is_real(column.type) != is_real(inspected.type)
+        if isinstance(inspected.type, SIZED) and self._size(inspected) != self._size(column):
+            return True
         return super().compare_type(inspected, column)
+
+    def _size(self, column: Any) -> list[str]:
+        # Of a number without places some engines tell 0.
+        return [size for size in self._tokenize_column_type(column).args if size != "0"]
 
     def compare_server_default(
         self, inspected: Any, column: Any, declared: str | None, reflected: str | None

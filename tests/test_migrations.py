@@ -390,6 +390,35 @@ def test_revision_tells_how_to_find_what_a_narrower_column_does_not_take(scaffol
             assert [row.id for row in connection.exec_driver_sql(query)] == [2]
 
 
+UNSIZED = {"sa.Numeric(10, 4)": "sa.Numeric", "sa.String(80)": "sa.String"}
+
+
+@pytest.mark.parametrize(
+    "database_url",
+    # MariaDB has no text without a length.
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
+    indirect=True,
+)
+def test_a_limit_that_a_column_loses_or_gets_is_in_the_revision(scaffold, database_url):
+    project = scaffold.on(database_url)
+    unsized = SIZES
+    for before, after in UNSIZED.items():
+        unsized = unsized.replace(before, after)
+    project.add_module("sizes", SIZES)
+    project.alembic_each(REVISE, "upgrade head")
+
+    for models in (unsized, SIZES):
+        project.write("app/sizes/models.py", models)
+        output = project.alembic_each(REVISE, "upgrade head", "check")
+
+        assert CLEAN in output
+        with connected(database_url) as connection:
+            columns = inspect(connection).get_columns("sizes_thing")
+        kinds = {one["name"]: one["type"] for one in columns}
+        sizes = (80, 10, 4) if models == SIZES else (None, None, None)
+        assert (kinds["name"].length, kinds["price"].precision, kinds["price"].scale) == sizes
+
+
 def test_modules_with_bases_of_their_own_share_the_history(scaffold, database_url):
     project = scaffold.on(database_url)
     project.add_module("people", MODELS)
