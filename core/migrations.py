@@ -110,11 +110,15 @@ def _include_object(
         return not item.dialect_kwargs.get("postgresql_ops")
     if kind != "table" or name in current_app.config["ALEMBIC_ALLOW_DROP"]:
         return True
+    declared = [table for one in installed_metadata() for table in one.tables.values()]
+    alike = [one.name for one in declared if {*one.columns.keys()} == {*item.columns.keys()}]
+    renamed = f" If it is called {' or '.join(alike)} now, rename it: docs/migrations.md."
     log.warning(
         "Table %s belongs to no module of INSTALLED_APPS and is left alone; to drop it, run "
-        "the command with ALEMBIC_ALLOW_DROP=%s.",
+        "the command with ALEMBIC_ALLOW_DROP=%s.%s",
         name,
         name,
+        renamed if alike else "",
     )
     return False
 

@@ -311,6 +311,17 @@ def test_tables_that_no_module_declares_are_dropped_only_by_name(scaffold, datab
     assert tables(database_url) == {"left_other"}
 
 
+def test_a_table_whose_model_has_another_name_is_to_be_renamed(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    project.add_module("boats", OWN_BASE)
+    project.alembic_each(REVISE, "upgrade head")
+    project.write("app/boats/models.py", OWN_BASE.replace("boats_boat", "ships_boat"))
+
+    output = project.alembic_fails("check")
+
+    assert "If it is called ships_boat now, rename it: docs/migrations.md." in output
+
+
 def test_revision_warns_of_what_loses_data_or_fails(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     project.add_module("people", MODELS)
