@@ -36,7 +36,7 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
     """Run the command's revisions on the app's database, or write their SQL (--sql)."""
     with _app().app_context():
         try:
-            heads_of(context.script)
+            heads = heads_of(context.script)
         except LookupError as error:
             raise CommandError(str(error)) from error
         metadata = list(dict.fromkeys([*installed_metadata(), *target_metadata]))
@@ -51,6 +51,15 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
                 _run(context, metadata, connection=connection)
         except ConfigError as error:
             raise CommandError(str(error)) from error
+        except CommandError as error:
+            if len(heads) < 2:
+                raise
+            # In Alembic's own words the database is not up to date, or it wants one of the heads.
+            raise CommandError(
+                f"{str(error).rstrip('.')}. alembic/versions/ has {len(heads)} last revisions, "
+                f"{', '.join(heads)}: "
+                'join them with alembic merge -m "join" heads, then alembic upgrade head.'
+            ) from error
         except SQLAlchemyError as error:
             if not is_not_allowed(error):
                 raise

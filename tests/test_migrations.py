@@ -294,6 +294,20 @@ def test_a_revision_that_stands_on_one_that_went_is_refused_with_a_sentence(scaf
     assert "Traceback" not in output
 
 
+def test_commands_that_two_heads_stop_tell_how_to_join_them(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    for name, after in (("first", None), ("mine", "first"), ("theirs", "first")):
+        write_revision(project, name, "pass", after=after)
+
+    for command in ("upgrade head", "check", REVISE):
+        output = project.alembic_fails(*command.split())
+
+        assert "has 2 last revisions, mine, theirs: join them with alembic merge" in output
+        assert "Traceback" not in output
+
+    assert CLEAN in project.alembic_each("merge -m join heads", "upgrade head", "check")
+
+
 def test_tables_that_no_module_declares_are_dropped_only_by_name(scaffold, database_url):
     project = scaffold.on(database_url)
     write_revision(project, "two", TWO_TABLES)
