@@ -426,6 +426,56 @@ def test_a_rule_goes_after_its_key_where_another_key_stays(scaffold, database_ur
     assert stays["constrained_columns"] == ["project_id"]
 
 
+FAMILY = """
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Parent(Base):
+    __tablename__ = "family_parent"
+
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
+    other_id: Mapped[int | None] = mapped_column(sa.ForeignKey("family_parent.id"))
+
+
+class Child(Base):
+    __tablename__ = "family_child"
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    parent_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("family_parent.id", ondelete="CASCADE"), index=True
+    )
+"""
+
+
+@mostly_on("mariadb")
+def test_a_key_changes_its_type_with_those_that_refer_to_it(scaffold, database_url):
+    # Alembic writes autoincrement=... for MariaDB, and PostgreSQL warns that it knows none.
+    project = scaffold.on(database_url).having(PYTHONWARNINGS="")
+    project.add_module("family", FAMILY)
+    project.alembic_each("revision --autogenerate -m made --rev-id first", "upgrade head")
+    with connected(database_url) as connection:
+        before = {name: keys(connection, name) for name in ("family_parent", "family_child")}
+        connection.exec_driver_sql("INSERT INTO family_parent (id, other_id) VALUES (1, 1)")
+        connection.exec_driver_sql("INSERT INTO family_child (id, parent_id) VALUES (1, 1)")
+    project.write("app/family/models.py", FAMILY.replace("sa.Integer", "sa.BigInteger"))
+
+    output = project.alembic_each(
+        "revision --autogenerate -m made", "upgrade head", "downgrade -1", "upgrade head", "check"
+    )
+
+    assert "No new upgrade operations" in output
+    assert count(database_url, "family_child") == 1
+    with connected(database_url) as connection:
+        assert {name: keys(connection, name) for name in before} == before
+
+
+def keys(connection, table):
+    return sorted(inspect(connection).get_foreign_keys(table), key=lambda key: key["name"])
+
+
 COMPUTED = """
 from decimal import Decimal
 
