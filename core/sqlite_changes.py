@@ -16,6 +16,8 @@ TEXTS = sa.text(
     "SELECT name, sql FROM sqlite_master"
     " WHERE tbl_name = :table AND type IN ('index', 'trigger') AND sql IS NOT NULL"
 )
+TABLE = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
+LAST_KEY = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :table")
 
 
 class OnSQLite(DefaultImpl):
@@ -30,12 +32,13 @@ class OnSQLite(DefaultImpl):
     ) -> None:
         """Look for indexes of expressions by their names, which is all that SQLAlchemy reads.
 
-        Alembic would leave them out, of a revision that is made here also on the other engines.
+        Alembic would leave them out, of a revision that is made here also on the other engines. Of
+        one that only sorts otherwise (DESC) it is told, but not how.
         """
-        there = set(self.connection.scalars(NAMES)) - {one.name for one in conn_indexes}
-        model_indexes -= {
-            one for one in model_indexes if is_expression_index(one) and one.name in there
-        }
+        there = set(self.connection.scalars(NAMES))
+        known = {one.name for one in model_indexes if is_expression_index(one)} & there
+        conn_indexes -= {one for one in conn_indexes if one.name in known}
+        model_indexes -= {one for one in model_indexes if one.name in known}
 
     def prep_table_for_batch(self, batch: Any, table: sa.Table) -> None:
         """Copy no values of computed columns, which are refused; keep what Alembic does not see."""
@@ -47,28 +50,52 @@ class OnSQLite(DefaultImpl):
                     text = _expression(self.connection, table.name, name)
                     column.computed.sqltext = sa.text(text.replace(":", "\\:"))
         if not self.as_sql:
+            text = str(self.connection.scalar(TABLE, {"table": table.name}))
+            _keep_collations(text, batch, table)
             self._kept = tuple(self._unseen(table, batch))
+            if "AUTOINCREMENT" in text.upper():
+                batch.new_table.dialect_options["sqlite"]["autoincrement"] = True
+                # So that the keys of rows that were deleted stay unused.
+                last = self.connection.scalar(LAST_KEY, {"table": table.name}) or 0
+                keep = f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table.name}'"  # nosec B608
+                self._kept += (keep,)
         super().prep_table_for_batch(batch, table)
 
     def _unseen(self, table: sa.Table, batch: Any) -> Iterator[str]:
-        """Yield the texts of indexes and triggers that Alembic does not copy."""
+        """Yield the texts of triggers, and of indexes: Alembic copies no DESC and no expression."""
         gone = set(table.columns.keys()) - {column.name for column in batch.columns.values()}
         words = re.compile(rf"(?i)\b(?:{'|'.join(map(re.escape, gone)) or '(?!)'})\b")
         seen = {index.name for index in table.indexes}
         for name, sql in self.connection.execute(TEXTS, {"table": table.name}):
-            if name in seen:
+            if name in seen and (words.search(sql) or name not in batch.indexes):
                 continue
             if words.search(sql):
                 log.warning("%s names a column that went: if it is needed, make it anew.", name)
             else:
+                batch.indexes.pop(name, None)
                 yield sql
 
     def rename_table(self, old_table_name: Any, *args: Any, **options: Any) -> None:
-        """Make the indexes and the triggers of a copied table anew."""
+        """Make the indexes and the triggers of a copied table anew; leave views to it alone."""
+        is_copy = str(old_table_name).startswith("_alembic_tmp_")
+        if is_copy:
+            # By itself SQLite looks for the table that a view, or another's trigger, names.
+            self._exec("PRAGMA legacy_alter_table = ON")
         super().rename_table(old_table_name, *args, **options)
+        if is_copy:
+            self._exec("PRAGMA legacy_alter_table = OFF")
         kept, self._kept = self._kept, ()
         for sql in kept:
             self.connection.exec_driver_sql(sql)
+
+
+def _keep_collations(text: str, batch: Any, table: sa.Table) -> None:
+    """Give columns whose type stays the collation that SQLAlchemy does not read."""
+    for name, column in batch.columns.items():
+        there = rf'(?i)[(,]\s*["`]?{re.escape(name)}["`]?\s[^,]*?\bCOLLATE\s+["`]?(\w+)'
+        found = re.search(there, text)
+        if found and name in table.columns and column.type is table.columns[name].type:
+            column.type.collation = found[1]
 
 
 def _expression(connection: sa.Connection, table: str, column: str) -> str:

@@ -175,6 +175,58 @@ def test_an_index_of_an_expression_is_made_and_kept_on_sqlite(scaffold, sqlite_u
     assert texts["short"] == TRIGGER
 
 
+LETTERS = """
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Letter(Base):
+    __tablename__ = "letters_letter"
+    __table_args__ = (
+        sa.Index("newest", sa.desc("year"), "town"),
+        sa.Index("sent", "year", sqlite_where=sa.text("year > 0")),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    town: Mapped[str] = mapped_column(sa.String(20, collation="NOCASE"))
+    year: Mapped[int]
+    text: Mapped[str] = mapped_column(sa.String(20))
+"""
+VIEW = "CREATE VIEW towns AS SELECT town FROM letters_letter"
+
+
+def test_a_table_that_is_copied_on_sqlite_stays_as_it_was(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url).having(PYTHONWARNINGS="")
+    project.add_module("letters", LETTERS)
+    project.alembic_each("revision --autogenerate -m made", "upgrade head", "check")
+    with connected(sqlite_url) as connection:
+        connection.exec_driver_sql(VIEW)
+        connection.exec_driver_sql("INSERT INTO letters_letter VALUES (7, 'Lugo', 1, '')")
+        connection.exec_driver_sql("DELETE FROM letters_letter")
+        before = schema(connection)
+    project.write("app/letters/models.py", LETTERS.replace("sa.String(20))", "sa.String(40))"))
+
+    project.alembic_each("revision --autogenerate -m longer", "upgrade head", "check")
+
+    with connected(sqlite_url) as connection:
+        expected = before["letters_letter"].replace("text VARCHAR(20)", "text VARCHAR(40)")
+        copied = expected.replace("letters_letter", '"letters_letter"', 1)
+        assert schema(connection) == before | {"letters_letter": copied}
+        connection.exec_driver_sql(
+            "INSERT INTO letters_letter (town, year, text) VALUES ('a', 1, '')"
+        )
+        row = connection.exec_driver_sql("SELECT id FROM letters_letter WHERE town = 'A'")
+        assert row.scalar_one() == 8
+
+
+def schema(connection):
+    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {row.name: row.sql for row in rows}
+
+
 @pytest.mark.parametrize(
     ("told", "given_back"),
     [
