@@ -62,6 +62,7 @@ PAGES = {
     404: (_l("Not found"), _l("There is nothing at this address: check it, or start over.")),
     405: (_l("Not possible here"), _l("This address does not take that kind of request.")),
     409: (_l("Conflict"), _l("What is stored does not allow this change.")),
+    410: (_l("Gone"), _l("What was at this address is gone for good: start over.")),
     413: (
         _l("Too large"),
         _l("This is larger than the site takes: go back and send less, or a smaller file."),

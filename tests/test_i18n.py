@@ -328,9 +328,10 @@ def test_without_a_translation_a_text_stays_as_it_is(parlour):
 
 
 @pytest.mark.parametrize(
-    ("status", "heading"), [(410, "No se pudo completar"), (502, "Algo salió mal")]
+    ("status", "heading"),
+    [(410, "Ya no está"), (418, "No se pudo completar"), (502, "Algo salió mal")],
 )
-def test_an_error_without_words_of_its_own_is_told_in_the_language(make_app, status, heading):
+def test_an_error_that_no_view_has_words_for_is_told_in_the_language(make_app, status, heading):
     application = make_app()
     application.add_url_rule("/broken", "broken", lambda: abort(status))
 
