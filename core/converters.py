@@ -168,7 +168,8 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     def conv_Enum(self, column: Any, field_args: Any, **extra: Any) -> Any:
         if not column.nullable:
             # Of a select that offers nothing but values HTML does not let one be required.
-            field_args["render_kw"] = {"required": False, **(field_args.get("render_kw") or {})}
+            told = {"required": False, "aria_required": "true"}
+            field_args["render_kw"] = {**told, **(field_args.get("render_kw") or {})}
         coerce = enum_coerce(column.type.enum_class) if column.type.enum_class else str
         return _choice(column, coerce, field_args)
 

@@ -446,6 +446,9 @@ def test_a_choice_that_nobody_can_leave_out_is_not_required_in_html(client, url)
     page = Reader(client.get(url).text)
 
     assert "required" not in page.tag("select", id="size")
+    # As its mark tells to who sees the page.
+    assert page.tag("select", id="size")["aria-required"] == "true"
+    assert "aria-required" not in page.tag("select", id="mood")
     assert "required" in page.tag("input", id="line")
 
 
