@@ -26,7 +26,7 @@ from wtforms.fields import (
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 from wtforms.utils import unset_value
 from wtforms.validators import NumberRange, ValidationError
-from wtforms.widgets import TextArea, TextInput
+from wtforms.widgets import CheckboxInput, ListWidget, TextArea, TextInput
 from wtforms_sqlalchemy import fields as stock
 
 from core.columns import LONGEST
@@ -96,7 +96,10 @@ class QuerySelectField(_Choices, stock.QuerySelectField):  # type: ignore[misc]
 
 
 class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # type: ignore[misc]
-    """Any number of related records."""
+    """Any number of related records: a box each, as one click in a select takes all others away."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
 
 
 class _LocalNumber:

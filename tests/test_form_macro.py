@@ -68,8 +68,9 @@ def test_controls_that_belong_together_have_one_label(order_page):
     assert page.tag("fieldset", id="size")["aria-describedby"] == "size-help"
     assert page.tag("input", id="size-1")["class"] == "form-check-input"
     assert "required" in page.tag("input", id="size-1")
-    # A browser would want both.
+    # A browser would want both: who hears the page is told in the legend.
     assert "required" not in page.tag("input", id="extras-1")
+    assert page.tags.count(("span", {"class": "visually-hidden"})) == 1
     assert page.tag("input", id="address-note")["type"] == "hidden"
 
 

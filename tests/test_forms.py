@@ -675,6 +675,17 @@ def tags_of(app):
         return sorted(tag.name for tag in crate.tags)
 
 
+def test_of_many_each_has_a_box_under_one_label(client, app, crate):
+    page = Reader(client.get(crate).text)
+
+    boxes = [own for _, own in page.tags if own.get("name") == "tags"]
+    assert page.tag("fieldset", id="tags")
+    assert [own["type"] for own in boxes] == ["checkbox"] * 3
+    assert ["checked" in own for own in boxes] == [True, False, False]
+    submit(client, crate, tags=None)
+    assert tags_of(app) == []
+
+
 @pytest.mark.parametrize(
     ("language", "message"), [("en", "Not a valid choice."), ("es", "Opción inválida.")]
 )
