@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.ddl.impl import DefaultImpl
+from alembic.util import CommandError
 from alembic.util.sqla_compat import is_expression_index
 
 from services import log
@@ -49,6 +50,7 @@ class OnSQLite(DefaultImpl):
                 if not str(column.computed.sqltext):
                     text = _expression(self.connection, table.name, name)
                     column.computed.sqltext = sa.text(text.replace(":", "\\:"))
+        _expect_all_rules(batch, table)
         if not self.as_sql:
             text = str(self.connection.scalar(TABLE, {"table": table.name}))
             _keep_collations(text, batch, table)
@@ -87,6 +89,19 @@ class OnSQLite(DefaultImpl):
         kept, self._kept = self._kept, ()
         for sql in kept:
             self.connection.exec_driver_sql(sql)
+
+
+def _expect_all_rules(batch: Any, table: sa.Table) -> None:
+    """Refuse a rule over the new name of a column, which Alembic would leave out in silence."""
+    made = {rule.name for rule in batch.new_table.constraints}
+    names = {column.name for column in batch.new_table.columns}
+    for name, rule in batch.named_constraints.items():
+        if name not in made and names.issuperset(column.name for column in rule.columns):
+            raise CommandError(
+                f"{name} names a column by its new name, which SQLite cannot do in the batch that "
+                f"renames it: create it in another one behind it, with "
+                f'op.batch_alter_table("{table.name}") as batch_op.'
+            )
 
 
 def _keep_collations(text: str, batch: Any, table: sa.Table) -> None:

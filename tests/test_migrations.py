@@ -265,6 +265,34 @@ def test_a_required_column_without_values_is_refused_where_there_are_rows(scaffo
     project.alembic("upgrade", "head")
 
 
+RENAMED = """with op.batch_alter_table("left_room") as batch_op:
+        batch_op.alter_column(
+            "parent_id", new_column_name="house_id", existing_type=sa.Integer(), type_=sa.Integer()
+        )
+{}        {}"""
+KEY = 'batch_op.create_foreign_key("fk_house", "left_other", ["house_id"], ["id"])'
+UNIQUE = 'batch_op.create_unique_constraint("uq_house", ["house_id"])'
+AGAIN = """    with op.batch_alter_table("left_room") as batch_op:
+"""
+
+
+@pytest.mark.parametrize(("rule", "name"), [(KEY, "fk_house"), (UNIQUE, "uq_house")])
+def test_no_rule_over_a_new_name_is_lost_in_silence_on_sqlite(scaffold, sqlite_url, rule, name):
+    project = scaffold.on(sqlite_url)
+    write_revision(project, "good", TWO_TABLES)
+    write_revision(project, "rename", RENAMED.format("", rule), after="good")
+
+    output = project.alembic_fails("upgrade", "head")
+    write_revision(project, "rename", RENAMED.format(AGAIN, rule), after="good")
+    project.alembic("upgrade", "head")
+
+    assert f"FAILED: {name} names a column by its new name" in output
+    with connected(sqlite_url) as connection:
+        there = inspect(connection)
+        rules = [*there.get_foreign_keys("left_room"), *there.get_unique_constraints("left_room")]
+    assert name in [one["name"] for one in rules]
+
+
 def test_a_revision_that_orphans_rows_is_undone_on_sqlite(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     write_revision(project, "good", TWO_TABLES)
