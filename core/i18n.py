@@ -14,6 +14,7 @@ from babel.numbers import (
     NumberFormatError,
     format_currency,
     format_decimal,
+    get_currency_precision,
     get_decimal_symbol,
     parse_decimal,
 )
@@ -183,7 +184,12 @@ def _asked_for(languages: list[str]) -> str | None:
 
 def money(amount: Decimal | None) -> str:
     """Return an amount in settings.CURRENCY as the language writes it."""
-    return _formatted(format_currency, amount, reader_locale(), currency=setting("CURRENCY"))
+    currency = setting("CURRENCY")
+    # A price of 2.50 in a currency without cents is none of 2.
+    fits = amount is None or amount == round(amount, get_currency_precision(currency))
+    return _formatted(
+        format_currency, amount, reader_locale(), currency=currency, currency_digits=fits
+    )
 
 
 def _number(number: Decimal | int | None) -> str:
@@ -225,7 +231,7 @@ def write_moment(moment: datetime | None, format: str = "medium", rebase: bool =
 
 # Babel takes longer for a cell than the database for its row; cells repeat.
 @lru_cache(maxsize=10_000)
-def _formatted(function: Callable[..., str], value: Any, locale: Locale, **options: str) -> str:
+def _formatted(function: Callable[..., str], value: Any, locale: Locale, **options: Any) -> str:
     # Babel would write the time at hand for none.
     return EMPTY if value is None else function(value, locale=locale, **options)
 

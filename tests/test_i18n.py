@@ -253,7 +253,7 @@ def test_what_is_no_number_is_refused(app, language, text):
         ("en", "EUR", "€1,234.50"),
         ("es", "EUR", "1.234,50\xa0€"),
         ("es", "USD", "1.234,50\xa0US$"),
-        ("en", "JPY", "¥1,234"),
+        ("en", "JPY", "¥1,234.50"),
     ],
 )
 def test_money_is_written_as_the_language_does(app, monkeypatch, language, currency, text):
@@ -261,6 +261,7 @@ def test_money_is_written_as_the_language_does(app, monkeypatch, language, curre
 
     with app.test_request_context(headers={"Accept-Language": language}):
         assert money(Decimal("1234.50")) == text
+        assert money(Decimal("7.00")).count("0") == (0 if currency == "JPY" else 2)
 
 
 def test_the_first_language_is_for_those_who_ask_for_none(make_app, monkeypatch):
