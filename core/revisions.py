@@ -349,6 +349,12 @@ def _risks_of(change: Any) -> Iterator[str]:
                 "larger numbers and round further decimals, SQLite keeps them. Look for such rows "
                 f"before you apply it: {query};"
             )
+    defaults = change.modify_server_default, change.existing_server_default
+    if defaults[0] is not False and sa.Identity in map(type, defaults):
+        yield (
+            f"{column} gets, changes or loses an Identity(), which PostgreSQL refuses as it stands "
+            "here: docs/migrations.md has the statements."
+        )
     if change.modify_nullable is False:
         yield f"{column} becomes NOT NULL: fill its NULLs in this revision first."
 

@@ -524,6 +524,42 @@ def test_the_migrations_of_the_document_go_up_and_down(scaffold, database_url):
         assert tuple(note.one()) == ("Milk", "milk", 0, 2, "fresh")
 
 
+COUNTED = """
+from sqlalchemy import Identity
+from sqlalchemy.orm import Mapped, mapped_column
+from core.models import Base
+
+class Note(Base):
+    __tablename__ = "notes_note"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+@pytest.mark.structure
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_statements_of_the_document_make_a_key_an_identity(scaffold, database_url):
+    statements = block_with("docs/migrations.md", "sql", "AS IDENTITY").text.splitlines()
+    # Alembic writes autoincrement=... for MariaDB, and PostgreSQL warns that it knows none.
+    project = scaffold.on(database_url).having(PYTHONWARNINGS="")
+    project.add_module("notes", COUNTED)
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+    with connected(database_url) as connection:
+        connection.exec_driver_sql("INSERT INTO notes_note (id) VALUES (1)")
+    project.replace("app/notes/models.py", "(primary_key", "(Identity(), primary_key")
+
+    path = project.revision()
+    written = path.read_text(encoding="utf-8")
+    code = "\n".join(f"    op.execute({statement!r})" for statement in statements)
+    path.write_text(written.partition("def upgrade")[0] + f"def upgrade():\n{code}\n")
+
+    assert "WARNING: Column notes_note.id gets, changes or loses an Identity()" in written
+    assert "No new upgrade operations" in project.alembic_each("upgrade head", "check")
+    with connected(database_url) as connection:
+        made = connection.exec_driver_sql("INSERT INTO notes_note DEFAULT VALUES RETURNING id")
+        assert made.scalar_one() == 2
+
+
 INSERT_NOTE = """
 from run import app
 from app.notes.models import Note
