@@ -108,6 +108,9 @@ def _include_object(
     So also indexes for one engine's searches: revisions make them by hand, no model declares them.
     And checks: MariaDB has some for JSON, and others of before have no name in their model.
     """
+    if getattr(item, "_ddl_if", None) is not None:
+        # What is for one database a revision would make on all.
+        return False
     if kind == "check_constraint" and not reflected:
         # Of a type, as of an enum's members, the type makes it, by a name of its own.
         return not item._type_bound  # noqa: SLF001

@@ -45,7 +45,8 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
             _drop_whole_tables(operations)
             _part_expressions(operations)
             _describe_by_model(operations, metadata)
-        for warning in dict.fromkeys(_risks(script.upgrade_ops)):
+        warnings = [*_left_out(script.upgrade_ops), *_risks(script.upgrade_ops)]
+        for warning in dict.fromkeys(warnings):
             log.warning("%s", warning)
             script.imports.add(f"# WARNING: {warning}")
 
@@ -311,6 +312,20 @@ def _describe_by_model(operations: Any, metadata: list[sa.MetaData]) -> None:
 def _changes(operations: Iterable[Any]) -> Iterator[Any]:
     for operation in operations:
         yield from getattr(operation, "ops", [operation])
+
+
+def _left_out(operations: Any) -> Iterator[str]:
+    """Take rules for one database (ddl_if) out of new tables, which are made on all; name them."""
+    for change in _changes(operations.ops):
+        parts: list[Any] = [*change.columns] if isinstance(change, ops.CreateTableOp) else []
+        if left := [one for one in parts if getattr(one, "_ddl_if", None) is not None]:
+            # Of columns == makes an expression.
+            change.columns = [one for one in parts if not any(one is part for part in left)]
+            yield from (
+                f"{part.name} of {change.table_name} is for one database alone (ddl_if): write it "
+                "by hand, as docs/operations.md does."
+                for part in left
+            )
 
 
 def _risks(operations: Any) -> Iterator[str]:

@@ -527,3 +527,43 @@ def test_computed_columns_that_are_not_stored_are_added_and_no_difference(scaffo
     with connected(database_url) as connection:
         row = connection.exec_driver_sql("SELECT sum, one, two, text FROM computed_line").one()
         assert tuple(row) == (2.5, 6, 7, "No 5")
+
+
+FOR_ONE = """
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Stay(Base):
+    __tablename__ = "guest_stay"
+    __table_args__ = (
+        ExcludeConstraint(
+            (sa.text("tstzrange(begins, ends)"), "&&"), name="ex_guest_stay", using="gist"
+        ).ddl_if(dialect="postgresql"),
+        sa.CheckConstraint("name ~ '^[a-z]'", "name_small").ddl_if(dialect="postgresql"),
+        sa.Index("ix_guest_stay_ends", "ends").ddl_if(dialect="postgresql"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(9))
+    begins: Mapped[datetime]
+    ends: Mapped[datetime]
+"""
+
+
+@mostly_on("postgresql")
+def test_rules_for_one_database_are_named_and_not_made_on_all(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.add_module("guest", FOR_ONE)
+
+    output = project.alembic_each("revision --autogenerate -m made", "upgrade head", "check")
+
+    (file,) = project.revisions
+    assert "WARNING: ex_guest_stay of guest_stay is for one database alone (ddl_if)" in output
+    assert "WARNING: ck_guest_stay_name_small of guest_stay is for one" in file.read_text()
+    assert "No new upgrade operations" in output

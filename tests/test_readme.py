@@ -1153,6 +1153,49 @@ def test_the_rows_move_to_another_database_as_documented(scaffold, database_url,
     assert added == "2\n"
 
 
+BOOK = """
+from datetime import UTC, datetime
+from app.rooms.models import Booking
+from core.factory import create_app
+from services import db
+
+with create_app().app_context():
+    begins, noon, ends = (datetime(2030, 1, 1, hour, tzinfo=UTC) for hour in (9, 12, 15))
+    for room, begin, end in ((1, begins, ends), (2, noon, ends), (1, ends, ends.replace(hour=18))):
+        db.session.add(Booking(room=room, begins_at=begin, ends_at=end))
+        db.session.commit()
+    db.session.add(Booking(room=1, begins_at=noon, ends_at=ends))
+    try:
+        db.session.commit()
+    except Exception as error:
+        print(error.orig.pgcode)
+"""
+
+
+@pytest.mark.structure
+@mostly_on("postgresql")
+@pytest.mark.parametrize("made_by", ["revisions", "models"])
+def test_no_two_bookings_of_the_document_overlap(scaffold, database_url, made_by):
+    project = scaffold.on(database_url)
+    project.add_module("rooms", block_with("docs/operations.md", "python", "EXCLUDE").text)
+    if made_by == "revisions":
+        project.alembic_each("revision --autogenerate -m made", "upgrade head")
+        (by_hand,) = [one for one in blocks("docs/operations.md", "python") if "op.e" in one.text]
+        revise(project, Block("sh", 'alembic revision -m "no overlap"'), by_hand)
+        output = project.alembic_each("upgrade head", "check", "downgrade -1", "upgrade head")
+        assert "No new upgrade operations" in output
+    else:
+        project.python(
+            "-c",
+            "from core.factory import create_app; from services import db\n"
+            "with create_app().app_context(): db.create_all()",
+        )
+
+    said = project.python("-c", BOOK)
+
+    assert said.strip() == ("23P01" if database_url.startswith("postgresql") else "")
+
+
 OUTBOX = """
 import smtplib
 from run import app
