@@ -365,7 +365,7 @@ def test_the_names_in_a_list_of_many_columns_have_room(page, media):
 
     page.goto("/example/products")
 
-    assert page.locator("tbody td").first.bounding_box()["width"] >= 190
+    assert page.locator("tbody td").first.bounding_box()["width"] >= 180
     table = page.get_by_role("region", name="Products")
     assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
 
