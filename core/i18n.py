@@ -28,7 +28,10 @@ from flask_babel import (
     to_user_timezone,
     to_utc,
 )
+from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
+from flask_wtf import FlaskForm
+from flask_wtf.i18n import translations as stock_texts
 from jinja2 import pass_eval_context
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
@@ -268,6 +271,27 @@ def write_seconds(span: timedelta) -> str:
     """Return a span as it is typed: in seconds."""
     seconds = Decimal(span // timedelta(microseconds=1)) / 10**6
     return write_decimal(seconds.normalize())
+
+
+class _FormTexts:
+    """The texts of WTForms, in the words of our catalogues where they have some."""
+
+    # What its own Spanish says wrongly: "greater than", and a span for a time of day.
+    mended = (
+        _l("Number must be at least %(min)s."),
+        _l("Number must be at most %(max)s."),
+        _l("Not a valid time value."),
+    )
+
+    def gettext(self, text: str) -> str:
+        found = _translations().ugettext(text)
+        return found if found != text else stock_texts.gettext(text)  # type: ignore[no-any-return]
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        return stock_texts.ngettext(one, many, number)  # type: ignore[no-any-return]
+
+
+FlaskForm.Meta.get_translations = lambda meta, form: _FormTexts()
 
 
 class _Domain(Domain):  # type: ignore[misc]

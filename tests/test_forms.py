@@ -687,7 +687,7 @@ def test_of_many_each_has_a_box_under_one_label(client, app, crate):
 
 
 @pytest.mark.parametrize(
-    ("language", "message"), [("en", "Not a valid choice."), ("es", "Opción inválida.")]
+    ("language", "message"), [("en", "Not a valid choice."), ("es", "No es una opción válida.")]
 )
 def test_one_of_many_that_does_not_exist_saves_nothing(client, app, crate, tags, language, message):
     client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
@@ -704,7 +704,7 @@ def test_a_parent_that_is_none_is_refused_in_the_language_of_the_reader(client, 
 
     answer = submit(client, NEW, name="Pen", code="P1", price="1", box="999")
 
-    assert errors_on(answer) == {"box": "Opción inválida."}
+    assert errors_on(answer) == {"box": "No es una opción válida."}
 
 
 def test_a_change_of_many_alone_raises_the_version(client, app, crate, tags):

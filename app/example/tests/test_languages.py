@@ -106,7 +106,7 @@ def test_the_errors_of_a_form_are_spanish(spanish, make_product, category):
     assert page.errors == {
         "name": "El campo no puede tener más de 120 caracteres.",
         "price": "No es un número decimal válido.",
-        "stock": "El número debe ser mayor que 0.",
+        "stock": "El número debe ser como mínimo 0.",
         "category": "Este campo es obligatorio.",
     }
     assert taken.errors == {"sku": "Este valor ya está en uso."}
