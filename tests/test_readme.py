@@ -457,6 +457,77 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     assert away.python("-c", AWAY).startswith("done")
 
 
+FORGOTTEN = """
+import re
+from run import app
+from services import db
+from app.accounts.models import User
+from app.mail.models import Mail
+from werkzeug.security import check_password_hash, generate_password_hash
+
+with app.app_context():
+    for name, role in (("me", "reader"), ("boss", "editor")):
+        db.session.add(User(email=f"{name}@example.com", password="-", role=role))
+    db.session.commit()
+client = app.test_client()
+
+def send(path, **values):
+    names = r'name="(csrf_token)"[^>]*value="([^"]*)"'
+    return client.post(path, data=dict(re.findall(names, client.get(path).text)) | values)
+
+def mails():
+    with app.app_context():
+        return [(one.recipient, one.text) for one in db.session.query(Mail)]
+
+for email in ("you@example.com", "Me@example.com"):
+    asked = send("/forgotten", email=email)
+    assert (asked.status_code, asked.location) == (302, "/login"), asked.text
+((recipient, link),) = mails()
+assert recipient == "me@example.com"
+assert "/reset?token=" in link
+path = link.partition("localhost")[2]
+assert send("/forgotten", email="me@b\\0").status_code == 422
+assert send(path, password="short").status_code == 422
+assert send(path[:-1] + "-", password="long enough").location == "/forgotten"
+assert client.get(path[:-1] + "-").location == "/forgotten"
+done = send(path, password="long enough")
+assert (done.status_code, done.location) == (302, "/login"), done.text
+assert client.get(path).location == "/forgotten"
+with app.app_context():
+    me, boss = db.session.query(User).order_by(User.id)
+    assert check_password_hash(me.password, "long enough")
+    boss.password = generate_password_hash("long enough")
+    db.session.commit()
+seen = [client.get("/notes/").status_code]
+for name in ("me", "boss"):
+    send("/login", email=f"{name}@example.com", password="long enough")
+    seen.append(client.get("/notes/").status_code)
+assert seen == [302, 403, 200], seen
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_a_forgotten_password_and_roles_are_as_documented(scaffold, sqlite_url):
+    pytest.importorskip("flask_login")
+    project = scaffold.on(sqlite_url)
+    write_files(project, "app/notes/")
+    written = blocks("docs/operations.md") + blocks("docs/growing.md")
+    for block in written:
+        if block.path.startswith(("app/accounts/", "app/mail/")):
+            project.write(block.path, block.text)
+    guard = block_with("docs/operations.md", "python", "def require_role").text
+    project.replace("app/notes/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
+    project.replace("app/accounts/__init__.py", "from . import", "from . import forgotten,")
+    models = (project.root / "app/accounts/models.py").read_text(encoding="utf-8")
+    role = re.search("`(role: .*?)`", (ROOT / "docs/operations.md").read_text("utf-8"))[1]
+    project.write("app/accounts/models.py", f"{models}    {role}\n")
+    project.install("app.mail", "app.accounts", "app.notes")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+
+    assert project.python("-c", FORGOTTEN).startswith("done")
+
+
 @pytest.mark.structure
 def test_templates_of_the_product_replace_those_of_core(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
