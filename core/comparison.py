@@ -31,7 +31,8 @@ PORTABLE_DEFAULTS: dict[type, str] = {
 # Who writes PostgreSQL's own types, whatever engine a revision is made on.
 POSTGRESQL = object.__new__(PostgresqlImpl)
 FLOATS = (sa.REAL, sa.DOUBLE_PRECISION)
-SIZED = (sa.VARCHAR, sa.NUMERIC, sa.DECIMAL)
+# MariaDB's DECIMAL has a size even where none was given.
+SIZED = (sa.VARCHAR, sa.NUMERIC)
 # How MariaDB and MySQL repeat what they were told.
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 

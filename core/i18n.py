@@ -189,7 +189,7 @@ def money(amount: Decimal | None) -> str:
     """Return an amount in settings.CURRENCY as the language writes it."""
     currency = setting("CURRENCY")
     # A price of 2.50 in a currency without cents is none of 2.
-    fits = amount is None or amount == round(amount, get_currency_precision(currency))
+    fits = amount is None or get_currency_precision(currency) > 0 or amount == round(amount)
     return _formatted(
         format_currency, amount, reader_locale(), currency=currency, currency_digits=fits
     )

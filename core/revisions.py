@@ -33,7 +33,7 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         _name_rules(script.upgrade_ops)
         _drop_checks_of_columns(script.upgrade_ops, metadata, context.connection)
         _put_in_order(script.upgrade_ops, metadata, context.connection)
-        _lift_keys(script.upgrade_ops, context.connection)
+        _lift_keys(script.upgrade_ops, metadata, context.connection)
         _part_circles(script.upgrade_ops)
         _leave_nullable_open(script.upgrade_ops)
         script.upgrade_ops.reverse_into(script.downgrade_ops)
@@ -187,7 +187,7 @@ def _drops_key_to(tables: set[str], change: Any) -> bool:
     return _target(key).rpartition(".")[2] in tables
 
 
-def _lift_keys(operations: Any, connection: sa.Connection) -> None:
+def _lift_keys(operations: Any, metadata: list[sa.MetaData], connection: sa.Connection) -> None:
     """Take foreign keys away while a column of theirs gets another type: MariaDB wants it so."""
     changes = list(_changes(operations.ops))
     changed = {
@@ -198,12 +198,15 @@ def _lift_keys(operations: Any, connection: sa.Connection) -> None:
     drops = [one for one in changes if isinstance(one, (ops.DropConstraintOp, ops.DropTableOp))]
     gone = {getattr(one, "constraint_name", one.table_name) for one in drops}
     there = sa.inspect(connection)
-    for table in sorted(set(there.get_table_names()) - gone if changed else ()):
+    # Of others and in other schemas nobody could make them again.
+    ours = {table.name for one in metadata for table in one.tables.values()} - gone
+    for table in sorted(ours.intersection(there.get_table_names()) if changed else ()):
         for key in there.get_foreign_keys(table):
             name, columns, target = key["name"], key["constrained_columns"], key["referred_table"]
             ends = {(table, column) for column in columns}
             ends |= {(target, column) for column in key["referred_columns"]}
-            if name and name not in gone and ends & changed:
+            is_other = name in (None, *gone) or key["referred_schema"]
+            if ends & changed and not is_other:
                 names = name, table, target, columns, key["referred_columns"]
                 make = ops.CreateForeignKeyOp(*names, **key["options"])
                 drop = ops.DropConstraintOp(name, table, type_="foreignkey", _reverse=make)

@@ -77,13 +77,16 @@ def _missing(connection: Connection) -> list[str]:
     inspector, tables = inspect(connection), installed_tables()
     found: dict[Any, Any] = {}
     for schema in {table.schema for table in tables}:
-        found |= inspector.get_multi_columns(schema=schema, kind=ObjectKind.ANY)
+        # Not of tables and views that are none of ours, which may be anything.
+        ours = [table.name for table in tables if table.schema == schema]
+        found |= inspector.get_multi_columns(schema, filter_names=ours, kind=ObjectKind.ANY)
     names = []
     for table in tables:
         if (columns := found.get((table.schema, table.name))) is None:
             names.append(table.fullname)
         else:
-            lost = {column.name for column in table.columns} - {one["name"] for one in columns}
+            declared = {column.name for column in table.columns if not column.system}
+            lost = declared - {column["name"] for column in columns}
             names += [f"{table.fullname}.{name}" for name in lost]
     return sorted(names)
 

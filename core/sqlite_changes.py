@@ -106,6 +106,8 @@ def _expect_all_rules(batch: Any, table: sa.Table) -> None:
 
 def _keep_collations(text: str, batch: Any, table: sa.Table) -> None:
     """Give columns whose type stays the collation that SQLAlchemy does not read."""
+    # An expression behind it may have one of its own.
+    text = re.split(r"(?i)\b(?:CONSTRAINT|CHECK|GENERATED)\b", text, maxsplit=1)[0]
     for name, column in batch.columns.items():
         there = rf'(?i)[(,]\s*["`]?{re.escape(name)}["`]?\s[^,]*?\bCOLLATE\s+["`]?(\w+)'
         found = re.search(there, text)

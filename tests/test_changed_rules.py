@@ -186,6 +186,8 @@ class Letter(Base):
     __tablename__ = "letters_letter"
     __table_args__ = (
         sa.Index("newest", sa.desc("year"), "town"),
+        # Its collation is none of the column's.
+        sa.CheckConstraint("text <> 'x' COLLATE NOCASE", "text_not_x"),
         sa.Index("sent", "year", sqlite_where=sa.text("year > 0")),
         {"sqlite_autoincrement": True},
     )

@@ -128,6 +128,7 @@ COLUMNS = """
     first_uuid: Mapped[uuid.UUID | None] = mapped_column(index=True)
     first_json: Mapped[dict] = mapped_column(sa.JSON, server_default="{}")
     first_places: Mapped[Decimal] = mapped_column(sa.Numeric(12, 4), server_default="0.5")
+    first_decimal: Mapped[Decimal | None] = mapped_column(sa.DECIMAL)
     first_bytes: Mapped[bytes | None]
     first_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32))
     first_film: Mapped[bytes | None] = mapped_column(sa.LargeBinary(70_000))
