@@ -4,9 +4,11 @@ import enum
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     DateTime,
     Dialect,
     Enum,
@@ -50,6 +52,19 @@ NAMING_CONVENTION = {
     "fk": _Pattern("fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s"),
     "pk": _Pattern("pk_%(table_name)s"),
 }
+
+
+def _is_same(kind: JSON, one: Any, other: Any) -> bool:
+    """Tell whether two values are the same as JSON, where true is not 1 and 1 not 1.0."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(kind, one[k], other[k]) for k in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(partial(_is_same, kind), one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+# By Python's == a change from one to the other would be none, and not be stored.
+JSON.compare_values = _is_same  # type: ignore[assignment,method-assign]
 
 
 @event.listens_for(Table, "after_parent_attach")

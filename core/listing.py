@@ -119,7 +119,9 @@ class Listing:
             )
             del values["page"], known["page"]
         if at := values.pop("at", None):
-            if "page" in known or self.total_order(values.get("order", at)) != at:
+            # The first page, the default, is what generated clients send with it.
+            known.pop("page", None)
+            if values.pop("page", 1) > 1 or self.total_order(values.get("order", at)) != at:
                 refuse("'cursor': it has its own place and order; leave page and sort out.")
             values["order"] = at
         values.setdefault("order", self.default_order)

@@ -3,12 +3,12 @@
 import logging
 import traceback
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from alembic.util import CommandError
 from flask import Flask, current_app
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
@@ -87,7 +87,7 @@ def _run(context: Any, metadata: list[MetaData], **where: Any) -> None:
         compare_server_default=True,
         # By their names: a text the engines repeat in their own words.
         autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
-        include_object=_include_object,
+        include_object=partial(_include_object, where.get("connection")),
         render_item=render_item,
         process_revision_directives=complete_revision,
         on_version_apply=_check_foreign_keys,
@@ -101,7 +101,7 @@ def _run(context: Any, metadata: list[MetaData], **where: Any) -> None:
 
 
 def _include_object(
-    item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
+    connection: Any, item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
 ) -> bool:
     """Leave tables alone that no listed module declares, but for those in ALEMBIC_ALLOW_DROP.
 
@@ -114,6 +114,9 @@ def _include_object(
     if kind == "check_constraint" and not reflected:
         # Of a type, as of an enum's members, the type makes it, by a name of its own.
         return not item._type_bound  # noqa: SLF001
+    if kind == "table" and not reflected and compare_to is None:
+        # A model may be of a view, which a revision makes by hand.
+        return not inspect(connection).has_table(str(name), schema=item.schema)
     if not reflected or compare_to is not None:
         return True
     if kind == "check_constraint":

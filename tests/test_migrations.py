@@ -293,6 +293,28 @@ def test_no_rule_over_a_new_name_is_lost_in_silence_on_sqlite(scaffold, sqlite_u
     assert name in [one["name"] for one in rules]
 
 
+VIEWED = """op.create_table("left_house", sa.Column("id", sa.Integer(), primary_key=True))
+    op.execute("CREATE VIEW stock_now AS SELECT id FROM left_house")"""
+STOCK = """
+from sqlalchemy.orm import Mapped, mapped_column
+from core.models import Base
+
+class Now(Base):
+    __tablename__ = "stock_now"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+def test_a_model_of_a_view_is_no_table_to_make(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.add_module("stock", STOCK)
+    write_revision(project, "viewed", VIEWED)
+
+    output = project.alembic_each("upgrade head", "check")
+
+    assert CLEAN in output
+
+
 def test_a_revision_that_orphans_rows_is_undone_on_sqlite(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     write_revision(project, "good", TWO_TABLES)

@@ -465,3 +465,21 @@ def test_options_that_would_let_clients_set_anything_are_refused(option):
 def test_a_schema_that_makes_records_does_not_fill_one():
     with pytest.raises(TypeError, match="OrderLineSchema makes records"):
         OrderLineSchema().fill(OrderLine(), {"text": "Tea", "amount": 1})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(True, 1), ({"a": [0]}, {"a": [False]}), ({"a": 1}, {"a": 1.0}), ([1], [1, 2]), ({}, [])],
+)
+def test_json_changes_where_python_sees_no_difference(app, save, before, after):
+    specimen = save(Specimen(line="x", extra=before))
+
+    with app.app_context():
+        found = db.session.get(Specimen, specimen.id)
+        found.extra = after
+        db.session.commit()
+        stored = repr(found.extra)
+        found.extra = after
+
+        assert stored == repr(after)
+        assert not db.session.is_modified(found)
