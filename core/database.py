@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Dialect, Engine, Numeric, event
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, SQLAlchemyError
 
 from config import ConfigError
+from core.base import LONGEST_NAME
 from core.encoding import JSONProvider
 from core.text import fold
 from services import db, log
@@ -73,6 +74,9 @@ def _prepare(app: Flask, engine: Engine) -> None:
     # SQLAlchemy's errors quote what people typed, and errors are logged.
     engine.hide_parameters = not app.debug
     event.listen(engine, "handle_error", _say_out_of_range)
+    # Where a revision has a longer one (op.f), it is the same everywhere, too.
+    engine.dialect.max_constraint_name_length = LONGEST_NAME
+    engine.dialect.max_index_name_length = LONGEST_NAME
     if engine.dialect.name == "sqlite":
         engine.dialect.colspecs = {**engine.dialect.colspecs, Numeric: SQLiteNumeric}
         event.listen(engine, "connect", _prepare_sqlite)

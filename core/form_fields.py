@@ -26,11 +26,12 @@ from wtforms.fields import (
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 from wtforms.utils import unset_value
 from wtforms.validators import NumberRange, ValidationError
-from wtforms.widgets import CheckboxInput, ListWidget, TextArea, TextInput
+from wtforms.widgets import CheckboxInput, ListWidget, Select, TextArea, TextInput
 from wtforms_sqlalchemy import fields as stock
 
 from core.columns import LONGEST
 from core.fields import JSON
+from core.filters import MOST_CHOICES
 from core.i18n import EMPTY, from_local, local, read_decimal, write_decimal, write_seconds
 
 # What core/forms.py takes away, to have the choices read again.
@@ -95,11 +96,26 @@ class QuerySelectField(_Choices, stock.QuerySelectField):  # type: ignore[misc]
         super().__init__(*args, **fixed)
 
 
-class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # type: ignore[misc]
-    """Any number of related records: a box each, as one click in a select takes all others away."""
+class _Box(CheckboxInput):
+    # Of those of a field that is required a browser would want each to be ticked.
+    validation_attrs = ["disabled"]
 
-    widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
+
+class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # type: ignore[misc]
+    """Any number of related records: a box each, as one click in a select takes all others away.
+
+    Of more than MOST_CHOICES a select, which costs a fifth.
+    """
+
+    boxes = ListWidget(prefix_label=False)
+    widget: Any = boxes
+    option_widget = _Box()
+
+    def process(self, *args: Any, **kwargs: Any) -> None:
+        super().process(*args, **kwargs)
+        is_known = self.query_factory or self.query
+        if self.widget is self.boxes and is_known and len(self._get_object_list()) > MOST_CHOICES:
+            self.widget = Select(multiple=True)
 
 
 class _LocalNumber:

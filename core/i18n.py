@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,8 @@ def money(amount: Decimal | None) -> str:
     """Return an amount in settings.CURRENCY as the language writes it."""
     currency = setting("CURRENCY")
     # A price of 2.50 in a currency without cents is none of 2.
-    fits = amount is None or get_currency_precision(currency) > 0 or amount == round(amount)
+    is_whole = amount is None or not isfinite(amount) or amount == int(amount)
+    fits = is_whole or get_currency_precision(currency) > 0
     return _formatted(
         format_currency, amount, reader_locale(), currency=currency, currency_digits=fits
     )
@@ -288,7 +290,9 @@ class _FormTexts:
         return found if found != text else stock_texts.gettext(text)  # type: ignore[no-any-return]
 
     def ngettext(self, one: str, many: str, number: int) -> str:
-        return stock_texts.ngettext(one, many, number)  # type: ignore[no-any-return]
+        found = _translations().ungettext(one, many, number)
+        is_ours = found not in (one, many)
+        return found if is_ours else stock_texts.ngettext(one, many, number)  # type: ignore[no-any-return]
 
 
 FlaskForm.Meta.get_translations = lambda meta, form: _FormTexts()

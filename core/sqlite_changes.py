@@ -106,10 +106,12 @@ def _expect_all_rules(batch: Any, table: sa.Table) -> None:
 
 def _keep_collations(text: str, batch: Any, table: sa.Table) -> None:
     """Give columns whose type stays the collation that SQLAlchemy does not read."""
-    # An expression behind it may have one of its own.
-    text = re.split(r"(?i)\b(?:CONSTRAINT|CHECK|GENERATED)\b", text, maxsplit=1)[0]
+    text, shorter = "", text.partition("(")[2]
+    while text != shorter:
+        # The expressions of checks and defaults, which may have one of their own, and sizes.
+        text, shorter = shorter, re.sub(r"\([^()]*\)", "", shorter)
     for name, column in batch.columns.items():
-        there = rf'(?i)[(,]\s*["`]?{re.escape(name)}["`]?\s[^,]*?\bCOLLATE\s+["`]?(\w+)'
+        there = rf'(?i)(?:^|,)\s*["`]?{re.escape(name)}["`]?\s[^,]*?\bCOLLATE\s+["`]?(\w+)'
         found = re.search(there, text)
         if found and name in table.columns and column.type is table.columns[name].type:
             column.type.collation = found[1]

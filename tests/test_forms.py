@@ -682,8 +682,18 @@ def test_of_many_each_has_a_box_under_one_label(client, app, crate):
     assert page.tag("fieldset", id="tags")
     assert [own["type"] for own in boxes] == ["checkbox"] * 3
     assert ["checked" in own for own in boxes] == [True, False, False]
+    assert not any("required" in own or "aria-required" in own for own in boxes)
     submit(client, crate, tags=None)
     assert tags_of(app) == []
+
+
+def test_of_very_many_there_is_a_select(client, app, crate, save):
+    for number in range(200):
+        save(Tag(name=f"tag {number}"))
+
+    page = Reader(client.get(crate).text)
+
+    assert "multiple" in page.tag("select", id="tags")
 
 
 @pytest.mark.parametrize(

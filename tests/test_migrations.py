@@ -1,6 +1,7 @@
 """Migrations in copies of the project: its own history, and what alembic/env.py promises."""
 
 import ast
+import hashlib
 import re
 import shutil
 
@@ -291,6 +292,26 @@ def test_no_rule_over_a_new_name_is_lost_in_silence_on_sqlite(scaffold, sqlite_u
         there = inspect(connection)
         rules = [*there.get_foreign_keys("left_room"), *there.get_unique_constraints("left_room")]
     assert name in [one["name"] for one in rules]
+
+
+LONG = f"uq_left_house_{'x' * 60}"
+NAMED = f"""op.create_table(
+        "left_house",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("code", sa.Integer()),
+        sa.UniqueConstraint("code", name=op.f("{LONG}")),
+    )"""
+
+
+def test_a_long_name_of_a_revision_is_the_same_on_every_database(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_revision(project, "named", NAMED)
+
+    project.alembic("upgrade", "head")
+
+    with connected(database_url) as connection:
+        (rule,) = inspect(connection).get_unique_constraints("left_house")
+    assert rule["name"] == f"{LONG[:55]}_{hashlib.md5(LONG.encode()).hexdigest()[-4:]}"
 
 
 VIEWED = """op.create_table("left_house", sa.Column("id", sa.Integer(), primary_key=True))
