@@ -127,8 +127,21 @@ def _init_limiter(app: Flask) -> None:
 
 
 def count() -> None:
-    """Count this request against RATE_LIMIT."""
+    """Count this request against RATE_LIMIT; of a view with a limit of its own what is refused."""
     limiter._check_request_limit()  # noqa: SLF001 - no public way
+    view = current_app.view_functions.get(str(request.endpoint))
+    if view and get_qualified_name(view) in limiter._marked_for_limiting:  # noqa: SLF001
+        _count_refusals()
+
+
+# That limit stands behind the guard, where no guess of a key arrives.
+@limiter.shared_limit(
+    lambda: str(current_app.config["RATE_LIMIT"]),
+    scope="refused",
+    deduct_when=lambda response: response.status_code in (401, 403),
+)
+def _count_refusals() -> None:
+    pass
 
 
 def _check(limit: str) -> None:

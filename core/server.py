@@ -114,7 +114,8 @@ def _whole_bodies(wsgi_app: Callable[..., Iterable[bytes]]) -> Callable[..., Ite
             body = environ["wsgi.input"]
             body.reader = _Chunks(body.reader)
         answer = wsgi_app(environ, start_response)
-        if int(environ.get("CONTENT_LENGTH") or 0) < SHORT:
+        is_chunked = "HTTP_TRANSFER_ENCODING" in environ
+        if not is_chunked and int(environ.get("CONTENT_LENGTH") or 0) < SHORT:
             return answer
         return ClosingIterator(answer, partial(_read_rest, environ))
 

@@ -77,6 +77,16 @@ class TestRates:
         assert [answer.status_code for answer in tries] == [401] * 5 + [429]
         assert browser.get(f"{API}/guarded", headers=KEY).status_code == 429
 
+    def test_what_the_guard_refuses_counts_also_where_a_route_has_its_own_limit(self, client):
+        browser, url = client(RATE_LIMIT="2/minute"), f"{API}/guarded-tight"
+        right = [browser.get(url, headers=KEY) for _ in range(3)]
+        wrong = [browser.get(url, headers={"X-API-Key": f"guess{number}"}) for number in range(3)]
+
+        assert [answer.status_code for answer in right] == [200] * 3
+        assert [answer.headers["RateLimit-Remaining"] for answer in right] == ["2", "1", "0"]
+        assert [answer.status_code for answer in wrong] == [401, 401, 429]
+        assert "Retry-After" in wrong[-1].headers
+
     def test_each_application_has_its_own_limit(self, client):
         client(RATE_LIMIT="100/minute").get(f"{API}/free")
         browser = client(RATE_LIMIT="1/minute")

@@ -327,6 +327,7 @@ def wait_until(happened, seconds=20):
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunks"])
 @pytest.mark.parametrize(
     ("method", "path", "megabytes", "status"),
     [
@@ -337,10 +338,12 @@ def wait_until(happened, seconds=20):
     ],
 )
 def test_a_refused_body_is_read_so_that_its_sender_sees_the_answer(
-    site, method, path, megabytes, status
+    site, method, path, megabytes, status, is_chunked
 ):
     with serving(site, GUNICORN) as server, closing(HTTPConnection(*server.address)) as connection:
         body = b"x" * megabytes * 2**20
+        # Of parts nobody knows the length.
+        body = iter([body]) if is_chunked else body
         connection.request(method, path, body, {"Content-Type": "application/json"})
         refused = connection.getresponse()
         refused.read()

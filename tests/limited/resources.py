@@ -33,6 +33,13 @@ class Guarded(Resource):
         return {"answer": "put"}
 
 
+class GuardedTight(Resource):
+    decorators = (limiter.limit("3/minute"),)
+
+    def get(self) -> dict[str, str]:
+        return {"answer": "given"}
+
+
 class FreeNext(Resource):
     def get(self) -> dict[str, int]:
         return {"version": 2}
@@ -52,7 +59,9 @@ api = Api(limited_bp)
 api.add_resource(Free, "/free", endpoint="free")
 api.add_resource(Tight, "/tight", endpoint="tight")
 security = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
-Api(guarded_bp, security=security).add_resource(Guarded, "/guarded", endpoint="guarded")
+guarded = Api(guarded_bp, security=security)
+guarded.add_resource(Guarded, "/guarded", endpoint="guarded")
+guarded.add_resource(GuardedTight, "/guarded-tight", endpoint="guarded_tight")
 later = Api(next_bp)
 later.add_resource(FreeNext, "/free", endpoint="free")
 later.add_resource(TightNext, "/tight", endpoint="tight")
