@@ -25,19 +25,25 @@ def tend_parts(session: Any, context: Any, instances: Any) -> None:
     """Raise the versions of owners, and find rows for new parts."""
     for record in session.dirty:
         state = sa.inspect(record)
-        for prop, names in _owning(state.mapper):
-            _raise_owner(session, state, prop, names)
+        for owner in _owners(session, state):
+            if session.is_modified(record):
+                raise_version(owner)
         for prop, rules in _ruled(state.mapper):
             _keep_rows(state, prop, rules)
 
 
-def _raise_owner(session: Any, part: Any, prop: Any, names: list[str]) -> None:
-    """Count a change of a part as one of its owner."""
-    key = tuple(part.dict.get(name) for name in names)
-    owner = session.identity_map.get(prop.parent.identity_key_from_primary_key(key))
-    is_its_own = owner is not None and prop.key in sa.inspect(owner).dict
-    if is_its_own and session.is_modified(part.obj()):
-        raise_version(owner)
+def _owners(session: Any, part: Any, below: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """Yield the Versioned records of which a change of this part is one, of a part's part too."""
+    for prop, names in _owning(part.mapper):
+        key = tuple(part.dict.get(name) for name in names)
+        owner = session.identity_map.get(prop.parent.identity_key_from_primary_key(key))
+        state = None if owner is None else sa.inspect(owner)
+        if state is None or prop.key not in state.dict:
+            continue
+        if isinstance(owner, Versioned):
+            yield owner
+        elif state not in below:
+            yield from _owners(session, state, (*below, state))
 
 
 def _keep_rows(owner: Any, prop: Any, rules: Rules) -> None:
@@ -134,14 +140,13 @@ def _is_unset(state: Any, prop: Any, name: str, column: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _owning(mapper: Any) -> list[tuple[RelationshipProperty[Any], list[str]]]:
-    """Return the relationships by which records of a model are parts of a Versioned one.
+    """Return the relationships by which records of a model are parts of another.
 
     With each stand the attributes of the part that hold the owner's key.
     """
     props = (
         (prop, dict(prop.local_remote_pairs))
         for owner in mapper.registry.mappers
-        if issubclass(owner.class_, Versioned)
         for prop in owner.relationships
         if prop.cascade.delete_orphan and mapper.isa(prop.mapper) and prop.secondary is None
     )

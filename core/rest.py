@@ -123,8 +123,10 @@ def body() -> Any:
     if request.mimetype not in ("application/json", "application/merge-patch+json"):
         # Others that end in +json mean something else: a list of steps, an envelope.
         raise UnsupportedMediaType("Send the body as application/json.")
-    if request.content_encoding not in (None, "", "identity"):
+    if (request.content_encoding or "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
+    if "Content-Range" in request.headers:
+        raise BadRequest("Send the whole body, without a Content-Range.")
     most = request.max_content_length
     if request.content_length is None and most is not None:
         # Werkzeug cuts a chunked body off at the limit without a word.

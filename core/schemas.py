@@ -13,6 +13,7 @@ from marshmallow import INCLUDE, RAISE, ValidationError, fields, validate
 from marshmallow_sqlalchemy import ModelConversionError, ModelConverter
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import CompositeProperty, RelationshipProperty, object_session
+from werkzeug.exceptions import BadRequest
 
 from core.base import UTCDateTime
 from core.columns import (
@@ -275,7 +276,11 @@ class Schema(SQLAlchemyAutoSchema):
             # To read each takes a thousand times longer than to send it.
             raise ValidationError(TOO_MANY)
         # marshmallow-sqlalchemy's own load reads a package's metadata from the disk at each call.
-        return marshmallow.Schema.load(self, data, many=many, **kwargs)
+        try:
+            return marshmallow.Schema.load(self, data, many=many, **kwargs)
+        except RecursionError:
+            # Records within records of their own kind; the text of the JSON was none too deep.
+            raise BadRequest("The body is nested too deeply.") from None
 
     def fill(self, record: Any, data: Mapping[str, Any], partial: bool = False) -> None:
         """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""

@@ -9,9 +9,9 @@ from apispec import APISpec
 from flask import Blueprint, Flask, abort
 from marshmallow import INCLUDE, Schema
 from marshmallow.fields import Decimal, Float, Integer, List, Nested, String
-from marshmallow.validate import ContainsOnly, Equal, Length, OneOf, Range
+from marshmallow.validate import ContainsOnly, Email, Equal, Length, OneOf, Range
 
-from core.fields import ExactDecimal
+from core.fields import MOST_ITEMS, ExactDecimal
 from core.limits import count
 from core.openapi import api_document
 from core.openapi.components import Components
@@ -21,6 +21,7 @@ from core.rest import Api, Resource
 from core.setting import setting
 from tests.kinds.schemas import RecordSchema
 from tests.sample.models import Box, Thing
+from tests.sample.schemas import ThingSchema
 
 API = setting("API_PREFIX")
 PARTS = ("put", "patch")
@@ -196,6 +197,10 @@ class TestBodies:
             "stock": Decimal(2),
             "more": Nested(Schema.from_dict({}), unknown=INCLUDE),
             "few": Nested(Schema.from_dict({}), many=True, validate=Length(1, 9)),
+            "mail": String(validate=Email()),
+            "rows": Nested(
+                Schema.from_dict({"cells": Nested(Schema.from_dict({}), many=True)}), many=True
+            ),
         }
         schema = Schema.from_dict(fields)()
 
@@ -215,6 +220,18 @@ class TestBodies:
         assert answered["stock"]["type"] == "string"
         assert sent["more"]["additionalProperties"] is True
         assert (sent["few"]["minItems"], sent["few"]["maxItems"]) == (1, 9)
+        assert sent["mail"]["format"] == "email"
+        assert "format" not in answered["mail"]
+        assert sent["rows"]["maxItems"] == MOST_ITEMS
+        assert "maxItems" not in sent["rows"]["items"]["properties"]["cells"]
+
+    def test_schemas_that_are_alike_have_one_name(self):
+        components = Components(APISpec("", "", VERSION, plugins=[]))
+        names = {}
+        for key, options in {"one": {}, "same": {}, "less": {"exclude": ("price",)}}.items():
+            names[key] = components.answered(ThingSchema(**options))["$ref"].rpartition("/")[2]
+
+        assert names == {"one": "Thing", "same": "Thing", "less": "Thing2"}
 
     def test_a_dictionary_within_an_answer_may_lack_something(self):
         converter = Components(APISpec("", "", VERSION)).converter

@@ -44,6 +44,16 @@ def test_a_change_within_what_is_in_a_record_raises_its_version_once(app):
         assert order.version == 2
 
 
+def test_a_change_of_a_part_of_a_part_raises_the_version_of_the_whole(app):
+    with app.app_context():
+        line = OrderLine(text="Tea", amount=1, tastes=[Taste(name="bitter")])
+        order = stored(lines=[line])
+        order.lines[0].tastes[0].name = "sweet"
+        db.session.commit()
+
+        assert order.version == 2
+
+
 def test_a_line_that_is_changed_by_itself_is_a_record_of_its_own(app):
     with app.app_context():
         order = stored(lines=[OrderLine(text="Tea", amount=1)])

@@ -336,6 +336,18 @@ def test_what_is_wrong_with_the_json_is_told_in_production_too(make_app, product
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("Content-Encoding", "Identity", 422),
+        ("Content-Encoding", "gzip", 415),
+        ("Content-Range", "bytes 0-1/2", 400),
+    ],
+)
+def test_a_body_comes_whole_and_as_it_is(client, name, value, status):
+    assert client.post("/outside/things", json={}, headers={name: value}).status_code == status
+
+
+@pytest.mark.parametrize(
     "media_type",
     [
         "text/plain",

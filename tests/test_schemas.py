@@ -5,8 +5,9 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from marshmallow import INCLUDE, ValidationError
+from marshmallow import INCLUDE, ValidationError, fields
 from sqlalchemy.orm import Mapped, mapped_column
+from werkzeug.exceptions import BadRequest
 
 from core.models import Base
 from core.schemas import Schema, String
@@ -143,6 +144,9 @@ def test_a_value_is_taken(name, sent, expected):
         pytest.param("day", "2024-W09-4", "Not a valid date.", id="date-by-its-week"),
         pytest.param("moment", "20240229T000000Z", "Not a valid datetime.", id="short-time"),
         pytest.param("moment", "2024-02-29", "Not a valid datetime.", id="day-as-time"),
+        pytest.param(
+            "moment", "2024-02-29T00:00:00+00:60", "Not a valid datetime.", id="no-offset"
+        ),
         pytest.param("clock", "0304", "Not a valid time.", id="short-time-of-day"),
         pytest.param("clock", "03:04Z", "Not a valid time.", id="time-of-day-with-offset"),
         pytest.param("token", "0" * 32, "Not a valid UUID.", id="uuid-without-hyphens"),
@@ -483,3 +487,15 @@ def test_json_changes_where_python_sees_no_difference(app, save, before, after):
 
         assert stored == repr(after)
         assert not db.session.is_modified(found)
+
+
+def test_records_of_one_kind_within_each_other_are_refused_when_they_are_too_deep():
+    class Branch(Schema):
+        twigs = fields.Nested(lambda: Branch(many=True))
+
+    def deep(levels):
+        return {"twigs": [deep(levels - 1)] if levels else []}
+
+    assert Branch().load(deep(20))
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        Branch().load(deep(120))

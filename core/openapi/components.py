@@ -41,6 +41,10 @@ PAGE = {
 }
 
 
+# What a validator demands of a text, in the words of JSON Schema.
+WRITTEN = {validate.Email: "email", validate.URL: "uri"}
+
+
 class Converter(OpenAPIConverter):
     """apispec's converter of fields, with decimals as texts and patterns as JSON Schema reads them.
 
@@ -91,7 +95,9 @@ class Converter(OpenAPIConverter):
         if self.sent and field.unknown:
             inner["additionalProperties"] = field.unknown != RAISE
         self.partial = partial
-        most = {"maxItems": MOST_ITEMS, **self.field2length(field)} if self.sent else {}
+        # Of a list within one the size of the body is the limit: a fuzzer would multiply the two.
+        limits = {"maxItems": MOST_ITEMS} if not self.around else {}
+        most = {**limits, **self.field2length(field)} if self.sent else {}
         is_list = field.many or field.schema.many
         return {"type": "array", "items": inner, **most} if is_list else inner
 
@@ -122,6 +128,9 @@ class Converter(OpenAPIConverter):
         if isinstance(field, fields.Integer) and (_limits(field)[1] or 0) >= 2**31:
             # Clients in typed languages would read 32 bits.
             return {**found, "format": "int64"}
+        for kind, written in WRITTEN.items():
+            if self.checked and any(_of_kind(field, kind)):
+                return {**found, "format": written}
         return found
 
     def datetime2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
@@ -293,6 +302,7 @@ class Components:
         self.spec = spec
         self.converter = Converter(spec.openapi_version, None, spec)
         self._names: dict[Any, str] = {}
+        self._alike: dict[tuple[str, str], str] = {}
 
     @property
     def known(self) -> dict[str, Any]:
@@ -328,10 +338,12 @@ class Components:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def _name(self, schema: Any) -> str:
-        """Return the name of a schema's class; that of a second one of the name has a number."""
+        """Return the name of a schema's class; one of that name that differs has a number."""
         if schema not in self._names:
             name = _plain_name(type(schema).__name__.removesuffix("Schema"))
-            taken = set(self._names.values())
+            described = [self.converter.describe(schema, sent) for sent in (False, True)]
+            taken = set(self._alike.values())
             names = (name if number == 1 else f"{name}{number}" for number in count(1))
-            self._names[schema] = next(one for one in names if one not in taken)
+            first = next(one for one in names if one not in taken)
+            self._names[schema] = self._alike.setdefault((name, repr(described)), first)
         return self._names[schema]
