@@ -9,7 +9,7 @@ from typing import Any
 
 from alembic.util import CommandError
 from flask import Flask, current_app
-from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy import Connection, MetaData, Table, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
@@ -117,7 +117,7 @@ def _include_object(
         return not item._type_bound  # noqa: SLF001
     if kind == "table" and not reflected and compare_to is None:
         # A model may be of a view, which a revision makes by hand.
-        return not inspect(connection).has_table(str(name), schema=item.schema)
+        return not _is_there(connection, item)
     if not reflected or compare_to is not None:
         return True
     if kind == "check_constraint":
@@ -127,7 +127,8 @@ def _include_object(
     if kind != "table" or name in current_app.config["ALEMBIC_ALLOW_DROP"]:
         return True
     declared = [table for one in installed_metadata() for table in one.tables.values()]
-    alike = [one.name for one in declared if {*one.columns.keys()} == {*item.columns.keys()}]
+    same = [one for one in declared if _names(one) == _names(item)]
+    alike = [one.name for one in same if not _is_there(connection, one)]
     renamed = f" If it is called {' or '.join(alike)} now, rename it: docs/migrations.md."
     log.warning(
         "Table %s belongs to no module of INSTALLED_APPS and is left alone; to drop it, run "
@@ -137,6 +138,15 @@ def _include_object(
         renamed if alike else "",
     )
     return False
+
+
+def _is_there(connection: Any, table: Table) -> bool:
+    """Tell whether the database has a table, or a view, of this name."""
+    return bool(inspect(connection).has_table(table.name, schema=table.schema))
+
+
+def _names(table: Table) -> set[str]:
+    return {column.name for column in table.columns}
 
 
 def _prepare(connection: Connection) -> None:
