@@ -95,8 +95,12 @@ def _keep_to_api(response: Response) -> Response:
 
 def is_limited(app: Flask, endpoint: str) -> bool:
     """Tell whether a route of the API has a limit, its own or that of the configuration."""
-    name = get_qualified_name(app.view_functions[endpoint])
-    return bool(app.config["RATE_LIMIT"]) or name in limiter._marked_for_limiting  # noqa: SLF001 - no public way
+    return bool(app.config["RATE_LIMIT"]) or _has_its_own(app.view_functions[endpoint])
+
+
+def _has_its_own(view: Any) -> bool:
+    """Tell whether a view has a limit of its own."""
+    return view is not None and get_qualified_name(view) in limiter._marked_for_limiting  # noqa: SLF001 - no public way
 
 
 def _init_limiter(app: Flask) -> None:
@@ -129,8 +133,7 @@ def _init_limiter(app: Flask) -> None:
 def count() -> None:
     """Count this request against RATE_LIMIT; of a view with a limit of its own what is refused."""
     limiter._check_request_limit()  # noqa: SLF001 - no public way
-    view = current_app.view_functions.get(str(request.endpoint))
-    if view and get_qualified_name(view) in limiter._marked_for_limiting:  # noqa: SLF001
+    if _has_its_own(current_app.view_functions.get(str(request.endpoint))):
         _count_refusals()
 
 

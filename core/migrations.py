@@ -17,8 +17,8 @@ from core.comparison import render_item
 from core.database import check_connection, is_not_allowed, reason, remedy
 from core.factory import create_app
 from core.module_errors import ModuleError
-from core.modules import installed_metadata
-from core.revisions import complete_revision
+from core.modules import installed_metadata, installed_tables
+from core.revisions import complete_revision, is_conditional
 from core.schema_state import heads_of
 from services import db, log
 
@@ -109,7 +109,7 @@ def _include_object(
     So also indexes for one engine's searches: revisions make them by hand, no model declares them.
     And checks: MariaDB has some for JSON, and others of before have no name in their model.
     """
-    if getattr(item, "_ddl_if", None) is not None:
+    if is_conditional(item):
         # What is for one database a revision would make on all.
         return False
     if kind == "check_constraint" and not reflected:
@@ -126,18 +126,22 @@ def _include_object(
         return not item.dialect_kwargs.get("postgresql_ops")
     if kind != "table" or name in current_app.config["ALEMBIC_ALLOW_DROP"]:
         return True
-    declared = [table for one in installed_metadata() for table in one.tables.values()]
-    same = [one for one in declared if _names(one) == _names(item)]
-    alike = [one.name for one in same if not _is_there(connection, one)]
-    renamed = f" If it is called {' or '.join(alike)} now, rename it: docs/migrations.md."
     log.warning(
         "Table %s belongs to no module of INSTALLED_APPS and is left alone; to drop it, run "
         "the command with ALEMBIC_ALLOW_DROP=%s.%s",
         name,
         name,
-        renamed if alike else "",
+        _renamed(connection, item),
     )
     return False
+
+
+def _renamed(connection: Any, table: Table) -> str:
+    """Return what to do if a table that no model has is one of theirs by another name."""
+    same = [one for one in installed_tables() if _names(one) == _names(table)]
+    alike = [one.name for one in same if not _is_there(connection, one)]
+    names = " or ".join(alike)
+    return f" If it is called {names} now, rename it: docs/migrations.md." if alike else ""
 
 
 def _is_there(connection: Any, table: Table) -> bool:

@@ -317,13 +317,17 @@ def _changes(operations: Iterable[Any]) -> Iterator[Any]:
         yield from getattr(operation, "ops", [operation])
 
 
+def is_conditional(item: Any) -> bool:
+    """Tell whether a rule or an index is for some databases alone (ddl_if)."""
+    return getattr(item, "_ddl_if", None) is not None
+
+
 def _left_out(operations: Any) -> Iterator[str]:
     """Take rules for one database (ddl_if) out of new tables, which are made on all; name them."""
     for change in _changes(operations.ops):
         parts: list[Any] = [*change.columns] if isinstance(change, ops.CreateTableOp) else []
-        if left := [one for one in parts if getattr(one, "_ddl_if", None) is not None]:
-            # Of columns == makes an expression.
-            change.columns = [one for one in parts if not any(one is part for part in left)]
+        if left := [one for one in parts if is_conditional(one)]:
+            change.columns = [one for one in parts if not is_conditional(one)]
             yield from (
                 f"{part.name} of {change.table_name} is for one database alone (ddl_if): write it "
                 "by hand, as docs/operations.md does."

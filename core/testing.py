@@ -24,9 +24,11 @@ from flask.testing import FlaskClient
 from limits.storage import MemoryStorage
 from sqlalchemy import URL, create_engine, text
 
+import settings
 from config import BASE_DIR, parse_url
 from core.factory import create_app
 from core.modules import installed_metadata
+from core.setting import DEFAULTS
 from services import db, limiter
 
 # Commands that tests start are under test too, and read no .env.
@@ -56,6 +58,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The application with the modules of settings.INSTALLED_APPS on the tests' database."""
     with app_on_test_database(tmp_path_factory.mktemp("database")) as application:
         yield application
+
+
+def use_default_settings(patch: pytest.MonkeyPatch) -> None:
+    """Set what a request reads of settings.py to the scaffold's defaults: a product has its own."""
+    for name in ("PER_PAGE", "MAX_PER_PAGE", "CSP", "LANGUAGES", "TIMEZONE", "CURRENCY"):
+        patch.setattr(settings, name, DEFAULTS[name], raising=False)
 
 
 @contextmanager

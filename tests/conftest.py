@@ -7,11 +7,10 @@ from contextlib import ExitStack
 import pytest
 
 import config
-import settings
 from core.application import Application
 from core.factory import create_app
-from core.setting import DEFAULTS, setting
-from core.testing import app_on_test_database
+from core.setting import setting
+from core.testing import app_on_test_database, use_default_settings
 from services import db
 
 TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "")
@@ -24,20 +23,15 @@ def app(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
-            use_defaults(patch)
+            use_default_settings(patch)
             application = stack.enter_context(app_on_test_database(folder, INSTALLED_APPS))
         yield application
-
-
-def use_defaults(patch):
-    for name in ("PER_PAGE", "MAX_PER_PAGE", "CSP", "LANGUAGES", "TIMEZONE", "CURRENCY"):
-        patch.setattr(settings, name, DEFAULTS[name], raising=False)
 
 
 @pytest.fixture(autouse=True)
 def default_settings(monkeypatch):
     """What a product chose, languages and templates among it, is not what these tests are about."""
-    use_defaults(monkeypatch)
+    use_default_settings(monkeypatch)
     # Those of app/templates.
     monkeypatch.setattr(Application, "jinja_loader", None)
 

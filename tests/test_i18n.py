@@ -20,8 +20,7 @@ from werkzeug.exceptions import default_exceptions
 import settings
 from core.i18n import _parsed, money, read_decimal
 from core.setting import setting
-from core.testing import app_on_test_database
-from tests.conftest import use_defaults
+from core.testing import app_on_test_database, use_default_settings
 from tests.reading import Reader
 
 INDEX = "/listed/"
@@ -32,7 +31,7 @@ SPANISH = {"Accept-Language": "es-CO,es;q=0.9,en;q=0.5"}
 def app(tmp_path_factory):
     folder = tmp_path_factory.mktemp("i18n")
     with pytest.MonkeyPatch.context() as patch:
-        use_defaults(patch)
+        use_default_settings(patch)
         with app_on_test_database(folder, ["tests.listed"]) as application:
             yield application
 

@@ -10,10 +10,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from tests.project import connected, count, tables
+from tests.project import ENGINES, connected, count, tables
 
 CLEAN = "No new upgrade operations detected"
 REVISE = "revision --autogenerate -m made"
+WITHOUT_MARIADB = ENGINES[:2]
 
 MODELS = """
 import sqlalchemy as sa
@@ -217,12 +218,8 @@ def test_a_rule_that_no_model_declares_is_left_alone(scaffold, database_url):
     assert CLEAN in project.alembic("check")
 
 
-@pytest.mark.parametrize(
-    "database_url",
-    # MariaDB commits each change of the schema by itself.
-    ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
-    indirect=True,
-)
+# MariaDB commits each change of the schema by itself.
+@pytest.mark.parametrize("database_url", WITHOUT_MARIADB, indirect=True)
 def test_a_revision_that_fails_leaves_nothing_behind(scaffold, database_url):
     project = scaffold.on(database_url)
     write_revision(project, "good", TWO_TABLES)
@@ -489,12 +486,8 @@ def test_revision_tells_how_to_find_what_a_narrower_column_does_not_take(scaffol
 UNSIZED = {"sa.Numeric(10, 4)": "sa.Numeric", "sa.String(80)": "sa.String"}
 
 
-@pytest.mark.parametrize(
-    "database_url",
-    # MariaDB has no text without a length.
-    ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
-    indirect=True,
-)
+# MariaDB has no text without a length.
+@pytest.mark.parametrize("database_url", WITHOUT_MARIADB, indirect=True)
 def test_a_limit_that_a_column_loses_or_gets_is_in_the_revision(scaffold, database_url):
     project = scaffold.on(database_url)
     unsized = SIZES

@@ -8,17 +8,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import Select
 
-import settings
 from app.example.models import Category, Product
-from core.setting import DEFAULTS
+from core.testing import use_default_settings
 from services import db
 
 
 @pytest.fixture(autouse=True)
 def settings_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests are written for; a product that keeps the demo for a while has its own."""
-    for name in ("LANGUAGES", "TIMEZONE", "CURRENCY", "PER_PAGE", "MAX_PER_PAGE"):
-        monkeypatch.setattr(settings, name, DEFAULTS[name], raising=False)
+    use_default_settings(monkeypatch)
 
 
 @pytest.fixture
