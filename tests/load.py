@@ -10,6 +10,8 @@ from typing import Any
 
 # How soon a site is well again when what disturbed it has ended.
 RECOVERY = 2
+# What a request is told that came while its database was away, as `troubles` has it.
+AWAY = "503 Retry-After: 5"
 HEADERS = {"Content-Type": "application/json"}
 
 

@@ -10,11 +10,10 @@ import psycopg2
 import pytest
 
 from tests.faults.cluster import FAST, IMMEDIATE
-from tests.load import RECOVERY
+from tests.load import AWAY, RECOVERY
 from tests.serving import GUNICORN, serving
 
 pytestmark = pytest.mark.structure
-AWAY = "503 Retry-After: 5"
 
 
 @pytest.fixture(scope="module")

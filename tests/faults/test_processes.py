@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.load import AWAY
 from tests.serving import serving
 
 pytestmark = pytest.mark.structure
@@ -70,19 +71,27 @@ def test_the_clock_is_set_forth_and_back(site, cluster, load, tmp_path):
     with serving(faked) as server:
         workers = server.both_workers()
         with load(server) as clients:
+            times = []
             for step in STEPS:
                 clients.wait_for(50)
                 clock.write_text(f"{step}\n")
+                times.append(time.monotonic())
                 time.sleep(1)
-            ended = time.monotonic()
 
-            assert clients.recovered(ended) == []
+            assert clients.recovered(times[-1]) == []
         assert server.workers == workers
         hours = {line["time"][:13] for line in server.lines}
 
     # The clock did step: the log has hours that were not.
     assert len(hours) >= 3
-    assert (clients.lost, clients.troubles) == ([], [])
+    # libpq ends its wait for a connection by the time of day: one that is being made as the clock
+    # is set forth fails, and its visitor is told to come again.
+    assert [
+        trouble
+        for trouble in clients.troubles
+        if trouble[1] != AWAY or min(abs(trouble[0] - step) for step in times) > 1
+    ] == []
+    assert len(clients.troubles) <= clients.threads
     assert clients.missing(cluster.codes()) == set()
 
 
