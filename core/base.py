@@ -76,6 +76,23 @@ def _check_as_table(table: Table, metadata: MetaData) -> None:
             table.append_constraint(check)
 
 
+@event.listens_for(Table, "before_create")
+def _count_keys_on(table: Table, connection: Any, **options: Any) -> None:
+    """Have SQLite give no key twice, as the other engines do.
+
+    By itself it gives that of a deleted last row to the next one, which a form that is still open
+    on the old one would then change.
+    """
+    key = table.autoincrement_column
+    dialect = connection.dialect
+    if dialect.name != "sqlite" or key is None or len(table.primary_key) > 1:
+        return
+    own = table.dialect_options["sqlite"]
+    if key.type.compile(dialect=dialect) == "INTEGER" and own["with_rowid"]:
+        own["autoincrement"] = True
+
+
+COUNTED = " PRIMARY KEY AUTOINCREMENT"
 SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
@@ -101,10 +118,14 @@ def _as_stored(element: Any, compiler: Any, **options: Any) -> str:
 
 @compiles(CreateColumn, "sqlite")
 def _column(element: CreateColumn, compiler: Any, **options: Any) -> str:
-    """Let a moment that is a default be the same text."""
+    """Let a moment that is a default be the same text; keep the name of a counted key's rule."""
+    column = element.element
     text = str(compiler.visit_create_column(element, **options))
-    if isinstance(getattr(element.element.server_default, "arg", None), (now, current_timestamp)):
-        return text.replace("DEFAULT CURRENT_TIMESTAMP", f"DEFAULT ({SQLITE_NOW})")
+    if isinstance(getattr(column.server_default, "arg", None), (now, current_timestamp)):
+        text = text.replace("DEFAULT CURRENT_TIMESTAMP", f"DEFAULT ({SQLITE_NOW})")
+    if text.endswith(COUNTED) and column.table.primary_key.name:
+        rule = compiler.preparer.format_constraint(column.table.primary_key)
+        text = f"{text.removesuffix(COUNTED)} CONSTRAINT {rule}{COUNTED}"
     return text
 
 

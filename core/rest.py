@@ -38,6 +38,7 @@ from core.schemas import Schema
 from core.tags import conditional, is_named, require_match, tag_of, tags
 from services import csrf, db, ma
 
+MERGE_PATCH = "application/merge-patch+json"
 WRITES = ("PUT", "PATCH", "DELETE")
 
 
@@ -120,7 +121,7 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
 
 def body() -> Any:
     """Return the JSON sent; 400 if it is none, 413 if too long, 415 if of another media type."""
-    if request.mimetype not in ("application/json", "application/merge-patch+json"):
+    if request.mimetype not in ("application/json", MERGE_PATCH):
         # Others that end in +json mean something else: a list of steps, an envelope.
         raise UnsupportedMediaType("Send the body as application/json.")
     if (request.content_encoding or "identity").lower() != "identity":
@@ -134,10 +135,22 @@ def body() -> Any:
         if len(request.get_data()) > most:
             raise RequestEntityTooLarge
     try:
-        return request.get_json()
+        data = request.get_json()
     except BadRequest as error:
         # Outside debug mode Flask keeps to itself what is wrong with the JSON.
         raise error.__cause__ or error from None
+    if request.mimetype == MERGE_PATCH and isinstance(data, dict):
+        _check_flat(data)
+    return data
+
+
+def _check_flat(patch: Mapping[str, Any]) -> None:
+    """Refuse to lose what a merge patch keeps (RFC 7396): here an object replaces the other."""
+    if any(isinstance(value, dict) for value in patch.values()):
+        raise UnsupportedMediaType(
+            "An object within the body takes the place of the one that is stored: "
+            "send the whole as application/json."
+        )
 
 
 def item(schema: Schema, record: Any, status: int = 200, statement: Any = None) -> Response:

@@ -56,7 +56,6 @@ class OnSQLite(DefaultImpl):
             _keep_collations(text, batch, table)
             self._kept = tuple(self._unseen(table, batch))
             if "AUTOINCREMENT" in text.upper():
-                batch.new_table.dialect_options["sqlite"]["autoincrement"] = True
                 # So that the keys of rows that were deleted stay unused.
                 last = self.connection.scalar(LAST_KEY, {"table": table.name}) or 0
                 keep = f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table.name}'"  # nosec B608

@@ -189,7 +189,6 @@ class Letter(Base):
         # Its collation is none of the column's.
         sa.CheckConstraint("text <> 'x' COLLATE NOCASE", "text_not_x"),
         sa.Index("sent", "year", sqlite_where=sa.text("year > 0")),
-        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

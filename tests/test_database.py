@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     create_engine,
+    delete,
     select,
     text,
 )
@@ -131,6 +132,16 @@ def test_what_a_test_commits_stays_inside_the_test(app, save):
 
     engine.dispose()
     assert rows == []
+
+
+def test_the_key_of_a_deleted_record_is_not_given_again(app, save):
+    last = save(Crate(row=1, place=1)).id
+
+    with app.app_context():
+        db.session.execute(delete(Crate))
+        db.session.commit()
+
+    assert save(Crate(row=1, place=1)).id > last
 
 
 def test_a_time_comes_back_in_utc(app, save):

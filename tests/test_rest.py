@@ -363,6 +363,15 @@ def test_a_body_of_another_media_type_is_refused(client, media_type):
     assert (answer.status_code, answer.mimetype) == (415, PROBLEM)
 
 
+def test_a_merge_patch_loses_nothing_of_an_object_that_is_stored(client, thing):
+    answer = client.patch(
+        thing[0], data=b'{"extra": {"a": 1}}', content_type="application/merge-patch+json"
+    )
+
+    assert (answer.status_code, answer.mimetype) == (415, PROBLEM)
+    assert "as application/json" in answer.json["detail"]
+
+
 @pytest.mark.parametrize(("length", "status"), [(100, 400), (101, 413), (5000, 413)])
 def test_a_body_without_a_length_is_refused_at_the_limit(make_app, length, status):
     application = make_app(["tests.sample"], MAX_CONTENT_LENGTH="100")
