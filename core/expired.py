@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import current_app, flash, g, make_response, request, session
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 
@@ -19,6 +20,8 @@ def shown_again() -> ResponseReturnValue | None:
         return None
     try:
         with _treated_as_get():
+            # Hooks that take a part of the URL for themselves find it again.
+            request_ctx.match_request()
             # CSRF failed before the hooks behind it ran: a module's login is one of them.
             refusal = current_app.preprocess_request()
             if refusal is not None:

@@ -65,8 +65,14 @@ def init_limits(app: Flask) -> None:
     own = tuple(f"{module.entry}." for module in app.extensions["modules"])
     views = set(map(get_qualified_name, app.view_functions.values()))
     limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
-    if app.config["RATE_LIMIT"] or any(name.startswith(own) or name in views for name in limited):
+    is_limited = any(name.startswith(own) or name in views for name in limited)
+    if app.config["RATE_LIMIT"] or is_limited or _limited_blueprints(app):
         _init_limiter(app)
+
+
+def _limited_blueprints(app: Flask) -> set[str]:
+    """Return the blueprints that have a limit for all of their routes."""
+    return app.blueprints.keys() & limiter.limit_manager._blueprint_limits.keys()  # noqa: SLF001 - no public way
 
 
 def _keys(app: Flask) -> list[str]:
@@ -94,8 +100,12 @@ def _keep_to_api(response: Response) -> Response:
 
 
 def is_limited(app: Flask, endpoint: str) -> bool:
-    """Tell whether a route of the API has a limit, its own or that of the configuration."""
-    return bool(app.config["RATE_LIMIT"]) or _has_its_own(app.view_functions[endpoint])
+    """Tell whether a route of the API has a limit: its own, its blueprint's, or RATE_LIMIT."""
+    return (
+        bool(app.config["RATE_LIMIT"])
+        or _has_its_own(app.view_functions[endpoint])
+        or endpoint.rpartition(".")[0] in _limited_blueprints(app)
+    )
 
 
 def _has_its_own(view: Any) -> bool:
@@ -122,18 +132,22 @@ def _init_limiter(app: Flask) -> None:
         ) from error
     # A limited view checks itself; what has no limit should not pay for the question.
     app.before_request_funcs[None].remove(limiter._check_request_limit)  # noqa: SLF001 - no public way
-    if app.config["RATE_LIMIT"]:
-        for name in app.extensions["api_blueprints"]:
-            # Before the guard: who tries keys is counted, too.
-            app.before_request_funcs.setdefault(name, []).insert(0, count)
+    apis = app.extensions["api_blueprints"] if app.config["RATE_LIMIT"] else ()
+    for name in {*apis, *_limited_blueprints(app)}:
+        # Before the guard: who tries keys is counted, too.
+        app.before_request_funcs.setdefault(name, []).insert(0, count)
     app.register_error_handler(RateLimitExceeded, _exceeded)
     app.after_request(_add_headers)
 
 
 def count() -> None:
-    """Count this request against RATE_LIMIT; of a view with a limit of its own what is refused."""
+    """Count this request against the limit of its blueprint, or against RATE_LIMIT.
+
+    Of a view with a limit of its own what is refused counts against RATE_LIMIT.
+    """
     limiter._check_request_limit()  # noqa: SLF001 - no public way
-    if _has_its_own(current_app.view_functions.get(str(request.endpoint))):
+    view = current_app.view_functions.get(str(request.endpoint))
+    if current_app.config["RATE_LIMIT"] and _has_its_own(view):
         _count_refusals()
 
 

@@ -29,7 +29,8 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
     """Make it portable; warn on the screen and in the file of what loses data or may fail."""
     metadata = context.opts["target_metadata"]
     for script in directives:
-        _tell_rules_from_indexes(script.upgrade_ops)
+        if context.dialect.name in ("mysql", "mariadb"):
+            _tell_rules_from_indexes(script.upgrade_ops)
         _name_rules(script.upgrade_ops)
         _drop_checks_of_columns(script.upgrade_ops, metadata, context.connection)
         _put_in_order(script.upgrade_ops, metadata, context.connection)
@@ -52,7 +53,7 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
 
 
 def _tell_rules_from_indexes(operations: Any) -> None:
-    """Drop a unique rule as such, also where MariaDB has told of an index: others know no such."""
+    """Drop a unique rule as such, of which MariaDB has told as an index: others know no such."""
     for one in operations.ops:
         if isinstance(one, ops.ModifyTableOps):
             one.ops = [_as_rule(change) for change in one.ops]

@@ -175,6 +175,21 @@ def test_an_index_of_an_expression_is_made_and_kept_on_sqlite(scaffold, sqlite_u
     assert texts["short"] == TRIGGER
 
 
+@pytest.mark.parametrize("database_url", ENGINES, indirect=True)
+def test_a_unique_index_goes_whatever_it_is_called(scaffold, database_url):
+    project = scaffold.on(database_url).having(PYTHONWARNINGS="")
+    index = 'sa.Index("uq_mails_mail_address", Mail.address, unique=True)\n'
+    project.add_module("mails", f"{MAILS}\n\n{index}")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+    project.write("app/mails/models.py", MAILS)
+
+    output = project.alembic_each(
+        "revision --autogenerate -m gone", "upgrade head", "check", "downgrade -1"
+    )
+
+    assert "No new upgrade operations" in output
+
+
 LETTERS = """
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column

@@ -561,6 +561,22 @@ def test_an_expired_form_does_not_walk_past_a_login(client, app, thing, monkeypa
     assert (answer.status_code, answer.text) == (401, "Sign in.")
 
 
+def test_an_expired_form_below_a_part_of_the_url_that_a_hook_takes(client, app, thing, monkeypatch):
+    edit = app.view_functions["sample.thing_edit"]
+    monkeypatch.setitem(app.view_functions, "sample.thing_edit", lambda: edit(id=g.thing_id))
+
+    def take(endpoint, values):
+        g.thing_id = values.pop("id")
+
+    monkeypatch.setitem(app.url_value_preprocessors, "sample", [take])
+
+    answer = client.post(f"/sample/things/{thing.id}", data={"code": "as typed"})
+
+    assert answer.status_code == 400
+    assert str(EXPIRED) in answer.text
+    assert "as typed" in answer.text
+
+
 @pytest.mark.parametrize(("says", "left"), [("", []), ("Log in first.", ["Log in first."])])
 def test_an_expired_form_does_not_walk_past_the_login_of_its_view(
     client, app, thing, monkeypatch, says, left

@@ -50,6 +50,18 @@ class TestRates:
         assert 0 < int(refused.headers["Retry-After"]) <= 60
         assert refused.headers["Retry-After"] == refused.headers["RateLimit-Reset"]
 
+    @pytest.mark.parametrize("rate", ["", "9/minute"])
+    def test_a_limit_of_a_blueprint_holds_for_its_routes_and_no_others(self, client, rate):
+        browser = client(RATE_LIMIT=rate)
+
+        answers = [browser.get(f"{API}/whole") for _ in range(3)]
+
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert "2 per 1 minute" in answers[2].json["detail"]
+        document = browser.get(f"{setting('API_PREFIX')}/openapi.json").json
+        assert "429" in document["paths"][f"{API}/whole"]["get"]["responses"]
+        assert browser.get(f"{API}/free").status_code == 200
+
     def test_a_page_past_its_limit_is_a_page(self, client):
         browser = client()
         browser.get("/limited/page")

@@ -6,7 +6,7 @@ from core.deprecation import Deprecation
 from core.rest import Api, Resource
 from services import limiter
 
-from . import guarded_bp, limited_bp, next_bp, pages_bp
+from . import guarded_bp, limited_bp, next_bp, pages_bp, whole_bp
 
 
 class Free(Resource):
@@ -62,6 +62,7 @@ security = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
 guarded = Api(guarded_bp, security=security)
 guarded.add_resource(Guarded, "/guarded", endpoint="guarded")
 guarded.add_resource(GuardedTight, "/guarded-tight", endpoint="guarded_tight")
+Api(whole_bp).add_resource(Free, "/whole", endpoint="free")
 later = Api(next_bp)
 later.add_resource(FreeNext, "/free", endpoint="free")
 later.add_resource(TightNext, "/tight", endpoint="tight")
