@@ -136,11 +136,11 @@ class TestBodies:
         fields = sent["properties"]
         assert not {"id", "version", "created_at", "box"} & fields.keys()
         assert fields["box_id"] == NUMBER
-        assert fields["shelf"] == {**NUMBER, "type": ["integer", "null"], "default": None}
+        assert fields["shelf"] == {**NUMBER, "type": ["integer", "null"]}
         assert fields["amount"] == {**NUMBER, "default": 0}
         assert fields["active"] == {"type": "boolean", "default": False}
         assert fields["size"] == {"type": "string", "enum": ["small", "xl"], "default": "small"}
-        assert fields["made_on"] == {"type": ["string", "null"], "format": "date", "default": None}
+        assert fields["made_on"] == {"type": ["string", "null"], "format": "date"}
         assert fields["name"]["maxLength"] == 40
 
     @pytest.mark.parametrize(

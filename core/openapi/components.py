@@ -158,7 +158,9 @@ class Converter(OpenAPIConverter):
             default = default()
         if not self.sent or self.partial or default is missing or callable(default):
             return {}
-        return {"default": field._serialize(default, None, None)}  # noqa: SLF001 - needs no record
+        value = field._serialize(default, None, None)  # noqa: SLF001 - needs no record
+        # Of null nobody needs to know; generators of types demand whatever has a default.
+        return {} if value is None else {"default": value}
 
     def field2read_only(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         return {}
