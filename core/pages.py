@@ -77,7 +77,8 @@ def init_pages(app: Flask) -> None:
 
 def _vary(response: Response) -> Response:
     """Keep caches from giving a page to who reads another language."""
-    if response.mimetype in PERSONAL and not str(request.endpoint).endswith(".static"):
+    is_file = response.status_code < 400 and str(request.endpoint).endswith(".static")
+    if response.mimetype in PERSONAL and not is_file:
         headers = response.headers
         headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Accept-Language, Cookie")))
     return response

@@ -150,7 +150,7 @@ def test_each_broken_module_is_a_finding_and_the_rest_is_examined(shop):
     assert result.returncode == 1
     assert [(f["status"], f["remedy"]) for f in findings] == [
         ("fail", f"{INSTALL}, mend app/torn/__init__.py, line 1, or remove the entry."),
-        ("fail", "create it or remove the entry."),
+        ("fail", "create it or remove the entry (`flask generate` makes both)."),
         ("ok", ""),
     ]
     assert "ModuleNotFoundError" in findings[0]["text"]
@@ -224,7 +224,8 @@ def test_a_check_that_fails_hides_no_other(make_app, monkeypatch):
     result = examine(make_app())
 
     assert result.findings["redis", "fail"][0] == "ValueError: Port could not be cast"
-    assert ("port", "ok") in result.findings
+    # Whether it is free: somebody may run the site.
+    assert "port" in {name for name, _ in result.findings}
 
 
 @pytest.mark.structure

@@ -438,7 +438,15 @@ def test_a_page_asked_for_by_head_is_the_page(client, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", INDEX, f"{INDEX}/new", "/nowhere", "/sample/faults/throttled"]
+    "path",
+    [
+        "/",
+        INDEX,
+        f"{INDEX}/new",
+        "/nowhere",
+        "/sample/faults/throttled",
+        "/core/static/nothing.css",
+    ],
 )
 def test_no_cache_gives_a_page_to_somebody_else(client, path):
     answer = client.get(path)

@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 from apispec import APISpec
 from flask import url_for
+from jinja2 import Environment
 
 import config
 from core.openapi.answers import add_shared
@@ -122,6 +123,14 @@ def test_both_languages_have_the_same_commands_and_code(english, spanish):
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_fence_is_closed_and_names_its_language(document):
     assert "```" not in prose(document)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_call_within_a_sentence_can_be_written_in_a_template(document):
+    calls = re.findall(r"`((?:url_for|list_controls)\([^`]*\))`", read(document))
+
+    for call in calls:
+        Environment(autoescape=True).compile_expression(call.replace("...", "name=1"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
