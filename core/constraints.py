@@ -1,7 +1,7 @@
 """Turns the database's refusals into the user's words: which rule was broken, by which columns."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,7 +101,8 @@ def violation_of(error: Exception, is_deletion: bool = False) -> Violation | Non
     # A deferred rule is told at the COMMIT, which names no table.
     diagnostics = getattr(error.orig, "diag", None)
     table = written[1] if written else getattr(diagnostics, "table_name", None)
-    rule = next((one for one in _rules() if _is_meant(one, name, table, error, columns)), None)
+    rules = (one for made in installed_tables() for one in (*made.constraints, *made.indexes))
+    rule = next((one for one in rules if _is_meant(one, name, table, error, columns)), None)
     columns = (
         _columns_of(rule) if rule is not None else columns or _told_columns(error, kind, written)
     )
@@ -172,10 +173,6 @@ def _read(orig: Any) -> tuple[str, str | None, list[str]]:
         name = named and next(filter(None, named.groups()))
         columns = [mysql or sqlite for mysql, sqlite in COLUMN.findall(text)]
     return next((kind for kind, codes in CODES.items() if code in codes), ""), name, columns
-
-
-def _rules() -> Iterator[Any]:
-    return (rule for table in installed_tables() for rule in (*table.constraints, *table.indexes))
 
 
 def _is_meant(

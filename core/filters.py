@@ -74,7 +74,8 @@ def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Co
     if is_none and (column.foreign_keys or choices_of(value_type(column.type))):
         return name, "null", True
     if isinstance(column.type, UTCDateTime) and operator != "null":
-        text = ",".join(map(_in_utc, text.split(",")))
+        typed = map(datetime.fromisoformat, text.split(","))
+        text = ",".join(from_local(moment).isoformat() for moment in typed)
     try:
         return listing.condition(name, operator, text)
     except ValidationError:
@@ -84,10 +85,6 @@ def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Co
         keys = sa.select(sa.inspect(related).primary_key[0]).select_from(related)
         words = related.listing.query(clean_text(text))
         return name, "in", related.listing.narrow(keys, words)
-
-
-def _in_utc(text: str) -> str:
-    return from_local(datetime.fromisoformat(text)).isoformat()
 
 
 def _searchable(listing: Listing, name: str) -> Any:

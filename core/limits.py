@@ -50,6 +50,8 @@ def init_limits(app: Flask) -> None:
     Raises ConfigError for a limit that cannot be read, and for a missing package redis.
     """
     if origins := app.config["CORS_ORIGINS"]:
+        schemes = filter(None, app.extensions["api_blueprints"].values())
+        keys = [scheme["name"] for scheme in schemes if scheme.get("in") == "header"]
         # Registered first, so that it runs last: what is not the API's stays closed.
         app.after_request(_keep_to_api)
         # Ahead of all guards, which a browser's question brings no key for.
@@ -57,7 +59,7 @@ def init_limits(app: Flask) -> None:
         CORS(
             app,
             origins=origins,
-            allow_headers=[*SENT, *_keys(app)],
+            allow_headers=[*SENT, *keys],
             expose_headers=[*SHOWN, *LIMIT_HEADERS],
             max_age=CORS_SECONDS,
         )
@@ -73,12 +75,6 @@ def init_limits(app: Flask) -> None:
 def _limited_blueprints(app: Flask) -> set[str]:
     """Return the blueprints that have a limit for all of their routes."""
     return app.blueprints.keys() & limiter.limit_manager._blueprint_limits.keys()  # noqa: SLF001 - no public way
-
-
-def _keys(app: Flask) -> list[str]:
-    """Return the headers in which the APIs take their keys."""
-    schemes = filter(None, app.extensions["api_blueprints"].values())
-    return [scheme["name"] for scheme in schemes if scheme.get("in") == "header"]
 
 
 def _answer_preflight() -> Response | None:

@@ -160,12 +160,9 @@ def _owning(mapper: Any) -> list[tuple[RelationshipProperty[Any], list[str]]]:
 @lru_cache(maxsize=1024)
 def _ruled(mapper: Any) -> list[tuple[RelationshipProperty[Any], Rules]]:
     """Return the relationships to a model's parts, and what of two of these must not be equal."""
-    pairs = ((one, tuple(_unique(one))) for one in mapper.relationships if _has_parts(one))
+    many = (one for one in mapper.relationships if one.direction is ONETOMANY)
+    pairs = ((one, tuple(_unique(one))) for one in many if one.cascade.delete_orphan)
     return [(prop, rules) for prop, rules in pairs if rules]
-
-
-def _has_parts(prop: Any) -> bool:
-    return prop.cascade.delete_orphan and prop.secondary is None and prop.direction is ONETOMANY
 
 
 def _unique(prop: Any) -> Iterator[tuple[str, ...]]:
