@@ -86,7 +86,7 @@ def _prepare(app: Flask, engine: Engine) -> None:
     if engine.dialect.driver == "psycopg2":
         opened = app.extensions.setdefault("connections", WeakValueDictionary())
         event.listen(engine, "connect", lambda one, _: opened.update({id(one): one}))
-    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkin", lambda _, record: record.info.update(used=time.monotonic()))
     event.listen(engine, "checkout", _idle_check(engine.dialect))
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
         timeout = app.config["DB_STATEMENT_TIMEOUT_MS"]
@@ -170,10 +170,6 @@ def remedy(error: SQLAlchemyError) -> str:
     found = (advice for pattern, advice in REMEDIES.items() if re.search(pattern, text))
     advice = next(found, "start the server or mend DATABASE_URL")
     return advice.format(db.engine.url.database)
-
-
-def _note_use(connection: Any, record: Any) -> None:
-    record.info["used"] = time.monotonic()
 
 
 def _idle_check(dialect: Dialect) -> Callable[[Any, Any, Any], None]:

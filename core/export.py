@@ -92,8 +92,6 @@ def _cell(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
-    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
-
-
-def _is_formula(text: str) -> bool:
-    return text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(FORMULA)
+    if isinstance(value, str) and (value[:1] in {*"\t\r\n"} or value.lstrip().startswith(FORMULA)):
+        return f"'{value}"
+    return value

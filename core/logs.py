@@ -38,7 +38,9 @@ def init_logs(app: Flask) -> None:
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     # The home page asks Alembic for the database's state each time.
-    logging.getLogger("alembic.runtime.migration").addFilter(_is_command)
+    logging.getLogger("alembic.runtime.migration").addFilter(
+        lambda record: not has_request_context()
+    )
     app.after_request(_add_request_id)
     # In development the server prints such lines itself.
     if _is_production(app):
@@ -92,10 +94,6 @@ class JSONFormatter(logging.Formatter):
 
 def _escaped(text: str) -> str:
     return CONTROL.sub(lambda match: repr(match[0])[1:-1], COLOURS.sub("", text))
-
-
-def _is_command(record: logging.LogRecord) -> bool:
-    return not has_request_context()
 
 
 def _is_production(app: Flask) -> bool:

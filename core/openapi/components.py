@@ -198,7 +198,8 @@ class Converter(OpenAPIConverter):
             encoding = {"contentEncoding": "base64"} if isinstance(field, Binary) else {}
             return {**encoding, "pattern": f"^{field.form}$"}
         patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
-        if self.checked and isinstance(field, String) and not any(map(_is_clean, patterns)):
+        clean = (one for one in patterns if one == NOT_BLANK or not TAKES_ANY.search(one))
+        if self.checked and isinstance(field, String) and not any(clean):
             patterns.append(NOT_NUL)
         if len(patterns) > 1:
             return {"allOf": [{"pattern": one} for one in patterns]}
@@ -246,10 +247,6 @@ def _pattern(regex: re.Pattern[str]) -> str:
     """Return a validator's pattern as JSON Schema has it: sought anywhere, with ^ and $ alone."""
     text = re.sub(r"^\\A", "^", re.sub(r"\\Z$", "$", regex.pattern))
     return text if text.startswith("^") else f"^(?:{text})"
-
-
-def _is_clean(pattern: str) -> bool:
-    return pattern == NOT_BLANK or not TAKES_ANY.search(pattern)
 
 
 def _limits(field: Any) -> tuple[Any, Any]:
