@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import gettext
 from marshmallow import ValidationError
+from sqlalchemy.orm import MANYTOONE
 
 from core.base import UTCDateTime
 from core.columns import value_type
@@ -61,7 +62,11 @@ def related_choices(page: ListPage) -> Related:
 @lru_cache(maxsize=512)
 def _related(listing: Listing) -> list[tuple[str, Any]]:
     relations = sa.inspect(listing.model).relationships
-    by_column = {frozenset(one.local_columns): one.mapper.class_ for one in relations}
+    by_column = {
+        frozenset(one.local_columns): one.mapper.class_
+        for one in relations
+        if one.direction is MANYTOONE
+    }
     keys = ((name, frozenset([listing.column(name)])) for name in listing.filters)
     return [(name, by_column[key]) for name, key in keys if key in by_column]
 

@@ -80,6 +80,7 @@ def _app() -> Flask:
 
 
 def _run(context: Any, metadata: list[MetaData], **where: Any) -> None:
+    schemas = {table.schema for one in metadata for table in one.tables.values()} | {None}
     context.configure(
         target_metadata=metadata,
         # On every engine, so that a revision made on one applies on SQLite too.
@@ -88,6 +89,9 @@ def _run(context: Any, metadata: list[MetaData], **where: Any) -> None:
         compare_server_default=True,
         # By their names: a text the engines repeat in their own words.
         autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+        include_schemas=len(schemas) > 1,
+        # Where models name some; what others keep in the rest is theirs.
+        include_name=lambda name, kind, parents: kind != "schema" or name in schemas,
         include_object=partial(_include_object, where.get("connection")),
         render_item=render_item,
         process_revision_directives=complete_revision,

@@ -105,6 +105,15 @@ def test_rows_without_a_value_are_found(client, save, name, value):
     assert re.findall(r"<td>(with\w*)</td>", page) == ["without"]
 
 
+@pytest.mark.usefixtures("shelves")
+def test_a_key_offers_no_records_that_refer_to_it(app):
+    with app.test_request_context("/listed/shelves"):
+        page = page_of(Shelf)
+        found = {one.name: one.choices for one in controls(page, related_choices(page))}
+
+    assert found == {"filter[id][gte]": (), "filter[id][lte]": ()}
+
+
 def test_of_a_large_relation_words_are_typed(app, shelves, monkeypatch):
     monkeypatch.setattr(filters, "MOST_CHOICES", 1)
 

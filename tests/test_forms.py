@@ -10,7 +10,17 @@ import pytest
 from flask import flash, g, get_flashed_messages, redirect, render_template_string, request
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
-from sqlalchemy import Numeric, bindparam, select, text
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    bindparam,
+    select,
+    text,
+)
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringField, SubmitField
@@ -21,6 +31,7 @@ from core.constraints import Violation
 from core.errors import EXPIRED_BUTTON
 from core.expired import EXPIRED
 from core.forms import CONFLICT, ModelForm
+from core.models import Base, Versioned
 from core.pages import database_rules
 from services import db
 from tests.reading import Reader, form_on, submit
@@ -226,6 +237,39 @@ def test_of_two_people_the_second_sees_both_texts(client, app, thing, edit):
     assert texts["shelf-stored"] == "Stored now: —"
     assert "price-stored" not in texts
     assert stored(app, thing.id).name == "First"
+
+
+class Account(Versioned, Base):
+    __table__ = Table(
+        "form_account",
+        MetaData(),
+        Column("id", Integer, primary_key=True),
+        Column("version", Integer, nullable=False),
+        Column("name", String(20)),
+    )
+
+    def set_password(self, value):
+        self.hashed = f"hash of {value}"
+
+    password = property(fset=set_password)
+
+
+class AccountForm(ModelForm):
+    password = PasswordField()
+
+    class Meta:
+        model = Account
+        fields = ("name", "password")
+
+
+def test_of_what_can_only_be_written_a_conflict_shows_nothing(app):
+    account = Account(id=1, version=2, name="First")
+
+    with app.test_request_context(method="POST", data={"name": "Second", "password": "new"}):
+        form = AccountForm(obj=account)
+        form.show_conflict()
+
+    assert form.stored == {"name": "First"}
 
 
 def test_what_is_stored_is_tied_to_its_field(client, edit):

@@ -404,6 +404,43 @@ def test_a_table_whose_model_has_another_name_is_to_be_renamed(scaffold, sqlite_
     assert "If it is called ships_boat now, rename it: docs/migrations.md." in output
 
 
+SCHEMA = """
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Order(Base):
+    __tablename__ = "store_order"
+    __table_args__ = {"schema": "store"}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(index=True)
+"""
+
+
+@pytest.mark.postgresql
+def test_a_table_in_a_schema_changes_and_what_others_keep_is_left_alone(scaffold, postgresql_url):
+    project = scaffold.on(postgresql_url)
+    project.add_module("store", SCHEMA)
+    with connected(postgresql_url) as connection:
+        connection.exec_driver_sql("CREATE SCHEMA store")
+        connection.exec_driver_sql("CREATE SCHEMA other")
+        connection.exec_driver_sql("CREATE TABLE other.theirs (id integer)")
+    project.alembic_each(REVISE, "upgrade head", "check")
+    more = "    more: Mapped[int | None]\n"
+    project.write("app/store/models.py", SCHEMA + more)
+
+    output = project.alembic_each(REVISE, "upgrade head", "check", "downgrade -1", "upgrade head")
+
+    assert "theirs" not in output
+    with connected(postgresql_url) as connection:
+        columns = inspect(connection).get_columns("store_order", schema="store")
+        connection.exec_driver_sql("DROP SCHEMA store CASCADE")
+        connection.exec_driver_sql("DROP SCHEMA other CASCADE")
+    assert [column["name"] for column in columns] == ["id", "number", "more"]
+
+
 def test_revision_warns_of_what_loses_data_or_fails(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     project.add_module("people", MODELS)

@@ -489,6 +489,16 @@ def test_json_changes_where_python_sees_no_difference(app, save, before, after):
         assert not db.session.is_modified(found)
 
 
+def test_a_number_that_came_as_json_is_the_stored_one(app, save):
+    specimen = save(Specimen(line="x", extra={"a": [1.5]}))
+
+    with app.app_context():
+        found = db.session.get(Specimen, specimen.id)
+        found.extra = app.json.loads('{"a": [1.5]}')
+
+        assert not db.session.is_modified(found)
+
+
 def test_records_of_one_kind_within_each_other_are_refused_when_they_are_too_deep():
     class Branch(Schema):
         twigs = fields.Nested(lambda: Branch(many=True))

@@ -24,7 +24,7 @@ class Phase(enum.Enum):
 
 class Shelf(Base):
     __tablename__ = "listed_shelf"
-    listing = Listing(search=("name",), sort=("name",), default="name")
+    listing = Listing(search=("name",), filters=("id",), sort=("name",), default="name")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40))
