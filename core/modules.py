@@ -100,7 +100,7 @@ def _load(entry: str, earlier: Iterable[Module]) -> Module:
         raise refusal(entry, cause, remedy)
     if not _is_package(entry):
         cause = f", but there is no {folder}/__init__.py"
-        raise refusal(entry, cause, "create it or remove the entry (`flask generate` makes both)")
+        raise refusal(entry, cause, "create it or remove the entry")
     try:
         package = import_module(entry)
         files = [import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]

@@ -61,7 +61,7 @@ def test_a_missing_module_is_refused(make_app):
 
     assert str(error) == (
         "INSTALLED_APPS lists 'app.nowhere', but there is no app/nowhere/__init__.py: "
-        "create it or remove the entry (`flask generate` makes both)."
+        "create it or remove the entry."
     )
 
 
@@ -70,7 +70,7 @@ def test_a_module_in_a_missing_package_is_refused(make_app):
 
     assert str(error) == (
         "INSTALLED_APPS lists 'apps.shop', but there is no apps/shop/__init__.py: "
-        "create it or remove the entry (`flask generate` makes both)."
+        "create it or remove the entry."
     )
 
 
@@ -82,7 +82,7 @@ def test_a_folder_without_an_init_file_is_refused(make_app, package, tmp_path):
 
     assert str(error) == (
         "INSTALLED_APPS lists 'lab.bare', but there is no lab/bare/__init__.py: "
-        "create it or remove the entry (`flask generate` makes both)."
+        "create it or remove the entry."
     )
 
 
@@ -94,7 +94,7 @@ def test_a_file_in_place_of_a_folder_is_refused(make_app, package, tmp_path):
 
     assert str(error) == (
         "INSTALLED_APPS lists 'lab.single', but there is no lab/single/__init__.py: "
-        "create it or remove the entry (`flask generate` makes both)."
+        "create it or remove the entry."
     )
 
 
@@ -679,7 +679,7 @@ def test_the_refusal_reaches_the_command_line_as_one_sentence(scaffold, command)
     assert result.returncode == 1
     assert result.stderr == (
         "Error: INSTALLED_APPS lists 'app.nowhere', but there is no app/nowhere/__init__.py: "
-        "create it or remove the entry (`flask generate` makes both).\n"
+        "create it or remove the entry.\n"
     )
 
 
