@@ -3,7 +3,7 @@
 import logging
 from ipaddress import IPv6Network
 
-from flask import current_app
+from flask import current_app, request
 from flask_bootstrap import Bootstrap5
 from flask_compress import Compress
 from flask_limiter import Limiter
@@ -33,5 +33,12 @@ def _client() -> str:
 
 
 # The limit is asked of the application at hand: one process may hold several.
-limiter = Limiter(_client, default_limits=[lambda: current_app.config["RATE_LIMIT"]])
+limiter = Limiter(
+    _client,
+    default_limits=[lambda: current_app.config["RATE_LIMIT"]],
+    # It is the API's: of a page with a limit of its own for POST a GET is free.
+    default_limits_exempt_when=lambda: (
+        request.blueprint not in current_app.extensions["api_blueprints"]
+    ),
+)
 log = logging.getLogger("app")

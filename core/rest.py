@@ -70,9 +70,11 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         state.app.extensions["api_blueprints"][state.blueprint.name] = self.security
         state.app.extensions["api_prefixes"].add(state.url_prefix)
 
-    def error_router(self, original_handler: Any, e: Exception) -> Any:
-        # Flask-RESTful would answer in production, and only there, past the app's own handlers.
-        return original_handler(e)
+    def _init_app(self, app: Flask) -> None:
+        # Flask-RESTful would also put a handler of its own before the app's, which answers in
+        # production, and only there.
+        for resource, urls, options in self.resources:
+            self._register_view(app, resource, *urls, **options)
 
 
 class Resource(flask_restful.Resource):  # type: ignore[misc]

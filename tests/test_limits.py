@@ -79,6 +79,14 @@ class TestRates:
         assert api == [200, 200, 200, 429]
         assert rest == {200}
 
+    def test_a_page_that_limits_one_method_is_free_for_the_others(self, client):
+        browser = client(RATE_LIMIT="1/minute")
+
+        read = [browser.get("/limited/login").status_code for _ in range(3)]
+        sent = [browser.post("/limited/login").status_code for _ in range(3)]
+
+        assert (read, sent) == ([200, 200, 200], [200, 200, 429])
+
     @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
     def test_what_the_guard_refuses_counts_as_well(self, client, method):
         browser = client(RATE_LIMIT="5/minute")

@@ -538,6 +538,33 @@ class TestGuards:
         assert operation["security"] == [{"guarded": []}]
         assert "401" in operation["responses"]
 
+    def test_apis_with_one_guard_have_one_scheme(self, make_app):
+        application = make_app([])
+        for name in ("first", "second"):
+            blueprint = Blueprint(name, __name__, url_prefix=f"/{name}")
+            Api(blueprint, security=dict(KEY)).add_resource(Secret, "/secrets", endpoint="secrets")
+            application.register_blueprint(blueprint)
+
+        with application.app_context():
+            made = api_document()
+
+        assert made["components"]["securitySchemes"] == {"first": KEY}
+        assert made["paths"]["/second/secrets"]["get"]["security"] == [{"first": []}]
+
+    def test_a_method_that_the_guard_lets_pass_may_be_described_as_open(self, make_app):
+        class Open(Secret):
+            describe = {"get": {"security": [], "responses": {"401": None, "403": None}}}
+
+        application = make_app([])
+        blueprint = Blueprint("open", __name__, url_prefix="/guarded")
+        Api(blueprint, security=KEY).add_resource(Open, "/secrets", endpoint="secrets")
+        application.register_blueprint(blueprint)
+
+        _, operation = self._document(application)
+
+        assert operation["security"] == []
+        assert not {"401", "403"} & operation["responses"].keys()
+
 
 class TestConformance:
     """The client of the tests itself: it fails where answer and document differ."""

@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 
 from core.openapi.answers import add_shared
 from core.openapi.components import Components
-from core.openapi.operations import Operation
+from core.openapi.operations import Operation, scheme_of
 from core.openapi.parameters import path_of
 from core.setting import setting
 
@@ -28,7 +28,7 @@ def document(app: Flask) -> dict[str, Any]:
     components = Components(spec)
     add_shared(spec)
     for name, scheme in app.extensions["api_blueprints"].items():
-        if scheme:
+        if scheme and scheme_of(app, name) == name:
             spec.components.security_scheme(name, dict(scheme))
     for rule, view in api_routes(app):
         operations = {

@@ -86,7 +86,7 @@ class Operation:
         if self.deprecation:
             said["deprecated"] = True
         if self.app.extensions["api_blueprints"][self.blueprint]:
-            said["security"] = [{self.blueprint: []}]
+            said["security"] = [{scheme_of(self.app, self.blueprint): []}]
         made = _merged(said, getattr(self.view, "describe", {}).get(self.method) or {})
         made = {name: said[name] for name in ("operationId", "tags", "responses")} | made
         own = made.get("parameters", [])
@@ -188,6 +188,12 @@ def _merged(said: Mapping[str, Any], described: Mapping[Any, Any]) -> Parts:
         is_part = isinstance(value, Mapping) and key not in WHOLE
         made[str(key)] = _merged(made.get(str(key), {}), value) if is_part else value
     return {key: value for key, value in made.items() if value is not None}
+
+
+def scheme_of(app: Flask, blueprint: str) -> str:
+    """Return the name of an API's security scheme: that of the first API with the same one."""
+    schemes: dict[str, Any] = app.extensions["api_blueprints"]
+    return next(name for name, scheme in schemes.items() if scheme == schemes[blueprint])
 
 
 def is_guarded(app: Flask, blueprint: str) -> bool:

@@ -4,7 +4,7 @@ from datetime import date
 
 from core.deprecation import Deprecation
 from core.rest import Api, Resource
-from services import limiter
+from services import csrf, limiter
 
 from . import guarded_bp, limited_bp, next_bp, pages_bp, whole_bp
 
@@ -47,6 +47,13 @@ class FreeNext(Resource):
 
 class TightNext(Tight):
     decorators = (limiter.limit("3/minute"),)
+
+
+@csrf.exempt
+@pages_bp.route("/login", methods=["GET", "POST"])
+@limiter.limit("2/minute", methods=["POST"])
+def login() -> str:
+    return "a form"
 
 
 @pages_bp.get("/page")
