@@ -33,6 +33,10 @@ from services import db, log
 
 RETRY_AFTER = 5
 DELETED = _l("Someone else deleted this record in the meantime.")
+LOST = _l(
+    "The record of this form is no longer there, so nothing was saved. "
+    "What you typed is one step back in your browser: copy it from there."
+)
 STALE = _l(
     "Someone else changed this record in the meantime: load it again and repeat your change."
 )
@@ -129,6 +133,8 @@ def answer(
 
 def _page(status: int, detail: str | None) -> str:
     title, text = PAGES.get(status) or PAGES[500 if status >= 500 else 400]
+    if status == 404 and request.method == "POST" and request.url_rule:
+        text = LOST
     return render_template(
         [f"errors/{status}.html", "errors/error.html"],
         status=status,

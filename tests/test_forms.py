@@ -28,7 +28,7 @@ from wtforms.validators import DataRequired, Regexp
 from wtforms.widgets import HiddenInput, TextInput
 
 from core.constraints import Violation
-from core.errors import EXPIRED_BUTTON
+from core.errors import EXPIRED_BUTTON, LOST
 from core.expired import EXPIRED
 from core.forms import CONFLICT, ModelForm
 from core.models import Base, Versioned
@@ -519,6 +519,8 @@ def test_a_form_without_its_token_of_a_record_that_vanished_is_not_found(client)
 
     assert answer.status_code == 404
     assert str(EXPIRED) not in answer.text
+    assert str(LOST) in answer.text
+    assert str(LOST) not in client.get("/sample/things/999999").text
 
 
 def test_a_button_without_its_token_says_so_and_changes_nothing(client, app, thing):

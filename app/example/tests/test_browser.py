@@ -343,6 +343,7 @@ def test_a_page_is_printed_dark_on_white_whatever_its_colours(page):
     assert page.evaluate(COLOURS) == ["rgb(27, 42, 48)", "rgb(255, 255, 255)"]
     expect(page.get_by_role("link", name="Download as CSV")).to_be_hidden()
     expect(page.get_by_role("table")).to_be_visible()
+    expect(page.get_by_text("Page 1 of 3", exact=True)).to_be_visible()
 
 
 def test_a_printed_list_has_all_its_columns(page):

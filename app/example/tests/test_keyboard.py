@@ -22,7 +22,8 @@ def _tab_to(page, target):
 SHOWS_FOCUS = """() => {
   const one = document.activeElement, style = getComputedStyle(one);
   const box = one.getBoundingClientRect();
-  const marked = style.outlineStyle !== "none" || style.boxShadow !== "none";
+  // With the reader's own colours no shadow is drawn.
+  const marked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
   return one === document.body || (marked && box.width > 1 && box.height > 1);
 }"""
 
