@@ -60,6 +60,13 @@ def limits_of(kind: Any) -> tuple[Any, Any]:
     return (None, None) if most is None else (-most, most)
 
 
+def limits_of_column(column: Any) -> tuple[Any, Any]:
+    """Return the least and the largest number of a column: of its type, or `info={"min": 1}`."""
+    low, high = limits_of(value_type(column.type))
+    own = getattr(column, "info", {})
+    return own.get("min", low), own.get("max", high)
+
+
 def decimal_places(column_type: sa.Numeric[Any]) -> int | None:
     """Return how many decimal places the column keeps, None if there is no limit."""
     # In SQL a precision without a scale is one for whole numbers.

@@ -23,7 +23,7 @@ from wtforms.validators import DataRequired, InputRequired, NumberRange, Optiona
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
-from core.columns import decimal_places, limits_of, looks_at_others, value_type
+from core.columns import decimal_places, limits_of_column, looks_at_others, value_type
 from core.fields import NOT_BLANK
 from core.filters import choices_of
 from core.form_fields import (
@@ -175,17 +175,17 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @converts("Integer")
     def handle_integer_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, column.type)
+        _check_number(field_args, column)
         return super().handle_integer_types(column, field_args)
 
     @converts("Float", "Double")
     def conv_Float(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, column.type)
+        _check_number(field_args, column)
         return LocalFloatField(**field_args)
 
     @converts("Numeric")
     def handle_decimal_types(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        _check_number(field_args, column.type)
+        _check_number(field_args, column)
         return LocalDecimalField(places=decimal_places(column.type), **field_args)
 
     @converts("MANYTOONE")
@@ -226,8 +226,8 @@ def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> 
     return field_args
 
 
-def _check_number(field_args: Any, kind: Any) -> None:
+def _check_number(field_args: Any, column: Any) -> None:
     # Before those of the form: of two ranges the later one is what a browser is told.
-    low, high = limits_of(kind)
-    limits = [] if high is None else [NumberRange(min=low, max=high)]
+    low, high = limits_of_column(column)
+    limits = [] if low is high is None else [NumberRange(min=low, max=high)]
     field_args["validators"][:0] = [finite, *limits]

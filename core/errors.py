@@ -232,8 +232,10 @@ def _within(
     Which of the records within one broke a rule, nobody tells.
     """
     if violation.is_about(schema.opts.model):
-        keys = map(schema.key_of_column, violation.columns)
-        return {key: [violation.message] for key in keys if key is not None}
+        keys = [key for key in map(schema.key_of_column, violation.columns) if key is not None]
+        # What nobody can send, as the user in a unique rule, is told where nothing else is.
+        sent = {field.data_key or name for name, field in schema.load_fields.items()}
+        return {key: [violation.message] for key in [k for k in keys if k in sent] or keys}
     for name, field in schema.load_fields.items():
         part = getattr(getattr(field, "inner", field), "schema", None)
         if isinstance(part, Schema) and part.opts.model and type(part) not in around:

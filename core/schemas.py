@@ -20,7 +20,7 @@ from core.columns import (
     attribute_of,
     decimal_places,
     is_real,
-    limits_of,
+    limits_of_column,
     looks_at_others,
     server_value,
     value_type,
@@ -134,12 +134,12 @@ class Converter(ModelConverter):
     def _add_column_kwargs(self, kwargs: dict[str, Any], column: Any) -> None:
         super()._add_column_kwargs(kwargs, column)
         kind = value_type(column.type)
-        low, high = limits_of(kind)
+        low, high = limits_of_column(column)
         is_key = getattr(column, "primary_key", False) and not column.foreign_keys
         if is_key and isinstance(kind, sa.Integer):
             # The URL of a record holds its key, and has no minus.
             low = 0
-        if high is not None:
+        if (low, high) != (None, None):
             kwargs["validate"].append(validate.Range(min=low, max=high))
         if isinstance(kind, sa.Integer):
             kwargs["strict"] = True

@@ -270,6 +270,10 @@ def _names_without_git() -> list[str]:
 def without_product(project: Project) -> Project:
     for folder in [*(project.root / "app").glob("*/"), project.root / "alembic/versions"]:
         shutil.rmtree(folder, ignore_errors=True)
+    # A fixture for all of its modules, say.
+    for file in (project.root / "app").glob("*.py"):
+        if file.name != "__init__.py":
+            file.unlink()
     settings = (project.root / "settings.py").read_text(encoding="utf-8")
     project.write("settings.py", f'{settings}\nLANGUAGES = ["en", "es"]\n')
     project.install()

@@ -768,6 +768,41 @@ def test_a_whole_number_of_64_bits_is_described_and_a_text_may_be_what_it_is_by_
     assert list(refused.value.messages_dict) == ["name"]
 
 
+def test_the_limits_of_a_column_are_those_of_forms_bodies_and_document(app):
+    class Rated(Elsewhere):
+        __tablename__ = "unusual_rated"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        stars: Mapped[int] = mapped_column(info={"min": 1, "max": 5})
+        weight: Mapped[float] = mapped_column(info={"min": 0})
+
+    class RatedSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Rated
+
+    class RatedForm(ModelForm):
+        class Meta:
+            model = Rated
+            fields = ("stars", "weight")
+
+    spec = APISpec("x", "1", "3.1.1")
+    described = Converter(spec.openapi_version, None, spec).describe(RatedSchema(), sent=True)
+    sent = described["properties"]
+    with pytest.raises(ValidationError) as refused:
+        RatedSchema().load({"stars": 6, "weight": -1})
+    with app.test_request_context(method="POST", data={"stars": "0", "weight": "-1"}):
+        form = RatedForm()
+        assert not form.validate()
+
+    assert (sent["stars"]["minimum"], sent["stars"]["maximum"]) == (1, 5)
+    assert sent["weight"]["minimum"] == 0
+    assert refused.value.messages_dict.keys() == {"stars", "weight"}
+    assert {"stars", "weight"} <= form.errors.keys()
+    assert 'min="1"' in str(form.stars)
+    assert 'max="5"' in str(form.stars)
+    assert RatedSchema().load({"stars": 5, "weight": 0.5}) == {"stars": 5, "weight": 0.5}
+
+
 def test_a_required_json_is_described_as_such():
     class Noted(Elsewhere):
         __tablename__ = "unusual_noted"
@@ -862,8 +897,9 @@ def test_a_rule_of_another_table_keeps_the_names_of_its_columns(app, monkeypatch
     ("schema", "keys"),
     [
         pytest.param(AnimalSchema(exclude=("kind",)), ["name"], id="hidden"),
-        pytest.param(AnimalSchema(dump_only=("kind",)), ["kind", "name"], id="shown"),
-        pytest.param(AnimalSchema(load_only=("kind",)), ["kind", "name"], id="taken"),
+        pytest.param(AnimalSchema(dump_only=("kind",)), ["name"], id="shown"),
+        pytest.param(AnimalSchema(dump_only=("kind", "name")), ["kind", "name"], id="none-is-sent"),
+        pytest.param(AnimalSchema(load_only=("name",)), ["name"], id="taken"),
         pytest.param(AnimalSchema(only=("key",)), [], id="none"),
     ],
 )
