@@ -175,6 +175,18 @@ def luminance(colour):
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+def test_a_browser_without_light_dark_has_the_light_theme():
+    style = (ROOT / "core" / "static" / "app.css").read_text(encoding="utf-8")
+    first, _, rest = style.partition("@supports not (color: light-dark(red, red))")
+    light = dict(re.findall(r"(--[\w-]+): light-dark\(([^,]+), ", first))
+
+    assert light
+    assert (
+        light.items()
+        <= dict(re.findall(r"^    (--[\w-]+): ([^;]+);", rest.partition("\n}")[0], re.M)).items()
+    )
+
+
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize(
     ("mark", "grounds"),

@@ -55,6 +55,10 @@ for (const box of document.querySelectorAll("[data-search-select]")) {
       box.querySelector("input[type=hidden]").value = found.querySelector("input[type=hidden]").value;
       // A live region: a screen reader says it.
       box.querySelector("[role=status]").textContent = found.querySelector("[role=status]").textContent;
+      // That of the form may have expired.
+      for (const token of button.form.querySelectorAll("[name=csrf_token]")) {
+        token.value = select.form.querySelector("[name=csrf_token]").value;
+      }
       // The whole select: of options that move one by one the browser chooses one by itself.
       document.getElementById(id).replaceWith(select);
       select.focus();

@@ -2,7 +2,11 @@
 (function () {
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => root.setAttribute("data-bs-theme", dark.matches ? "dark" : "light");
+  // What has no light-dark() has the light theme alone (app.css).
+  const follow = () => {
+    const isDark = dark.matches && CSS.supports("color", "light-dark(red, red)");
+    root.setAttribute("data-bs-theme", isDark ? "dark" : "light");
+  };
   if (root.dataset.theme === "auto") {
     follow();
     dark.addEventListener("change", follow);

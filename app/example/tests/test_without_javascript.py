@@ -134,6 +134,21 @@ def test_one_of_10_000_categories_is_searched_for_and_chosen(browser, large_site
         delete(page)
 
 
+def test_a_search_in_an_expired_form_makes_it_one_that_can_be_saved(browser, large_site):
+    with browser.new_context(base_url=large_site) as context:
+        page = context.new_page()
+        page.goto("/example/products/new")
+        _fill(page)
+        context.clear_cookies()
+
+        _search_by_enter(page, "category 0042")
+        page.get_by_label("Category", exact=True).select_option("Category 0042")
+        page.get_by_role("button", name="Create").click()
+
+        expect(page.get_by_role("alert")).to_have_text("Kite was created.")
+        delete(page)
+
+
 @pytest.mark.parametrize("scripts", [True, False], ids=["javascript", "no javascript"])
 def test_a_search_changes_no_choice(browser, large_site, scripts):
     with browser.new_context(base_url=large_site, java_script_enabled=scripts) as context:
