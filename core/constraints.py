@@ -101,7 +101,9 @@ def violation_of(error: Exception, is_deletion: bool = False) -> Violation | Non
     # A deferred rule is told at the COMMIT, which names no table.
     diagnostics = getattr(error.orig, "diag", None)
     table = written[1] if written else getattr(diagnostics, "table_name", None)
-    rules = (one for made in installed_tables() for one in (*made.constraints, *made.indexes))
+    # That one first: checks and keys of two tables may have one name.
+    tables = sorted(installed_tables(), key=lambda one: one.name != table)
+    rules = (one for made in tables for one in (*made.constraints, *made.indexes))
     rule = next((one for one in rules if _is_meant(one, name, table, error, columns)), None)
     columns = (
         _columns_of(rule) if rule is not None else columns or _told_columns(error, kind, written)
