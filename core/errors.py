@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import Violation, violation_of
@@ -108,7 +109,7 @@ def answer(
     status: int,
     detail: str | None,
     errors: Mapping[str, Any] | None = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Headers | Mapping[str, str] | None = None,
 ) -> Response:
     """Return an error in the form that its reader understands.
 
@@ -156,12 +157,13 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     # flask_restful.abort puts its message on `data`.
     detail = getattr(error, "data", {}).get("message", error.description)
-    kept = {
-        name: value
-        for name, value in error.get_headers(request.environ)
-        if name not in ("Content-Type", "Content-Length")
-    }
-    return answer(status, detail, headers=_challenge() | kept if status == 401 else kept)
+    # Of several logins that an API takes there is a header each.
+    kept = Headers(error.get_headers(request.environ))
+    kept.remove("Content-Type")
+    kept.remove("Content-Length")
+    if status == 401 and "WWW-Authenticate" not in kept:
+        kept.extend(_challenge())
+    return answer(status, detail, headers=kept)
 
 
 def _challenge() -> dict[str, str]:
