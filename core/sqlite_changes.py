@@ -55,9 +55,9 @@ class OnSQLite(DefaultImpl):
             text = str(self.connection.scalar(TABLE, {"table": table.name}))
             _keep_collations(text, batch, table)
             self._kept = tuple(self._unseen(table, batch))
-            if "AUTOINCREMENT" in text.upper():
+            is_counted = sa.inspect(self.connection).has_table("sqlite_sequence")
+            if is_counted and (last := self.connection.scalar(LAST_KEY, {"table": table.name})):
                 # So that the keys of rows that were deleted stay unused.
-                last = self.connection.scalar(LAST_KEY, {"table": table.name}) or 0
                 keep = f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table.name}'"  # nosec B608
                 self._kept += (keep,)
         super().prep_table_for_batch(batch, table)
