@@ -526,16 +526,6 @@ def test_every_engine_is_examined(scaffold, tmp_path, engine):
 # The machine
 
 
-def test_an_old_python_fails(make_app, monkeypatch):
-    monkeypatch.setattr(machine, "OLDEST", (4, 0))
-
-    result = examine(make_app())
-
-    assert (
-        result.findings["python", "fail"][1] == "install Python 4.0 or newer and make .venv again"
-    )
-
-
 def test_a_missing_environment_is_a_warning(make_app, monkeypatch):
     monkeypatch.setattr(machine.sys, "prefix", machine.sys.base_prefix)
 

@@ -10,9 +10,8 @@ from difflib import get_close_matches
 from flask import Flask
 
 import config
-from core.doctor.finding import Finding, fail, ok, warn
+from core.doctor.finding import Finding, ok, warn
 
-OLDEST = (3, 11)
 PORT_REMEDIES = {
     errno.EADDRINUSE: "stop the program that uses the port (this site itself? on macOS: AirPlay "
     "Receiver on 5000) or set another one in .env, for example PORT=5001",
@@ -22,13 +21,8 @@ OTHER_HOST = "set HOST to an address of this machine, 127.0.0.1 or 0.0.0.0"
 
 
 def python(app: Flask) -> Iterator[Finding]:
-    """Look for a Python that the packages run on."""
-    found = "Python " + ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info >= OLDEST:
-        yield ok("python", found)
-    else:
-        wanted = ".".join(map(str, OLDEST))
-        yield fail("python", found, f"install Python {wanted} or newer and make .venv again")
+    """Say which Python runs; on one that is too old this command would not start."""
+    yield ok("python", "Python " + ".".join(map(str, sys.version_info[:3])))
 
 
 def virtual_environment(app: Flask) -> Iterator[Finding]:
