@@ -121,6 +121,7 @@ def test_what_is_not_found_is_told_to_programs_in_words_for_them(client, path, d
 
 UNKNOWN = "Nobody is logged in, or the key is not known."
 BASIC = WWWAuthenticate("basic", {"realm": "own"})
+BEARER = WWWAuthenticate("bearer", {"realm": "own"})
 
 
 @pytest.mark.parametrize(
@@ -131,9 +132,10 @@ BASIC = WWWAuthenticate("basic", {"realm": "own"})
         ({"type": "oauth2", "flows": {}}, [], ['Bearer realm="keys"']),
         ({"type": "apiKey", "in": "header", "name": "X-API-Key"}, [], ['ApiKey realm="keys"']),
         ({"type": "http", "scheme": "bearer"}, ["Who?", None, BASIC], ["Basic realm=own"]),
+        (None, ["Who?", None, [BASIC, BEARER]], ["Basic realm=own", "Bearer realm=own"]),
         (None, [], []),
     ],
-    ids=["bearer", "basic", "oauth2", "key", "own", "none"],
+    ids=["bearer", "basic", "oauth2", "key", "own", "several", "none"],
 )
 def test_who_is_not_known_reads_how_to_log_in(make_app, security, guard, challenges):
     application = make_app()
