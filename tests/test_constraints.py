@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core.constraints import Violation, _read, violation_of
 from services import db
-from tests.kinds.models import Sign
+from tests.kinds.models import Sign, Toll
 from tests.project import ENGINES, app_on
 from tests.sample.models import Box, Crate, Thing
 
@@ -200,6 +200,19 @@ def test_other_errors_are_no_violation(violation, statement):
 )
 def test_the_words_of_mariadb_are_understood(number, message, expected):
     assert _read(Exception(number, message)) == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_of_two_rules_of_one_name_that_of_the_table_is_told(tmp_path, engine):
+    with app_on(engine, tmp_path, "tests.kinds") as application, application.app_context():
+        with pytest.raises(DBAPIError) as caught:
+            db.session.execute(insert(Toll).values(price=-1))
+        db.session.rollback()
+
+        violation = violation_of(caught.value)
+
+    assert (violation.columns, violation.table) == (("price",), "kinds_toll")
+    assert violation.message != "It weighs."
 
 
 @pytest.mark.postgresql

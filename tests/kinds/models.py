@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     REAL,
     BigInteger,
+    CheckConstraint,
     Dialect,
     Enum,
     Float,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship, validates
+from sqlalchemy.schema import conv
 
 from core.listing import Listing
 from core.models import Base, Timestamps, Versioned
@@ -292,3 +294,23 @@ class Scooter(Vehicle):
     """Rows in its parent's table."""
 
     __mapper_args__ = {"polymorphic_identity": "scooter"}
+
+
+# Without our names for rules those of two tables may be the same.
+POSITIVE = conv("positive")
+
+
+class Load(Base):
+    __tablename__ = "kinds_load"
+    __table_args__ = (CheckConstraint("weight > 0", POSITIVE, info={"message": "It weighs."}),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    weight: Mapped[int]
+
+
+class Toll(Base):
+    __tablename__ = "kinds_toll"
+    __table_args__ = (CheckConstraint("price > 0", POSITIVE),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    price: Mapped[int]
