@@ -83,11 +83,14 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
     `schema` is what they take and answer, for the API's document and for `?fields=`. With
     `if_match_required` a client must say which state it changes (RFC 6585); `deprecation` announces
     the resource's end.
+    For the document a URL that ends with a variable is that of one record; where it is that of a
+    list, or another that of one record, `many` says so.
     `describe` adds to the document what it cannot know: {"get": {"description": "..."}}; None takes
     a part of it away.
     """
 
     schema: ClassVar[Schema | None] = None
+    many: ClassVar[bool | None] = None
     if_match_required: ClassVar[bool] = False
     deprecation: ClassVar[Deprecation | None] = None
     describe: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

@@ -86,6 +86,8 @@ def check_settings() -> None:
             if accepts(value):
                 continue
         raise ConfigError(f"{name} in settings.py is {value!r}: set it to {wanted}.")
+    if setting("PER_PAGE") > setting("MAX_PER_PAGE"):
+        raise ConfigError("In settings.py PER_PAGE is above MAX_PER_PAGE: raise the latter.")
     # One of the product's own is left alone, unless it looks like what is missing.
     missing = [name for name in SETTINGS if not hasattr(settings, name)]
     for name in vars(settings).keys() - SETTINGS.keys():

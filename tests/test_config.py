@@ -637,3 +637,11 @@ def test_the_example_file_gives_each_variable_a_purpose_and_a_default():
     for paragraph in paragraphs:
         assert re.match(r"# \S", paragraph)
         assert re.search(r"default|Default|if empty|Production: required", paragraph), paragraph
+
+
+def test_a_page_is_not_larger_than_the_largest(monkeypatch):
+    monkeypatch.setattr("settings.PER_PAGE", 20, raising=False)
+    monkeypatch.setattr("settings.MAX_PER_PAGE", 10, raising=False)
+
+    with pytest.raises(ConfigError, match="PER_PAGE is above MAX_PER_PAGE"):
+        check_settings()

@@ -478,6 +478,41 @@ class TestLinting:
         assert "TooManyRequests" in limited["components"]["responses"]
 
 
+def test_a_resource_says_what_its_url_does_not_tell(make_app):
+    class Within(Resource):
+        schema = ThingSchema()
+        many = True
+
+        def get(self, place):
+            pass
+
+    class Best(Resource):
+        schema = ThingSchema()
+        many = False
+
+        def get(self):
+            pass
+
+    application = make_app(["tests.sample"])
+    blueprint = Blueprint("told", __name__, url_prefix="/told")
+    Api(blueprint).add_resource(Within, "/within/<place>", endpoint="within")
+    application.register_blueprint(blueprint)
+    other = Blueprint("other", __name__, url_prefix="/told")
+    Api(other).add_resource(Best, "/best", endpoint="best")
+    application.register_blueprint(other)
+
+    with application.app_context():
+        paths = api_document()["paths"]
+
+    within, best = (paths[f"/told/{name}"]["get"] for name in ("within/{place}", "best"))
+    assert {"page", "place", "sort"} <= _parameters(within).keys()
+    assert "page" not in _parameters(best)
+    names = [
+        one["responses"]["200"]["content"]["application/json"]["schema"] for one in (within, best)
+    ]
+    assert [name["$ref"].rpartition("/")[2] for name in names] == ["ThingPage", "ThingItem"]
+
+
 class Secret(Resource):
     def get(self):
         return {}

@@ -600,7 +600,10 @@ def test_the_migrations_of_the_document_go_up_and_down(scaffold, database_url):
         project.alembic(*step.split())
 
     with connected(database_url) as connection:
-        note = connection.exec_driver_sql("SELECT title, slug, views, status, body FROM memos_note")
+        note = connection.exec_driver_sql(
+            "SELECT title, slug, views, status, body FROM memos_note"
+            " JOIN notes_address ON note_id = memos_note.id"
+        )
         assert tuple(note.one()) == ("Milk", "milk", 0, 2, "fresh")
 
 

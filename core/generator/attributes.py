@@ -170,7 +170,7 @@ def read(text: str) -> Attribute:
     """Read `name:type` with its options. Raises click.BadParameter, with the remedy."""
     name, _, rest = text.partition(":")
     type_, *options = rest.split(":")
-    if hasattr(_Reserved, name):
+    if hasattr(_Reserved, name) or name == "self":
         raise click.BadParameter(
             f"an attribute cannot be called {name!r}, which has a meaning of its own in a model or "
             "a form: choose another name."

@@ -61,7 +61,8 @@ class Operation:
         self.schema: Any = getattr(view, "schema", None)
         self.deprecation = getattr(view, "deprecation", None)
         self.is_limited = is_limited(app, rule.endpoint)
-        is_item = rule.rule.endswith(">") or self._is_action()
+        many = getattr(view, "many", None)
+        is_item = (rule.rule.endswith(">") if many is None else not many) or self._is_action()
         key = self.method, "item" if is_item else "list"
         self.meaning = MEANINGS.get(key) if self.schema else None
         self.is_read = self.meaning is not None and self.method == "get"
