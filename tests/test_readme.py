@@ -537,6 +537,62 @@ def test_a_forgotten_password_and_roles_are_as_documented(scaffold, sqlite_url):
     assert project.python("-c", FORGOTTEN).startswith("done")
 
 
+TOKENS = """
+import os
+from run import app
+
+client = app.test_client()
+
+def ask(token=None, **options):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return client.post("/api/v1/tasks", json={"title": "Rest"}, headers=headers, **options)
+
+refused = ask()
+assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
+assert refused.headers["WWW-Authenticate"].startswith("Bearer "), refused.headers
+assert ask("wrong").status_code == 401
+assert client.get("/api/v1/tasks", auth=("me", "-")).status_code == 401
+assert ask(os.environ["ACCOUNTS_TOKEN"]).status_code == int(os.environ["ACCOUNTS_STATUS"])
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_the_tokens_of_the_document_guard_an_api(scaffold, sqlite_url):
+    pytest.importorskip("flask_login")
+    document = "docs/operations.md"
+    project = scaffold.on(sqlite_url)
+    write_files(project, "app/tasks/")
+    for block in blocks(document):
+        if block.path.startswith("app/accounts/"):
+            project.write(block.path, block.text)
+    guard = block_with(document, "python", "before_request(require_token)").text
+    project.replace("app/tasks/__init__.py", "\nfrom . import", f"\n{guard}\nfrom . import")
+    project.replace(
+        "app/accounts/__init__.py", "from . import routes", "from . import routes, tokens"
+    )
+    told = re.search(r"`Api\(bp(, security=.*?)\)`", read(document))[1]
+    api = re.search(r"Api\(\w+", (project.root / "app/tasks/resources.py").read_text("utf-8"))[0]
+    project.replace("app/tasks/resources.py", api, api + told)
+    project.install("app.accounts", "app.tasks")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+    accounts, who = ("flask", "accounts"), ("me@example.com", "phone")
+
+    nobody = project.run(*accounts, "token", *who)
+    project.run(*accounts, "add", who[0], "--password", "secret")
+    token = project.run(*accounts, "token", *who).stdout.strip()
+    twice = project.run(*accounts, "token", *who)
+    having = project.having(ACCOUNTS_TOKEN=token, ACCOUNTS_STATUS="201")
+    passed = having.python("-c", TOKENS)
+    gone = [project.run(*accounts, "revoke", *who).returncode for _ in range(2)]
+
+    assert nobody.stderr == "Error: There is no user me@example.com.\n"
+    assert twice.stderr == "Error: me@example.com has a token phone already.\n"
+    assert passed.startswith("done")
+    assert gone == [0, 1]
+    assert project.having(ACCOUNTS_TOKEN=token, ACCOUNTS_STATUS="401").python("-c", TOKENS)
+
+
 @pytest.mark.structure
 def test_templates_of_the_product_replace_those_of_core(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
