@@ -1388,7 +1388,13 @@ def test_the_outbox_of_the_document_sends_what_was_committed(scaffold, database_
     project.revision()
     project.alembic("upgrade", "head")
 
-    assert project.python("-c", OUTBOX).startswith("done")
+    assert project.having(MAIL_SERVER="localhost").python("-c", OUTBOX).startswith("done")
+    with connected(database_url) as connection:
+        connection.exec_driver_sql("UPDATE mail_mail SET state = 'waiting' WHERE subject = 'one'")
+    away = project.having(MAIL_SERVER="127.0.0.1:1").run("flask", "mail", "send")
+    assert away.stderr.startswith("Error: MAIL_SERVER 127.0.0.1:1 does not answer: "), away.stderr
+    shown = project.run("flask", "mail", "send")
+    assert "To: me@example.com\nSubject: one\n\nAñil\n" in shown.stdout, shown.stderr
 
 
 UPLOAD = """
