@@ -369,6 +369,22 @@ def test_pending_migrations_fail(shop):
     assert remedy == "alembic upgrade head"
 
 
+def test_a_pending_revision_that_warns_of_a_loss_is_named(shop):
+    shop.alembic("revision", "-m", "lossy", "--rev-id", "lossy")
+    (path,) = (path for path in shop.revisions if "lossy" in path.name)
+    path.write_text(f"# WARNING: a column goes\n{path.read_text()}")
+
+    pending = doctor(shop)
+    shop.alembic("upgrade", "head")
+    applied = doctor(shop)
+
+    assert pending.findings["migrations", "warn"] == (
+        f"{path.name} has a line # WARNING:",
+        "deal with it before alembic upgrade head, then delete the line",
+    )
+    assert ("migrations", "warn") not in applied.findings
+
+
 @pytest.mark.structure
 def test_two_heads_fail(shop):
     shop.alembic("revision", "--splice", "--head", "base", "-m", "other")

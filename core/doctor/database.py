@@ -36,6 +36,7 @@ LACKING = """
 SELECT name, one FROM unnest(CAST(:tables AS text[])) name, unnest(CAST(:rights AS text[])) one
 WHERE to_regclass(name) IS NOT NULL AND NOT has_table_privilege(to_regclass(name)::oid, one)
 """
+WARNING = "# WARNING:"
 # Of each table: to look through a large one would take long.
 LOOKED_AT = 100_000
 ENUM_REMEDY = "give these rows another by a revision (docs/migrations.md), or bring the member back"
@@ -54,16 +55,16 @@ def examine(app: Flask) -> Iterator[Finding]:
             yield ok("database", f"{url} answers")
             yield from _encoding(connection)
             yield from _rights(connection)
-            migrations = _migrations(connection)
+            migrations = list(_migrations(connection))
     except SQLAlchemyError as error:
         if is_not_allowed(error):
             yield fail("rights", reason(error), remedy(error))
         else:
             yield fail("database", f"{url}: {reason(error)}", remedy(error))
         return
-    yield migrations
+    yield from migrations
     # Alembic compares at head only; and with a broken module its env.py does not start.
-    if migrations.status == "ok" and not app.extensions.get("troubles"):
+    if migrations[0].status == "ok" and not app.extensions.get("troubles"):
         yield from _models()
         yield from _members()
 
@@ -101,25 +102,38 @@ def _rights(connection: Connection) -> Iterator[Finding]:
             yield found("rights", what, f"GRANT {right} ON ... TO the role (docs/migrations.md)")
 
 
-def _migrations(connection: Connection) -> Finding:
+def _migrations(connection: Connection) -> Iterator[Finding]:
     current = current_revisions(connection)
     try:
         scripts = revisions()
         heads = heads_of(scripts)
         known = {script.revision for script in scripts.walk_revisions()}
     except Exception as error:
-        return fail("migrations", f"{type(error).__name__}: {error}", "mend alembic/versions/")
+        yield fail("migrations", f"{type(error).__name__}: {error}", "mend alembic/versions/")
+        return
     if len(heads) > 1:
-        return fail("migrations", f"{len(heads)} heads: {', '.join(heads)}", "alembic merge heads")
-    if unknown := current - known:
+        yield fail("migrations", f"{len(heads)} heads: {', '.join(heads)}", "alembic merge heads")
+    elif unknown := current - known:
         advice = "take the code that has it, or bring its file back from git"
-        return fail("migrations", f"alembic/versions/ lacks the database's {min(unknown)}", advice)
-    if set(heads) != current:
+        yield fail("migrations", f"alembic/versions/ lacks the database's {min(unknown)}", advice)
+    elif set(heads) != current:
         text = (
             f"pending: the database is at {', '.join(sorted(current)) or 'none'}, not at {heads[0]}"
         )
-        return fail("migrations", text, "alembic upgrade head")
-    return ok("migrations", f"at head ({', '.join(heads) or 'no revisions'})")
+        yield fail("migrations", text, "alembic upgrade head")
+        yield from _warned(scripts, current)
+    else:
+        yield ok("migrations", f"at head ({', '.join(heads) or 'no revisions'})")
+
+
+def _warned(scripts: Any, current: set[str]) -> Iterator[Finding]:
+    """Name the pending revisions that warn of what they lose or may fail with."""
+    applied = {one.revision for one in scripts.iterate_revisions(tuple(current), "base")}
+    for script in scripts.walk_revisions():
+        path = Path(script.path)
+        if script.revision not in applied and WARNING in path.read_text(encoding="utf-8"):
+            advice = "deal with it before alembic upgrade head, then delete the line"
+            yield warn("migrations", f"{path.name} has a line {WARNING}", advice)
 
 
 def _models() -> Iterator[Finding]:
