@@ -419,11 +419,11 @@ class Order(Base):
 """
 
 
-@pytest.mark.postgresql
-def test_a_table_in_a_schema_changes_and_what_others_keep_is_left_alone(scaffold, postgresql_url):
-    project = scaffold.on(postgresql_url)
+@pytest.mark.parametrize("database_url", ENGINES[1:2], indirect=True)
+def test_a_table_in_a_schema_changes_and_what_others_keep_is_left_alone(scaffold, database_url):
+    project = scaffold.on(database_url)
     project.add_module("store", SCHEMA)
-    with connected(postgresql_url) as connection:
+    with connected(database_url) as connection:
         connection.exec_driver_sql("CREATE SCHEMA store")
         connection.exec_driver_sql("CREATE SCHEMA other")
         connection.exec_driver_sql("CREATE TABLE other.theirs (id integer)")
@@ -434,10 +434,8 @@ def test_a_table_in_a_schema_changes_and_what_others_keep_is_left_alone(scaffold
     output = project.alembic_each(REVISE, "upgrade head", "check", "downgrade -1", "upgrade head")
 
     assert "theirs" not in output
-    with connected(postgresql_url) as connection:
+    with connected(database_url) as connection:
         columns = inspect(connection).get_columns("store_order", schema="store")
-        connection.exec_driver_sql("DROP SCHEMA store CASCADE")
-        connection.exec_driver_sql("DROP SCHEMA other CASCADE")
     assert [column["name"] for column in columns] == ["id", "number", "more"]
 
 

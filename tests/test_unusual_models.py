@@ -768,23 +768,26 @@ def test_a_whole_number_of_64_bits_is_described_and_a_text_may_be_what_it_is_by_
     assert list(refused.value.messages_dict) == ["name"]
 
 
+class Rated(Elsewhere):
+    __tablename__ = "unusual_rated"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stars: Mapped[int] = mapped_column(info={"min": 1, "max": 5})
+    weight: Mapped[float] = mapped_column(info={"min": 0})
+
+
+class RatedSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Rated
+
+
+class RatedForm(ModelForm):
+    class Meta:
+        model = Rated
+        fields = ("stars", "weight")
+
+
 def test_the_limits_of_a_column_are_those_of_forms_bodies_and_document(app):
-    class Rated(Elsewhere):
-        __tablename__ = "unusual_rated"
-
-        id: Mapped[int] = mapped_column(primary_key=True)
-        stars: Mapped[int] = mapped_column(info={"min": 1, "max": 5})
-        weight: Mapped[float] = mapped_column(info={"min": 0})
-
-    class RatedSchema(Schema):
-        class Meta(Schema.Meta):
-            model = Rated
-
-    class RatedForm(ModelForm):
-        class Meta:
-            model = Rated
-            fields = ("stars", "weight")
-
     spec = APISpec("x", "1", "3.1.1")
     described = Converter(spec.openapi_version, None, spec).describe(RatedSchema(), sent=True)
     sent = described["properties"]
