@@ -422,6 +422,13 @@ print("done")
 """
 
 
+def write_accounts(project: Project) -> None:
+    """Write the files of the document's module with users."""
+    for block in blocks("docs/operations.md"):
+        if block.path.startswith("app/accounts/"):
+            project.write(block.path, block.text)
+
+
 @pytest.mark.structure
 def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     pytest.importorskip("flask_login")
@@ -429,9 +436,7 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     for folder in ("app/notes/", "app/tasks/"):
         write_files(project, folder)
-    for block in blocks(document):
-        if block.path.startswith("app/accounts/"):
-            project.write(block.path, block.text)
+    write_accounts(project)
     for module in ("notes", "tasks"):
         guard = block_with(document, "python", f"@{module}_bp.before_request").text
         project.replace(f"app/{module}/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
@@ -563,9 +568,7 @@ def test_the_tokens_of_the_document_guard_an_api(scaffold, sqlite_url):
     document = "docs/operations.md"
     project = scaffold.on(sqlite_url)
     write_files(project, "app/tasks/")
-    for block in blocks(document):
-        if block.path.startswith("app/accounts/"):
-            project.write(block.path, block.text)
+    write_accounts(project)
     guard = block_with(document, "python", "before_request(require_token)").text
     project.replace("app/tasks/__init__.py", "\nfrom . import", f"\n{guard}\nfrom . import")
     project.replace(
