@@ -939,7 +939,7 @@ def test_the_records_within_others_of_the_documents_are_written(scaffold, sqlite
 
 
 ACTING = """
-import hashlib, hmac
+import hashlib, hmac, os
 from importlib.util import find_spec
 from core.factory import create_app
 from services import db
@@ -992,6 +992,11 @@ for sent, status in ((b'{}', 422), (b'[1]', 422), (b'{"order": 1}', 422), (b'{',
 for other in ("a" * 64, "\xe9"):
     refused = pay(b'{"order": "A1"}', other)
     assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
+for unset in ({"HOOKS_SECRET": ""}, {}):
+    del os.environ["HOOKS_SECRET"]
+    os.environ.update(unset)
+    forged = hmac.new(b"", b'{"order": "A1"}', hashlib.sha256).hexdigest()
+    assert pay(b'{"order": "A1"}', forged).status_code == 401
 print("done")
 """
 
