@@ -229,5 +229,5 @@ def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> 
 def _check_number(field_args: Any, column: Any) -> None:
     # Before those of the form: of two ranges the later one is what a browser is told.
     low, high = limits_of_column(column)
-    limits = [] if low is high is None else [NumberRange(min=low, max=high)]
+    limits = [NumberRange(min=low, max=high)] if (low, high) != (None, None) else []
     field_args["validators"][:0] = [finite, *limits]

@@ -242,8 +242,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     def _show_stored(self) -> None:
         if CONFLICT not in self.form_errors:
             self.form_errors.append(CONFLICT)
-        # What can only be written, as a password, has nothing to show.
-        for name in (name for name in self.Meta.fields if hasattr(self.record, name)):
+        for name in self.Meta.fields:
+            if not hasattr(self.record, name):
+                # What can only be written, as a password, has nothing to show.
+                continue
             stored, field = getattr(self.record, name), self._fields[name]
             if _differ(field, stored):
                 self.stored[name] = shown(stored)

@@ -67,8 +67,8 @@ def init_limits(app: Flask) -> None:
     own = tuple(f"{module.entry}." for module in app.extensions["modules"])
     views = set(map(get_qualified_name, app.view_functions.values()))
     limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
-    is_limited = any(name.startswith(own) or name in views for name in limited)
-    if app.config["RATE_LIMIT"] or is_limited or _limited_blueprints(app):
+    has_own = any(name.startswith(own) or name in views for name in limited)
+    if app.config["RATE_LIMIT"] or has_own or _limited_blueprints(app):
         _init_limiter(app)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.schema import conv, sort_tables_and_constraints
 from core.base import NAMING_CONVENTION
 from core.columns import decimal_places, limits_of
 from core.portable import generic, make_portable, portable_check
+from core.schema_state import WARNING
 from services import log
 
 INDEX_OPS = (ops.CreateIndexOp, ops.DropIndexOp)
@@ -49,7 +50,7 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         warnings = [*_left_out(script.upgrade_ops), *_risks(script.upgrade_ops)]
         for warning in dict.fromkeys(warnings):
             log.warning("%s", warning)
-            script.imports.add(f"# WARNING: {warning}")
+            script.imports.add(f"{WARNING} {warning}")
 
 
 def _tell_rules_from_indexes(operations: Any) -> None:

@@ -21,6 +21,8 @@ REMEDY = _l(
     "The database lacks a table or a column that the models declare: run `alembic upgrade head`. "
     'For a new or changed model run `alembic revision --autogenerate -m "..."` first.'
 )
+# How a line of a revision begins that says what it loses, or may fail with.
+WARNING = "# WARNING:"
 SQLITE_MISSING = re.compile("no such (table|column)|has no column named")
 # Undefined table and undefined column, of PostgreSQL and of MariaDB.
 MISSING = {"42P01", "42703", 1146, 1054}

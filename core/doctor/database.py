@@ -13,6 +13,7 @@ from core.database import is_not_allowed, reason, remedy
 from core.doctor.finding import Finding, fail, ok, warn
 from core.modules import installed_tables
 from core.schema_state import (
+    WARNING,
     alembic_config,
     alembic_part,
     current_revisions,
@@ -36,7 +37,6 @@ LACKING = """
 SELECT name, one FROM unnest(CAST(:tables AS text[])) name, unnest(CAST(:rights AS text[])) one
 WHERE to_regclass(name) IS NOT NULL AND NOT has_table_privilege(to_regclass(name)::oid, one)
 """
-WARNING = "# WARNING:"
 # Of each table: to look through a large one would take long.
 LOOKED_AT = 100_000
 ENUM_REMEDY = "give these rows another by a revision (docs/migrations.md), or bring the member back"

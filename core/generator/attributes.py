@@ -33,6 +33,8 @@ class _Reserved(Timestamps, Versioned, ModelForm):
     id = listing = labels = metadata = registry = query = query_class = fields = csrf_token = None
     # What the class of the model still needs below.
     bool = date = datetime = int = str = relationship = mapped_column = None
+    # A model is made from values by their names.
+    self = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def read(text: str) -> Attribute:
     """Read `name:type` with its options. Raises click.BadParameter, with the remedy."""
     name, _, rest = text.partition(":")
     type_, *options = rest.split(":")
-    if hasattr(_Reserved, name) or name == "self":
+    if hasattr(_Reserved, name):
         raise click.BadParameter(
             f"an attribute cannot be called {name!r}, which has a meaning of its own in a model or "
             "a form: choose another name."
