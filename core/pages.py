@@ -21,13 +21,14 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 from sqlalchemy import Select
 from sqlalchemy.exc import CircularDependencyError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BuildError
 
-from core.constraints import violation_of
+from core.constraints import Violation, violation_of
 from core.database import READ_METHODS
 from core.errors import OUT_OF_RANGE, STALE, changes_met, is_refused
 from core.expired import form_endpoint
@@ -160,7 +161,7 @@ def expect_shown_version(record: Versioned) -> None:
 
 
 @contextmanager
-def database_rules(form: ModelForm | None = None) -> Iterator[None]:
+def database_rules(form: FlaskForm | None = None) -> Iterator[None]:
     """Turn a refusal of the commit inside into messages at the form's fields, or a flash.
 
     The transaction is rolled back and the code after the block runs: return from inside on success.
@@ -179,16 +180,16 @@ def database_rules(form: ModelForm | None = None) -> Iterator[None]:
             flash(message, "danger")
 
 
-def _show(error: Exception, form: ModelForm | None) -> Iterator[Any]:
+def _show(error: Exception, form: FlaskForm | None) -> Iterator[Any]:
     """Show a refusal in the form; yield what it has no place for, without a form all of it."""
     if isinstance(error, RefusedError):
-        # A form has shown it already.
-        yield from chain(*error.messages_dict.values()) if form is None else ()
+        # The form of a model has shown it already.
+        yield from () if isinstance(form, ModelForm) else chain(*error.messages_dict.values())
     elif isinstance(error, StaleDataError) or changes_met(error):
-        if form is None:
-            yield STALE
-        else:
+        if isinstance(form, ModelForm):
             form.show_conflict()
+        else:
+            yield STALE
     elif is_refused(error):
         if form is None:
             yield OUT_OF_RANGE
@@ -196,5 +197,14 @@ def _show(error: Exception, form: ModelForm | None) -> Iterator[Any]:
             form.form_errors.append(OUT_OF_RANGE)
     elif (violation := violation_of(error, form is None)) is None:
         raise error
-    elif form is None or not form.show_violation(violation):
+    elif form is None or not _is_shown(violation, form):
         yield violation.message
+
+
+def _is_shown(violation: Violation, form: FlaskForm) -> bool:
+    if isinstance(form, ModelForm):
+        return form.show_violation(violation)
+    fields = [form[name] for name in violation.columns if name in form]
+    for field in fields:
+        field.errors = [*field.errors, violation.message]
+    return bool(fields)

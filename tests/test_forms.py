@@ -457,6 +457,22 @@ def test_a_rule_of_another_record_is_not_told_at_a_field_of_the_same_name(app, b
         assert get_flashed_messages() == ["This value is required."]
 
 
+def test_rules_are_told_in_a_form_that_belongs_to_no_model(app, box, thing):
+    class CodeForm(FlaskForm):
+        code = StringField()
+
+    seen = []
+    for values in ({"name": "Key", "code": thing.code}, {"name": None, "code": "K2"}):
+        with app.test_request_context():
+            form = CodeForm(meta={"csrf": False})
+            with database_rules(form):
+                db.session.add(Thing(price=1, box_id=box.id, **values))
+                db.session.commit()
+            seen.append((list(form.code.errors), get_flashed_messages()))
+
+    assert seen == [([TAKEN], []), ([], ["This value is required."])]
+
+
 def test_threads_that_open_a_form_for_the_first_time_get_all_fields(app):
     class FreshForm(ModelForm):
         class Meta:

@@ -507,8 +507,27 @@ assert client.get(path[:-1] + "-").location == "/forgotten"
 done = send(path, password="long enough")
 assert (done.status_code, done.location) == (302, "/login"), done.text
 assert client.get(path).location == "/forgotten"
+for email in ("New@example.com", "me@example.com"):
+    asked = send("/sign-up", email=email)
+    assert (asked.status_code, asked.location) == (302, "/login"), asked.text
+(_, (recipient, link), known) = mails()
+assert recipient == "new@example.com"
+assert known == ("me@example.com", "http://localhost/login")
+path = link.partition("localhost")[2]
+assert send("/sign-up", email="me").status_code == 422
+assert client.get("/join?token=-").location == "/sign-up"
+assert send(path, password="short").status_code == 422
+assert send(path, password="long enough").location == "/login"
+assert client.get(path).location == "/login"
+send("/login", email="new@example.com", password="long enough")
+assert client.get("/notes/").status_code == 403
 with app.app_context():
-    me, boss = db.session.query(User).order_by(User.id)
+    new = db.session.query(User).filter_by(email="new@example.com").one()
+    new.password = generate_password_hash("another one")
+    db.session.commit()
+assert client.get("/notes/").status_code == 302
+with app.app_context():
+    me, boss = db.session.query(User).order_by(User.id).limit(2)
     assert check_password_hash(me.password, "long enough")
     boss.password = generate_password_hash("long enough")
     db.session.commit()
@@ -522,7 +541,7 @@ print("done")
 
 
 @pytest.mark.structure
-def test_a_forgotten_password_and_roles_are_as_documented(scaffold, sqlite_url):
+def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, sqlite_url):
     pytest.importorskip("flask_login")
     project = scaffold.on(sqlite_url)
     write_files(project, "app/notes/")
@@ -532,7 +551,11 @@ def test_a_forgotten_password_and_roles_are_as_documented(scaffold, sqlite_url):
             project.write(block.path, block.text)
     guard = block_with("docs/operations.md", "python", "def require_role").text
     project.replace("app/notes/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
-    project.replace("app/accounts/__init__.py", "from . import", "from . import forgotten,")
+    project.replace(
+        "app/accounts/__init__.py",
+        "from . import routes",
+        "from . import forgotten, routes, sign_up",
+    )
     models = (project.root / "app/accounts/models.py").read_text(encoding="utf-8")
     role = re.search("`(role: .*?)`", (ROOT / "docs/operations.md").read_text("utf-8"))[1]
     project.write("app/accounts/models.py", f"{models}    {role}\n")
