@@ -40,7 +40,7 @@ from core.form_fields import (
     SecondsField,
     WallField,
 )
-from core.i18n import EMPTY
+from core.i18n import EMPTY, write_decimal
 from core.models import label_of
 from core.text import clean_text, sort_key
 
@@ -226,8 +226,17 @@ def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> 
     return field_args
 
 
+class _Limit(Decimal):
+    """Tells itself as the reader's language writes it."""
+
+    def __str__(self) -> str:
+        return write_decimal(self)
+
+
 def _check_number(field_args: Any, column: Any) -> None:
     # Before those of the form: of two ranges the later one is what a browser is told.
-    low, high = limits_of_column(column)
+    low, high = (
+        _Limit(limit) if isinstance(limit, Decimal) else limit for limit in limits_of_column(column)
+    )
     limits = [NumberRange(min=low, max=high)] if (low, high) != (None, None) else []
     field_args["validators"][:0] = [finite, *limits]

@@ -143,6 +143,8 @@ class LocalDecimalField(_LocalNumber, DecimalField):
         except ValueError:
             raise ValueError(gettext("Not a valid decimal value.")) from None
         if self.places is not None and -int(number.as_tuple().exponent) > self.places:
+            if self.places == 0:
+                raise ValueError(self.gettext("Not a valid integer value."))
             raise ValueError(gettext("At most %(places)s decimal places.", places=self.places))
         self.data = number
 

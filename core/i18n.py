@@ -24,10 +24,10 @@ from flask_babel import (
     Babel,
     Domain,
     get_locale,
+    get_timezone,
     get_translations,
     gettext,
     to_user_timezone,
-    to_utc,
 )
 from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
@@ -211,9 +211,15 @@ def local(moment: datetime) -> datetime:
 
 
 def from_local(moment: datetime) -> datetime:
-    """Return in UTC what a person typed, who names no zone. Raises ValueError past all years."""
+    """Return in UTC what a person typed, who names no zone; an hour that comes twice is the first.
+
+    Raises ValueError past all years.
+    """
+    if moment.tzinfo:
+        return moment
     try:
-        return moment if moment.tzinfo else to_utc(moment).replace(tzinfo=UTC)
+        aware: datetime = get_timezone().localize(moment, is_dst=True)
+        return aware.astimezone(UTC)
     except OverflowError:
         raise ValueError("it lies past the last year.") from None
 

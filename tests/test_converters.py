@@ -519,6 +519,32 @@ def test_a_browser_is_told_the_range_of_the_form_within_that_of_the_column(app):
     assert (whole["min"], whole["max"]) == ("-2147483647", "2147483647")
 
 
+def test_limits_are_told_as_the_language_writes_them(client, url):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+
+    answer = submit(client, url, exact="10000")
+
+    message = "El número debe estar entre -9999,99 y 9999,99."
+    assert Reader(answer.text).texts["exact-errors"] == message
+
+
+def test_a_decimal_without_places_is_a_whole_number(app):
+    with app.test_request_context():
+        form = Form()
+        field = LocalDecimalField(places=0).bind(form, "price")
+        field.process(MultiDict({"price": "15000,50"}))
+
+    assert field.process_errors == ["Not a valid integer value."]
+
+
+def test_an_hour_that_comes_twice_is_the_first(app, client, url, stored, monkeypatch):
+    monkeypatch.setattr(app.extensions["babel"], "default_timezone", "America/Santiago")
+
+    submit(client, url, moment="2026-04-04T23:15")
+
+    assert stored("moment") == {"moment": datetime(2026, 4, 5, 2, 15, tzinfo=UTC)}
+
+
 @pytest.mark.parametrize(
     ("zone", "typed", "message"),
     [

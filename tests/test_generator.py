@@ -62,6 +62,13 @@ def test_what_is_generated_passes_its_tests_and_the_checks(shop):
     shop.python("-m", "djlint", "--quiet", "--check", *modules)
 
 
+@pytest.mark.parametrize(("currency", "places"), [("USD", 2), ("CLP", 0), ("KWD", 3)])
+def test_money_has_the_places_of_the_currency(monkeypatch, currency, places):
+    monkeypatch.setattr("settings.CURRENCY", currency)
+
+    assert f"Numeric(10, {places})" in read("price:money").declaration
+
+
 @pytest.mark.structure
 @pytest.mark.parametrize(
     "attributes", [["name:string"], ["name:string", "size:enum:s,m", "day:date"]]

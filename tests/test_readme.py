@@ -554,7 +554,7 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
     project.replace(
         "app/accounts/__init__.py",
         "from . import routes",
-        "from . import forgotten, routes, sign_up",
+        "from . import forgotten, roles, routes, sign_up",
     )
     models = (project.root / "app/accounts/models.py").read_text(encoding="utf-8")
     role = re.search("`(role: .*?)`", (ROOT / "docs/operations.md").read_text("utf-8"))[1]
@@ -563,6 +563,10 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
     project.alembic_each("revision --autogenerate -m made", "upgrade head")
 
     assert project.python("-c", FORGOTTEN).startswith("done")
+    give = ("flask", "accounts", "role")
+    nobody = project.run(*give, "nobody@example.com", "owner")
+    assert nobody.stderr == "Error: There is no user nobody@example.com.\n"
+    assert project.run(*give, "Me@example.com", "owner").returncode == 0
 
 
 TOKENS = """

@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 import sqlalchemy as sa
+from babel.numbers import get_currency_precision
 
 from core.forms import ModelForm
 from core.listing import listing_of
 from core.models import Base, Timestamps, Versioned
+from core.setting import setting
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Of an enum in a column (core/base.py), and of a text that tests type as the name of a record.
@@ -53,7 +55,7 @@ KINDS = {
     "text": Kind("str", "Text", typed="Some words"),
     "integer": Kind("int", cell="{} | numberformat", typed="7", other="8"),
     "decimal": Kind("Decimal", "Numeric(10, 2)", "{} | numberformat", "9", "8"),
-    "money": Kind("Decimal", "Numeric(10, 2)", "money({})", "9", "8"),
+    "money": Kind("Decimal", "Numeric(10, {})", "money({})", "9", "8"),
     "boolean": Kind("bool", cell='_("yes") if {} else _("no")', typed="true"),
     "date": Kind("date", "", "{} | dateformat", "2026-07-20", "2026-07-21"),
     "datetime": Kind("datetime", "", "{} | datetimeformat", "2026-07-20T09:30", "2026-07-21T09:30"),
@@ -64,7 +66,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of a model. `detail` is the length of a string, the members, or a model."""
+    """One attribute of a model.
+
+    `detail` is the length of a string, the places of an amount, the members, or a model.
+    """
 
     name: str
     type: str
@@ -202,7 +207,7 @@ def read(text: str) -> Attribute:
 
 
 def _detail(type_: str, given: str = "") -> Any:
-    """Return the length of a string, the members of an enum, the model that is referred to.
+    """Return the length of a string, the places of money, the members of an enum, the model.
 
     Raises ValueError for what the type does not take.
     """
@@ -218,7 +223,7 @@ def _detail(type_: str, given: str = "") -> Any:
     elif type_ == "references":
         return _model(given)
     elif not given:
-        return None
+        return get_currency_precision(setting("CURRENCY")) if type_ == "money" else None
     raise ValueError(given)
 
 
