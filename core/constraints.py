@@ -18,7 +18,7 @@ from sqlalchemy.exc import CircularDependencyError, DBAPIError
 from sqlalchemy.types import NullType
 
 from core.modules import installed_tables
-from services import db
+from services import db, log
 
 MESSAGES = {
     "unique": _l("This value is already taken."),
@@ -108,6 +108,9 @@ def violation_of(error: Exception, is_deletion: bool = False) -> Violation | Non
     columns = (
         _columns_of(rule) if rule is not None else columns or _told_columns(error, kind, written)
     )
+    if kind == "required":
+        # Forms and schemas ask for it themselves: none of those at hand names this column.
+        log.warning("%s.%s was given no value, and may not be NULL", table, ", ".join(columns))
     if kind in ("in_use", "missing") and (referred := _referred(written, rule, columns)):
         return _told("referred", referred, table)
     return _told(kind, columns, table, None if rule is None else rule.info.get("message"))

@@ -590,6 +590,17 @@ print("done")
 
 
 @pytest.mark.structure
+def test_the_code_of_the_documents_passes_the_linter(scaffold):
+    for document in DOCUMENTS:
+        for block in blocks(document, "python"):
+            if block.path:
+                scaffold.write(block.path, block.text)
+
+    assert "All checks passed!" in scaffold.run("ruff", "check", "app").stdout
+    assert "already formatted" in scaffold.run("ruff", "format", "--check", "app").stdout
+
+
+@pytest.mark.structure
 def test_the_tokens_of_the_document_guard_an_api(scaffold, sqlite_url):
     pytest.importorskip("flask_login")
     document = "docs/operations.md"
