@@ -673,12 +673,21 @@ class TestCommand:
         assert '-              "maximum": 50,\n+              "maximum": 100,' in result.output
         assert f"flask openapi --write {path}" in result.output
 
-    def test_a_missing_file_is_named(self, app, tmp_path):
-        path = tmp_path / "nowhere.json"
+    @pytest.mark.parametrize(("option", "word"), [("--check", "read"), ("--write", "written")])
+    def test_a_file_that_cannot_be_used_is_named(self, app, tmp_path, option, word):
+        path = tmp_path / "nowhere" / "openapi.json"
+
+        result = app.test_cli_runner().invoke(args=["openapi", option, str(path)])
+
+        assert (result.exit_code, f"{path} cannot be {word}" in result.output) == (1, True)
+
+    def test_a_file_of_another_encoding_differs(self, app, tmp_path):
+        path = tmp_path / "openapi.json"
+        path.write_bytes("ñ".encode("latin-1"))
 
         result = app.test_cli_runner().invoke(args=["openapi", "--check", str(path)])
 
-        assert (result.exit_code, f"{path} does not exist" in result.output) == (1, True)
+        assert "The API has changed" in result.output
 
 
 class TestPage:

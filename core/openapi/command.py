@@ -18,7 +18,10 @@ def openapi(write: Path | None, check: Path | None) -> None:
     """Print the API's OpenAPI document; write it to a file, or check that a file is up to date."""
     text = json.dumps(api_document(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if write:
-        write.write_text(text, encoding="utf-8")
+        try:
+            write.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"{write} cannot be written: {error.strerror}.") from error
         click.echo(f"Wrote {write}.")
     if check:
         _compare(check, text)
@@ -28,9 +31,12 @@ def openapi(write: Path | None, check: Path | None) -> None:
 
 def _compare(path: Path, text: str) -> None:
     """Show what differs, and fail."""
-    if not path.exists():
-        raise click.ClickException(f"{path} does not exist: flask openapi --write {path}")
-    old = path.read_text(encoding="utf-8")
+    try:
+        old = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise click.ClickException(
+            f"{path} cannot be read, {error.strerror}: flask openapi --write {path}"
+        ) from error
     lines = difflib.unified_diff(
         old.splitlines(), text.splitlines(), str(path), "the document now", lineterm="", n=2
     )
