@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -95,18 +95,23 @@ def _prepare(app: Flask, engine: Engine) -> None:
 
 
 class SQLiteNumeric(Numeric[Any]):
-    """A decimal, kept as a float: ValueError for one that would come back as another."""
+    """A decimal, kept as a float: ValueError for one that would come back as another.
+
+    It is rounded to the column's places, as other databases do.
+    """
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], float | None]:
         places = self._effective_decimal_return_scale
-        # Other databases round to the column's places, too.
-        most = Decimal(0) if self.scale is None else Decimal(5).scaleb(-places - 1)
+        last_place = Decimal(1).scaleb(-places)
 
         def to_float(value: Any) -> float | None:
             if value is None:
                 return None
-            number = float(value)
-            if abs(Decimal(f"{number:.{places}f}") - Decimal(str(value))) > most:
+            exact = Decimal(str(value))
+            if self.scale is not None and exact.is_finite():
+                exact = exact.quantize(last_place, ROUND_HALF_UP, Context(prec=1000))
+            number = float(exact)
+            if Decimal(f"{number:.{places}f}") != exact:
                 raise ValueError("SQLite keeps 15 digits of a decimal, this one has more.")
             return number
 

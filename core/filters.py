@@ -15,8 +15,16 @@ from marshmallow import ValidationError
 from sqlalchemy.orm import MANYTOONE
 
 from core.base import UTCDateTime
-from core.columns import value_type
-from core.i18n import EMPTY, from_local, write_date, write_decimal, write_moment, write_seconds
+from core.columns import limits_of_column, value_type
+from core.i18n import (
+    EMPTY,
+    from_local,
+    read_decimal,
+    write_date,
+    write_decimal,
+    write_moment,
+    write_seconds,
+)
 from core.listing import Condition, Listing, listing_of
 from core.models import label_of
 from core.paging import ListPage, options_of
@@ -29,7 +37,8 @@ INPUT_TYPES: dict[type, str] = {
     sa.Time: "time",
     sa.DateTime: "datetime-local",
     UTCDateTime: "datetime-local",
-    sa.Numeric: "number",
+    # An input of numbers empties itself of what has a comma.
+    sa.Numeric: "text",
     sa.Float: "number",
     sa.Integer: "number",
     sa.Interval: "number",
@@ -46,6 +55,7 @@ class Control:
     label: Any
     value: str
     type: str = "text"
+    inputmode: str = ""
     choices: Sequence[tuple[str, str]] = ()
 
 
@@ -72,7 +82,10 @@ def _related(listing: Listing) -> list[tuple[str, Any]]:
 
 
 def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Condition:
-    """Read a filter as a person types it: times in his zone, related records by their words."""
+    """Read a filter as a person types it: times in his zone, decimals in his language.
+
+    Related records are found by their words.
+    """
     column = listing.column(name)
     # A column of texts may hold it; asked last, as to make the choices takes longest.
     is_none = text == EMPTY and operator == "eq"
@@ -81,6 +94,8 @@ def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Co
     if isinstance(column.type, UTCDateTime) and operator != "null":
         typed = map(datetime.fromisoformat, text.split(","))
         text = ",".join(from_local(moment).isoformat() for moment in typed)
+    if isinstance(value_type(column.type), sa.Numeric) and operator in ("eq", "gte", "lte"):
+        text = f"{read_decimal(text):f}"
     try:
         return listing.condition(name, operator, text)
     except ValidationError:
@@ -108,15 +123,23 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
         choices = [*(known.get(name) or choices_of(column_type))]
         if choices and column.nullable:
             choices.append((EMPTY, gettext("no value")))
-        kind = next((t for k, t in INPUT_TYPES.items() if isinstance(column_type, k)), "text")
-        if _searchable(page.listing, name):
-            kind = "search"
-        if choices or column.foreign_keys or kind == "text":
-            yield _control(page, f"filter[{name}]", label, type=kind, choices=choices)
+        looks = {"type": "search"} if _searchable(page.listing, name) else _looks(column)
+        if choices or column.foreign_keys or not isinstance(column_type, tuple(INPUT_TYPES)):
+            yield _control(page, f"filter[{name}]", label, **looks, choices=choices)
         else:
             low, high = gettext("%(label)s from", label=label), gettext("%(label)s to", label=label)
-            yield _control(page, f"filter[{name}][gte]", low, type=kind)
-            yield _control(page, f"filter[{name}][lte]", high, type=kind)
+            yield _control(page, f"filter[{name}][gte]", low, **looks)
+            yield _control(page, f"filter[{name}][lte]", high, **looks)
+
+
+def _looks(column: Any) -> dict[str, str]:
+    """Return how the input looks in which a value of a column is typed."""
+    column_type = value_type(column.type)
+    kind = next((one for base, one in INPUT_TYPES.items() if isinstance(column_type, base)), "text")
+    least, _ = limits_of_column(column)
+    # As in forms: the keypad of an iPhone has no minus.
+    has_keypad = isinstance(column_type, sa.Numeric) and least is not None and least >= 0
+    return {"type": kind, "inputmode": "decimal" if has_keypad else ""}
 
 
 def _control(page: ListPage, name: str, label: str, **options: Any) -> Control:

@@ -98,12 +98,16 @@ def test_more_digits_than_a_float_has_are_kept_or_refused(app):
     assert found == (None if is_sqlite else Decimal("1234567890123456.7891"))
 
 
-def test_what_is_computed_is_rounded_to_its_places(app):
+@pytest.mark.parametrize(
+    ("number", "kept"), [(Decimal(1) / 3, "0.33"), (Decimal("0.125"), "0.13"), (-0.125, "-0.13")]
+)
+def test_what_is_computed_is_rounded_to_its_places(app, number, kept):
     with app.app_context():
-        db.session.add(Record(name="x", home_id=1, exact=Decimal(1) / 3))
+        db.session.add(Record(name="x", home_id=1, exact=number))
         db.session.flush()
+        found = db.session.scalars(select(Record.exact).where(Record.exact == Decimal(kept)))
 
-        assert db.session.scalar(select(Record.exact)) == Decimal("0.33")
+        assert found.all() == [Decimal(kept)]
 
         db.session.rollback()
 

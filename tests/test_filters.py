@@ -14,6 +14,7 @@ from core.filters import controls, related_choices, shown
 from core.pages import page_of
 from core.testing import app_on_test_database
 from tests.listed.models import Entry, Phase, Shelf
+from tests.reading import Reader
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,8 @@ def test_each_kind_of_column_has_its_controls(app):
         "filter[name]": "text",
         "filter[whole][gte]": "number",
         "filter[whole][lte]": "number",
-        "filter[price][gte]": "number",
-        "filter[price][lte]": "number",
+        "filter[price][gte]": "text",
+        "filter[price][lte]": "text",
         "filter[ratio][gte]": "number",
         "filter[ratio][lte]": "number",
         "filter[day][gte]": "date",
@@ -62,6 +63,28 @@ def test_each_kind_of_column_has_its_controls(app):
         "filter[token]": "text",
         "filter[shelf_id]": "search",
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "names"),
+    [
+        ("es", "1.500", ["Desk"]),
+        ("es", "1.500,50", []),
+        ("es", "12,5", ["Desk", "Lamp"]),
+        ("en", "1,500", ["Desk"]),
+        ("en", "1.500", ["Desk", "Lamp", "Pen"]),
+        ("en", "12,5", ["Desk", "Lamp"]),
+    ],
+)
+def test_decimals_are_typed_as_in_forms(client, save, language, typed, names):
+    for name, price in (("Desk", 1500), ("Lamp", 20), ("Pen", 2)):
+        save(Entry(name=name, price=Decimal(price)))
+
+    url = f"/listed/?sort=name&filter[price][gte]={typed}"
+    page = client.get(url, headers={"Accept-Language": language}).text
+
+    assert re.findall(r"<td>(Desk|Lamp|Pen)</td>", page) == names
+    assert Reader(page).tag("input", id="f-filter-price-gte")["value"] == typed
 
 
 @pytest.mark.usefixtures("isolated")
@@ -197,7 +220,7 @@ def test_a_filter_that_makes_no_sense_is_told(client, query, left_out):
 @pytest.mark.usefixtures("isolated")
 def test_a_control_holds_what_the_url_asks_and_no_nonsense(app):
     found = controls_of(
-        app, "filter[phase]=used&filter[price][gte]=1,5&filter[day][lte]=2026-01-01"
+        app, "filter[phase]=used&filter[price][gte]=1_5&filter[day][lte]=2026-01-01"
     )
 
     assert found["filter[phase]"].value == "used"
