@@ -78,6 +78,11 @@ class ModelFormMeta(FormMeta):
     Meta: Any
     _lock: ClassVar[threading.RLock] = threading.RLock()
 
+    def __init__(cls, name: str, bases: tuple[type, ...], names: dict[str, Any]) -> None:
+        super().__init__(name, bases, names)
+        if "meta" in names:
+            raise TypeError(f"{name} has a class meta, which nobody reads: call it Meta.")
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if "_derived" in vars(cls):
             return super().__call__(*args, **kwargs)
@@ -91,6 +96,11 @@ class ModelFormMeta(FormMeta):
 
 
 def _derive_fields(form_class: Any, meta: Any) -> None:
+    """Make the fields that Meta names. Raises LookupError where it names none."""
+    if not hasattr(meta, "fields"):
+        raise LookupError(
+            f'{form_class.__name__}.Meta has no fields: write fields = ("name", ...).'
+        )
     for place, name in enumerate(meta.fields, -len(meta.fields)):
         # A field that the class or its base declares by hand wins, in its place of the order; what
         # is no attribute of the model stands behind all these.

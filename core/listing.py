@@ -145,6 +145,9 @@ class Listing:
         stored = {"filters": self.filters, "sort": self.sort, "default": ordered}
         stored["label"] = (self.label,) if self.label else ()
         for part, names in ({"search": self.search} | stored).items():
+            if isinstance(names, str):
+                yield part, names, f'write a comma behind a single name, ("{names}",)'
+                continue
             for name in names:
                 is_column = isinstance(columns.get(name), sa.Column)
                 if not hasattr(self.model, name) or (part in stored and not is_column):

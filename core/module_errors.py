@@ -47,7 +47,7 @@ def import_failure(entries: Sequence[str], error: BaseException) -> ModuleError:
     if failure := _key_failure(entries, error) or _mapping_failure(entries, error):
         return failure
     if clash := re.match(r"Table '(\w+)' is already defined", str(error)):
-        return table_clash(entry, clash[1])
+        return table_clash(entries, clash[1])
     if re.match(RESERVED_NAME, str(error)):
         cause = ", whose model names a column metadata, which SQLAlchemy keeps for itself"
         return refusal(entry, cause, "write other = mapped_column('metadata') or choose another")
@@ -75,9 +75,13 @@ def _place(entry: str, error: BaseException) -> str:
     return place
 
 
-def table_clash(entry: str, table: str) -> ModuleError:
-    """Return the error of an entry with a table whose name is taken, with one that is not."""
-    cause = f", whose table {table!r} exists already, in this module or another"
+def table_clash(entries: Sequence[str], table: str) -> ModuleError:
+    """Return the error of the last entry: the name of its table is taken; with one that is not."""
+    *others, entry = entries
+    models = ((one, model) for one in others for model in _models(f"{one}.models"))
+    owners = (repr(one) for one, model in models if getattr(model, "__tablename__", "") == table)
+    place = next(owners, "this module or another")
+    cause = f", whose table {table!r} exists already, in {place}"
     own = f"{entry.rpartition('.')[2]}_"
     example = f"{own}{table}" if not table.startswith(own) else f"{own}other"
     remedy = f"give it another __tablename__, for example {example!r}"

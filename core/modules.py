@@ -66,7 +66,7 @@ def init_modules(app: Flask, entries: Sequence[str]) -> None:
         if entry in [module.entry for module in modules]:
             raise refusal(entry, " twice", "remove one of the two")
         module = _load(entry, modules)
-        _check_tables(module, tables)
+        _check_tables([*(one.entry for one in modules), entry], module, tables)
         modules.append(module)
         _register(app, module)
     check_foreign_keys(entries, tables)
@@ -146,11 +146,11 @@ def _metadata(models: ModuleType | None) -> list[MetaData]:
     return list(dict.fromkeys(metadata for metadata in found if isinstance(metadata, MetaData)))
 
 
-def _check_tables(module: Module, tables: dict[str, Table]) -> None:
+def _check_tables(entries: Sequence[str], module: Module, tables: dict[str, Table]) -> None:
     """Refuse a table name that two separate declarative bases share; add the rest to `tables`."""
     for table in [*module.tables, *db.metadata.tables.values()]:
         if tables.setdefault(table.fullname, table) is not table:
-            raise table_clash(module.entry, table.name)
+            raise table_clash(entries, table.name)
 
 
 def _register(app: Flask, module: Module) -> None:

@@ -1,6 +1,7 @@
 """The API side: Flask-RESTful tamed, the shapes of items and lists."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
     UnsupportedMediaType,
 )
+from werkzeug.routing import Rule
 
 from core.columns import key_names
 from core.database import READ_METHODS
@@ -172,6 +174,8 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
 
     On PostgreSQL that is one statement where it does the same as the session (core/inserts.py).
     """
+    # Before anything is stored: who gets an error sends it again.
+    _rules_of(endpoint)
     insert = insert_of(schema, data)
     if insert is None:
         record = schema.new(data)
@@ -194,12 +198,21 @@ def created(schema: Schema, record: Any, endpoint: str) -> Response:
     return _located(response, endpoint, dict(key), lambda name: getattr(record, name, None))
 
 
+def _rules_of(endpoint: str) -> Iterator[Rule]:
+    """Return the rules of an endpoint, which may begin with a dot. Raises LookupError."""
+    name = f"{request.blueprint}{endpoint}" if endpoint.startswith(".") else endpoint
+    try:
+        return current_app.url_map.iter_rules(name)
+    except KeyError:
+        near = " or ".join(get_close_matches(name, current_app.view_functions)) or "another"
+        raise LookupError(f"There is no endpoint {name!r}: did you mean {near}?") from None
+
+
 def _located(
     response: Response, endpoint: str, key: dict[str, Any], value: Callable[[str], Any]
 ) -> Response:
-    name = f"{request.blueprint}{endpoint}" if endpoint.startswith(".") else endpoint
     # Of a resource that has the list's URL, too, this is the longer one.
-    parts = max((rule.arguments for rule in current_app.url_map.iter_rules(name)), key=len)
+    parts = max((rule.arguments for rule in _rules_of(endpoint)), key=len)
     around = request.view_args or {}
     values = {part: value(part) for part in parts - around.keys() - key.keys()} | around | key
     missing = [part for part in parts if values[part] is None]

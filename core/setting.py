@@ -50,7 +50,7 @@ SETTINGS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "LANGUAGES": (
         ["en", "es"],
         lambda value: _are_texts(value) and list(map(Locale.parse, value)),
-        'a list of codes, such as ["en", "es"] or ["pt_BR"]',
+        'a list of codes that Babel knows, such as ["en", "es"] or ["pt_BR"]',
     ),
     "TIMEZONE": (
         "UTC",

@@ -353,6 +353,12 @@ class ExtraForm(ModelForm):
         fields = ("extra",)
 
 
+class FieldForm(ModelForm):
+    class Meta:
+        model = Scan
+        field = ("photo",)
+
+
 class ComputedForm(ModelForm):
     class Meta:
         model = Specimen
@@ -364,12 +370,18 @@ class ComputedForm(ModelForm):
     [
         (ScanForm, "ScanForm has no field for 'photo' of Scan: declare one in the class."),
         (MisspeltForm, "MisspeltForm names 'foto', which Scan lacks; it has id, photo."),
+        (FieldForm, 'FieldForm.Meta has no fields: write fields = ("name", ...).'),
         (ComputedForm, "ComputedForm has no field for 'doubled' of Specimen"),
     ],
 )
 def test_a_name_without_a_field_is_told(app, form, sentence):
     with app.test_request_context(), pytest.raises(LookupError, match=re.escape(sentence)):
         form()
+
+
+def test_a_class_meta_in_small_letters_is_refused():
+    with pytest.raises(TypeError, match=r"SmallForm has a class meta, .* call it Meta\."):
+        type(ModelForm)("SmallForm", (ModelForm,), {"meta": type("meta", (), {"model": Scan})})
 
 
 def test_a_field_by_hand_needs_no_conversion(app):

@@ -416,9 +416,8 @@ def test_a_table_that_two_modules_declare_is_refused(scaffold):
     add(scaffold, "two", MODELS.format(table="record"))
 
     assert app_of(scaffold, "one", "two") == (
-        "INSTALLED_APPS lists 'app.two', whose table 'record' exists already, in this "
-        "module or another: give it "
-        "another __tablename__, for example 'two_record'."
+        "INSTALLED_APPS lists 'app.two', whose table 'record' exists already, in 'app.one': give "
+        "it another __tablename__, for example 'two_record'."
     )
 
 
@@ -440,6 +439,17 @@ def test_a_listing_that_names_no_column_is_refused(scaffold, part, value):
     assert app_of(scaffold, "one") == (
         f"INSTALLED_APPS lists 'app.one', whose model Record names 'nam' in the {part} of its "
         "listing: name a column of the model."
+    )
+
+
+def test_a_listing_whose_single_name_has_no_comma_is_refused(scaffold):
+    head = "from core.listing import Listing\n"
+    listing = "    listing = Listing(default='id', filters=('name'))\n"
+    add(scaffold, "one", head + MODELS.format(table="one_record") + listing)
+
+    assert app_of(scaffold, "one") == (
+        "INSTALLED_APPS lists 'app.one', whose model Record names 'name' in the filters of its "
+        'listing: write a comma behind a single name, ("name",).'
     )
 
 
@@ -518,8 +528,7 @@ def test_a_table_that_two_bases_declare_is_refused(scaffold, order):
 
     assert app_of(scaffold, *order) == (
         f"INSTALLED_APPS lists 'app.{order[1]}', whose table 'record' exists already, "
-        "in this module or another: "
-        f"give it another __tablename__, for example '{order[1]}_record'."
+        f"in 'app.{order[0]}': give it another __tablename__, for example '{order[1]}_record'."
     )
 
 

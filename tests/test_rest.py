@@ -11,8 +11,9 @@ from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
 from core.listing import MAX_OFFSET
-from core.rest import _located, item, page_of
+from core.rest import _located, create, item, page_of
 from core.setting import DEFAULTS
+from services import db
 from tests.sample.models import Box, Thing
 from tests.sample.schemas import ThingSchema
 
@@ -527,6 +528,17 @@ def test_the_location_of_a_record_has_what_its_route_needs(asked, route, locatio
         answer = _located(Response(), ".new", {"id": 7}, {"team": 5}.get)
 
     assert answer.headers["Location"] == location
+
+
+def test_nothing_is_stored_for_a_location_that_there_is_not(app, save):
+    box = save(Box(name="Drawer"))
+    message = "There is no endpoint 'sample.thing_itm': did you mean sample.thing_"
+    values = {"name": "Key", "code": "K1", "price": Decimal(1), "box_id": box.id}
+    with app.test_request_context(), pytest.raises(LookupError, match=message):
+        create(ThingSchema(), values, "sample.thing_itm")
+
+    with app.app_context():
+        assert db.session.scalars(select(Thing)).all() == []
 
 
 def test_a_statement_with_a_limit_of_its_own_is_refused(app):
