@@ -400,12 +400,24 @@ def _test_database_url(env: Mapping[str, Any], overrides: Mapping[str, Any]) -> 
             "use one whose name ends in _test (`createdb app_test`)."
         )
     for own in (os.environ.get("DATABASE_URL"), read_dotenv().get("DATABASE_URL")):
-        if own and parse_url("DATABASE_URL", own) == url:
+        if own and _place(parse_url("DATABASE_URL", own)) == _place(url):
             raise ConfigError(
                 "TEST_DATABASE_URL equals DATABASE_URL, whose data tests would wipe: "
                 "use another database (`createdb app_test`)."
             )
     return url
+
+
+def _place(url: URL) -> tuple[object, ...]:
+    """Return what two URLs of one database have in common, however they are written."""
+    backend, database = url.get_backend_name(), url.database or ""
+    if backend == "sqlite":
+        return backend, Path(database).resolve()
+    is_local = url.host in (None, "localhost", "127.0.0.1", "::1")
+    port = url.port or (5432 if backend == "postgresql" else 3306)
+    # One program serves what goes by either name.
+    kind = "mysql" if backend == "mariadb" else backend
+    return kind, "localhost" if is_local else url.host, port, database
 
 
 def parse_url(name: str, text: str) -> URL:

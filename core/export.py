@@ -4,6 +4,7 @@ import csv
 import enum
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -24,7 +25,10 @@ from services import db
 CHUNK = 500
 # A spreadsheet runs a text that begins like this as a formula (OWASP: CSV injection).
 # A spreadsheet of Japan takes the wide ones, too.
-FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA = "[=+@\uff1d\uff0b\uff0d\uff20-]"
+STARTS = re.compile(rf"[\t\r\n]|\s*{FORMULA}")
+# Where one that separates by something else than commas would begin a cell.
+WITHIN = re.compile(rf"(?<=[;|\t\r\n])(?=[^\S\r\n]*{FORMULA})")
 
 
 def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = None) -> Response:
@@ -92,6 +96,6 @@ def _cell(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and (value[:1] in {*"\t\r\n"} or value.lstrip().startswith(FORMULA)):
-        return f"'{value}"
+    if isinstance(value, str):
+        return WITHIN.sub("'", f"'{value}" if STARTS.match(value) else value)
     return value

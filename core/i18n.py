@@ -182,7 +182,12 @@ def text_key(text: Any) -> Hashable:
 
 def _asked_for(languages: list[str]) -> str | None:
     """Return the first that the browser asks for; to all at once, "en-GB, es" would be Spanish."""
-    asked = (LanguageAccept([one]).best_match(languages) for one in request.accept_languages)
+    # Who asks for es-MX reads es_CL rather than the next language, or the first of the site.
+    asked = (
+        LanguageAccept([(wanted, quality)]).best_match(languages)
+        for language, quality in request.accept_languages
+        for wanted in (language, re.split("[-_]", language)[0])
+    )
     return next(filter(None, asked), None)
 
 

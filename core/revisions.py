@@ -1,7 +1,7 @@
 """What autogenerate writes: revisions in an order that works everywhere, which name their risks."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,20 +10,12 @@ from alembic.util.sqla_compat import is_expression_index
 from sqlalchemy.schema import conv, sort_tables_and_constraints
 
 from core.base import NAMING_CONVENTION
-from core.columns import decimal_places, limits_of
-from core.portable import generic, make_portable, portable_check
+from core.portable import make_portable, portable_check
+from core.risks import risks
 from core.schema_state import WARNING
 from services import log
 
 INDEX_OPS = (ops.CreateIndexOp, ops.DropIndexOp)
-# How to find what is past a limit of a type, and the limit: None where there is none.
-LIMITS: dict[str, Callable[[Any], Any]] = {
-    "length({0}) > {1}": lambda kind: kind.length if isinstance(kind, sa.String) else None,
-    "abs({0}) > {1}": lambda kind: limits_of(kind)[1],
-    "{0} <> round({0}, {1})": lambda kind: (
-        decimal_places(kind) if isinstance(kind, sa.Numeric) else None
-    ),
-}
 
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
@@ -47,7 +39,7 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
             _drop_whole_tables(operations)
             _part_expressions(operations)
             _describe_by_model(operations, metadata)
-        warnings = [*_left_out(script.upgrade_ops), *_risks(script.upgrade_ops)]
+        warnings = [*_left_out(script.upgrade_ops), *risks(list(_changes(script.upgrade_ops.ops)))]
         for warning in dict.fromkeys(warnings):
             log.warning("%s", warning)
             script.imports.add(f"{WARNING} {warning}")
@@ -335,57 +327,3 @@ def _left_out(operations: Any) -> Iterator[str]:
                 "by hand, as docs/operations.md does."
                 for part in left
             )
-
-
-def _risks(operations: Any) -> Iterator[str]:
-    for change in _changes(operations.ops):
-        match change:
-            case ops.DropTableOp():
-                yield f"Table {change.table_name} is dropped with its rows."
-            case ops.DropColumnOp():
-                yield (
-                    f"Column {change.table_name}.{change.column_name} is dropped with its "
-                    "values; for a rename write batch_op.alter_column(..., new_column_name=...)."
-                )
-            case ops.AddColumnOp(column=sa.Column(nullable=False, server_default=None)):
-                yield (
-                    f"Column {change.table_name}.{change.column.name} is NOT NULL without a "
-                    "server_default: a table that has rows refuses it."
-                )
-            case ops.AlterColumnOp():
-                yield from _risks_of(change)
-
-
-def _risks_of(change: Any) -> Iterator[str]:
-    column = f"Column {change.table_name}.{change.column_name}"
-    if change.modify_type is not None:
-        before, after = generic(change.existing_type), generic(change.modify_type)
-        if before._type_affinity is not after._type_affinity:  # noqa: SLF001
-            yield (
-                f"{column} becomes another type: a database may refuse its values, or make others "
-                "of them; a new column that this revision fills keeps them."
-            )
-        elif lost := " OR ".join(_past_limits(change.column_name, before, after)):
-            # To be read, not run.
-            query = f"SELECT * FROM {change.table_name} WHERE {lost}"  # nosec B608
-            yield (
-                f"{column} takes less than before: PostgreSQL and MariaDB refuse longer texts and "
-                "larger numbers and round further decimals, SQLite keeps them. Look for such rows "
-                f"before you apply it: {query};"
-            )
-    defaults = change.modify_server_default, change.existing_server_default
-    if defaults[0] is not False and sa.Identity in map(type, defaults):
-        yield (
-            f"{column} gets, changes or loses an Identity(), which PostgreSQL refuses as it stands "
-            "here: docs/migrations.md has the statements."
-        )
-    if change.modify_nullable is False:
-        yield f"{column} becomes NOT NULL: fill its NULLs in this revision first."
-
-
-def _past_limits(column: str, before: Any, after: Any) -> Iterator[str]:
-    """Yield the conditions of values that a narrower type does not take as they are."""
-    for condition, limit in LIMITS.items():
-        had, has = limit(before), limit(after)
-        if has is not None and (had is None or has < had):
-            yield condition.format(column, has)

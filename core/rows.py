@@ -30,7 +30,10 @@ class Rows:
         if (entity, attribute) not in self._places:
             prop = sa.inspect(entity).mapper.attrs.get(attribute)
             if not isinstance(prop, ColumnProperty):
-                raise LookupError(f"{attribute!r} of {entity} is no column.")
+                raise LookupError(
+                    f"{attribute!r} of {entity} is no column: name one, a path to one of a related "
+                    "record, or make it a column_property."
+                )
             self._places[entity, attribute] = len(self.columns)
             self.columns.append(getattr(entity, attribute))
         return self._places[entity, attribute]

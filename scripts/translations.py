@@ -5,12 +5,14 @@ people fill in, and messages.mo beside it, which the application reads; both are
 """
 
 import io
+import re
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -22,6 +24,7 @@ import settings  # noqa: E402 - the project's folder is not on the path of a scr
 
 METHODS = [("tests/**", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2")]
 OPTIONS = {"**/templates/**.html": {"extensions": "jinja2.ext.do"}}
+NAMES = re.compile(r"%\((\w+)\)")
 KEYWORDS = {
     **dict.fromkeys(("_", "_l", "gettext", "lazy_gettext")),
     **dict.fromkeys(("pgettext", "lazy_pgettext"), ((1, "c"), 2)),
@@ -91,11 +94,9 @@ def main(check: bool) -> int:
             path, catalog = brought_up_to_date(package, language, template)
             known: set[Any] = {one.id for one in catalog if all(_strings(one.string))}
             known |= in_core.setdefault(_catalogue(ROOT / "core", language), known)
-            # An English text needs no English one.
-            missing = catalog if language != "en" else ()
-            for text in (one.id for one in missing if one.id and one.id not in known):
+            for fault in faults_of(catalog, known, language):
                 findings += 1
-                print(f"{path.relative_to(ROOT)}: no translation of {text!r}")
+                print(f"{path.relative_to(ROOT)}: {fault}")
             if package != ROOT / "core":
                 name_clashes(path, language, catalog, of_modules)
             for file, content in zip(
@@ -108,6 +109,28 @@ def main(check: bool) -> int:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(content)
     return findings
+
+
+def faults_of(catalog: Catalog, known: set[Any], language: str) -> Iterator[str]:
+    """Yield what is wrong with the texts of a catalogue; those in `known` have a translation."""
+    # An English text needs no English one.
+    missing = catalog if language != "en" else ()
+    for text in (one.id for one in missing if one.id and one.id not in known):
+        yield f"no translation of {text!r}"
+    for one in catalog:
+        if not keeps_names(one):
+            yield f"{one.string!r} has other names in %(...)s than {one.id!r}: leave them as there"
+
+
+def keeps_names(message: Message) -> bool:
+    """Tell whether a translation can be filled in with what the text is filled in with."""
+    texts = " ".join(map(str, _strings(message.id)))
+    values = dict.fromkeys(NAMES.findall(texts), "")
+    try:
+        # Without values nothing is filled in, and a % is a %.
+        return not values or all(text % values for text in _strings(message.string) if text)
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def name_clashes(path: Path, language: str, catalog: Catalog, seen: dict[Any, Any]) -> None:

@@ -8,7 +8,9 @@ from dotenv import dotenv_values
 from sqlalchemy import func, select
 
 from config import VARIABLES, parse_url
+from core.seeding import insert_missing
 from services import db
+from tests.kinds.models import Careful
 from tests.project import connected, count, tables
 from tests.sample.models import Box
 
@@ -47,6 +49,16 @@ def upgrade():
 def downgrade():
     op.drop_table("shop_item")
 """
+
+
+def test_rows_pass_the_validators_of_their_model(make_app):
+    with make_app(["tests.kinds"], DATABASE_URL="sqlite://").app_context():
+        Careful.__table__.create(db.engine)
+        for _ in range(2):
+            assert [*insert_missing(Careful, "name", [{"name": "one"}])] == [1]
+        assert db.session.scalars(select(Careful.name)).all() == ["ONE"]
+        with pytest.raises(ValueError, match="shouts already"):
+            list(insert_missing(Careful, "name", [{"name": "two!"}]))
 
 
 @pytest.fixture

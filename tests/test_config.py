@@ -16,6 +16,7 @@ from core.factory import create_app
 from core.setting import SETTINGS, check_settings
 
 SECRET = "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV"
+WIPED = "whose data tests would wipe: use another database (`createdb app_test`)."
 MAKE = 'set it to the output of python -c "import secrets; print(secrets.token_urlsafe(48))".'
 PRODUCTION = {
     "APP_ENV": "production",
@@ -361,9 +362,16 @@ def test_production_accepts_a_complete_environment():
         ),
         pytest.param(
             "postgres://ana:hunter2@localhost/shop_test",
-            "TEST_DATABASE_URL equals DATABASE_URL, whose data tests would wipe: "
-            "use another database (`createdb app_test`).",
+            f"TEST_DATABASE_URL equals DATABASE_URL, {WIPED}",
             id="equal",
+        ),
+        *(
+            pytest.param(url, f"TEST_DATABASE_URL equals DATABASE_URL, {WIPED}", id=name)
+            for name, url in {
+                "port": "postgresql://ana:hunter2@localhost:5432/shop_test",
+                "address": "postgresql://eva@127.0.0.1/shop_test",
+                "options": "postgresql://ana@localhost/shop_test?sslmode=disable",
+            }.items()
         ),
     ],
 )
@@ -375,10 +383,11 @@ def test_tests_refuse_a_database_that_may_be_somebodys(monkeypatch, url, sentenc
     assert message == sentence
 
 
-def test_tests_refuse_the_database_of_the_developers_env_file(tmp_path):
+@pytest.mark.parametrize("url", ["sqlite:///mine_test.db", "sqlite:///../instance/mine_test.db"])
+def test_tests_refuse_the_database_of_the_developers_env_file(tmp_path, url):
     (tmp_path / ".env").write_text("DATABASE_URL=sqlite:///mine_test.db\n")
 
-    message = refusal({"APP_ENV": "testing", "TEST_DATABASE_URL": "sqlite:///mine_test.db"})
+    message = refusal({"APP_ENV": "testing", "TEST_DATABASE_URL": url})
 
     assert message.startswith("TEST_DATABASE_URL equals DATABASE_URL, ")
 

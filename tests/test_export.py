@@ -110,8 +110,8 @@ def test_the_file_has_all_rows_that_the_url_asks_for(client, save):
 @pytest.mark.parametrize(
     "text",
     [
-        *("=1+1", "+1", "-1", "@SUM(A1)", "=cmd|'/c calc'!A1", "=1\n=2"),
-        *("\t=1", "\r=1", "\n=1", "  =1", "\xa0=1"),
+        *("=1+1", "+1", "-1", "@SUM(A1)", "=cmd|'/c calc'!A1"),
+        *("\t1", "\r1", "\n1", "  =1", "\xa0=1"),
         # As a keyboard for Japanese writes them.
         *("\uff1d1", "\uff0b1", "\uff0d1", "\uff20A1"),
     ],
@@ -120,6 +120,25 @@ def test_no_text_is_a_formula(client, save, text):
     save(Entry(name="x", note=text))
 
     assert read(download(client))[1][1] == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("x;=1+1", "x;'=1+1"),
+        (";=1", ";'=1"),
+        ("\t=1", "'\t'=1"),
+        ("=1\r\n=2", "'=1\r\n'=2"),
+        ("x\t@SUM(A1)|-1", "x\t'@SUM(A1)|'-1"),
+        ("Milk\n- bread", "Milk\n'- bread"),
+        ("1;2 = 3", "1;2 = 3"),
+        ("a-b; c", "a-b; c"),
+    ],
+)
+def test_no_part_of_a_text_is_a_formula_where_something_else_separates(client, save, text, kept):
+    save(Entry(name="x", note=text))
+
+    assert read(download(client))[1][1] == kept
 
 
 def test_a_long_list_is_read_in_parts_that_are_forgotten(app, client, save, monkeypatch):

@@ -394,6 +394,23 @@ def test_a_language_of_a_country_is_named_as_html_names_it(make_app, monkeypatch
     assert switches == {"en": "en", "zh_Hant_TW": "zh-Hant-TW"}
 
 
+@pytest.mark.parametrize(
+    ("wanted", "language"),
+    [
+        ("es-ES", "es-CL"),
+        ("es-419,es;q=0.9", "es-CL"),
+        ("es-MX,en;q=0.5", "es-CL"),
+        ("de-AT,en-GB;q=0.5", "en"),
+        ("pt,es_AR;q=0.5", "es-CL"),
+    ],
+)
+def test_who_asks_for_another_country_reads_their_language(make_app, monkeypatch, wanted, language):
+    monkeypatch.setattr(settings, "LANGUAGES", ["en", "es_CL"])
+    client = make_app(["tests.listed"]).test_client()
+
+    assert language_of(client.get("/", headers={"Accept-Language": wanted})) == language
+
+
 def test_the_words_of_app_itself_win(make_app, tmp_path, monkeypatch):
     folder = tmp_path / "app" / "translations" / "es" / "LC_MESSAGES"
     folder.mkdir(parents=True)

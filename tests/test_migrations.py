@@ -441,13 +441,15 @@ def test_a_table_in_a_schema_changes_and_what_others_keep_is_left_alone(scaffold
 
 def test_revision_warns_of_what_loses_data_or_fails(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
-    project.add_module("people", MODELS)
+    motto = "    motto: Mapped[str | None] = mapped_column(sa.String(20), unique=True)\n"
+    project.add_module("people", MODELS.replace("    size:", f"{motto}    size:"))
     with connected(sqlite_url) as connection:
         connection.exec_driver_sql(
             "CREATE TABLE people_family (id INTEGER NOT NULL PRIMARY KEY, surname VARCHAR(50),"
-            " town DATETIME, size INTEGER)"
+            " town DATETIME, size INTEGER, motto VARCHAR(20))"
         )
     expected = [
+        "people_family must have no two rows with the same motto",
         "Column people_family.name is NOT NULL without a server_default",
         "Column people_family.size becomes NOT NULL",
         "Column people_family.surname is dropped with its values",

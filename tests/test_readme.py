@@ -788,11 +788,13 @@ with app.test_request_context("/?q=NANDU"):
 
 @pytest.mark.structure
 @mostly_on("postgresql")
-def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, database_url):
+def test_the_index_of_the_document_serves_a_search_without_accents(
+    scaffold, database_url, tmp_path
+):
     document = "docs/search.md"
     project = scaffold.on(database_url)
     add_module(project, "app/notes/")
-    index, accents, comparator, _ = blocks(document, "python")
+    index, accents, comparator, events, _ = blocks(document, "python")
 
     for code in (index, accents):
         revise(project, blocks(document)[blocks(document).index(code) - 1], code)
@@ -804,8 +806,15 @@ def test_the_index_of_the_document_serves_a_search_without_accents(scaffold, dat
         block_with(document, "text", "comparator_factory").text,
     )
 
+    models = (project.root / "app/notes/models.py").read_text(encoding="utf-8")
+    project.write("app/notes/models.py", f"{models}\n{events.text}")
+
     assert project.python("-c", SEARCH) == "[True]\n"
     assert "No new upgrade operations" in project.alembic("check")
+    if database_url.startswith("postgresql"):
+        with empty_database("postgresql", tmp_path, "plain_test") as url:
+            tested = project.having(TEST_DATABASE_URL=url)
+            assert " passed" in tested.python("-m", "pytest", "-q", "app/notes")
 
 
 BILLING = """

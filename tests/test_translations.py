@@ -1,5 +1,6 @@
 """Holds the catalogues to the texts: each is translated, and what is compiled is fresh."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -89,6 +90,19 @@ def test_a_catalogue_that_was_not_compiled_is_found(project):
 
     assert result.returncode == 1
     assert result.stdout == f"{MO}: not up to date; run make translations\n"
+
+
+@pytest.mark.structure
+@pytest.mark.parametrize("spanish", ["%(nombre)s fue creado.", "%(name)s fue creado al 100 %."])
+def test_a_translation_that_cannot_be_filled_in_is_found(project, spanish):
+    text = (project.root / PO).read_text(encoding="utf-8")
+    english = 'msgid "%(name)s was created."\nmsgstr "'
+    project.write(PO, re.sub(f'({re.escape(english)}).*(?=")', rf"\g<1>{spanish}", text))
+
+    result = project.run(PYTHON, "scripts/translations.py")
+
+    assert result.returncode == 1
+    assert f"{PO}: {spanish!r} has other names in %(...)s than" in result.stdout
 
 
 @pytest.mark.structure

@@ -17,6 +17,8 @@ from .metrics import IN_USE, LIMIT, OPEN, QUERY_SECONDS, route
 
 DEFAULT_MS = 500
 LONGEST = 1000
+# The pool's records of connections that somebody has.
+in_use: set[int] = set()
 
 
 @ops_bp.record_once
@@ -62,5 +64,16 @@ def _watch_pool(engine: Engine, overflow: int) -> None:
 
     event.listen(engine, "connect", opened)
     event.listen(engine, "close", lambda *_: OPEN.dec())
-    event.listen(engine, "checkout", lambda *_: IN_USE.inc())
-    event.listen(engine, "checkin", lambda *_: IN_USE.dec())
+    event.listen(engine, "checkout", _taken)
+    event.listen(engine, "checkin", _given_back)
+
+
+def _taken(_: Any, record: Any, *__: Any) -> None:
+    in_use.add(id(record))
+    IN_USE.set(len(in_use))
+
+
+def _given_back(_: Any, record: Any) -> None:
+    # Told also of one that could not be opened, and was never taken.
+    in_use.discard(id(record))
+    IN_USE.set(len(in_use))

@@ -93,6 +93,27 @@ def test_queries_and_connections_are_counted(make_ops, samples):
     assert during[(queries,)] - before[(queries,)] == 2
 
 
+def test_a_connection_that_cannot_be_opened_is_not_given_back(make_ops, samples):
+    app = make_ops()
+
+    def refuse(*_):
+        raise OperationalError("CONNECT", {}, Exception("away"))
+
+    with app.app_context():
+        before = scrape(app, samples)
+        db.session.connection().invalidate()
+        db.session.rollback()
+        event.listen(db.engine, "do_connect", refuse)
+        for _ in range(2):
+            with pytest.raises(OperationalError):
+                db.session.execute(text("SELECT 1"))
+            db.session.rollback()
+        event.remove(db.engine, "do_connect", refuse)
+        after = scrape(app, samples)
+
+    assert after["app_db_connections_in_use",] == before["app_db_connections_in_use",]
+
+
 # Who may read them
 
 
