@@ -94,6 +94,9 @@ def _prepare(app: Flask, engine: Engine) -> None:
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
 
 
+DIGITS_OF_A_FLOAT = 15
+
+
 class SQLiteNumeric(Numeric[Any]):
     """A decimal, kept as a float: ValueError for one that would come back as another.
 
@@ -111,11 +114,26 @@ class SQLiteNumeric(Numeric[Any]):
             if self.scale is not None and exact.is_finite():
                 exact = exact.quantize(last_place, ROUND_HALF_UP, Context(prec=1000))
             number = float(exact)
-            if Decimal(f"{number:.{places}f}") != exact:
+            if Decimal(repr(number)) != exact:
                 raise ValueError("SQLite keeps 15 digits of a decimal, this one has more.")
             return number
 
         return to_float
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        if self.scale is None or self.precision is None or self.precision > DIGITS_OF_A_FLOAT:
+            return self._shortest
+        # By SQLAlchemy's own, in C.
+        return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
+
+    def _shortest(self, value: float | None) -> Decimal | float | None:
+        """Return the shortest decimal that is stored as this; one by its places has some noise."""
+        if value is None or not self.asdecimal:
+            return value
+        number = Decimal(repr(value))
+        if self.scale is None or not number.is_finite():
+            return number
+        return number.quantize(Decimal(1).scaleb(-self.scale), context=Context(prec=1000))
 
 
 def engine_of(model: Any) -> Engine:

@@ -100,7 +100,11 @@ def _load(entry: str, earlier: Iterable[Module]) -> Module:
         raise refusal(entry, cause, remedy)
     if not _is_package(entry):
         cause = f", but there is no {folder}/__init__.py"
-        raise refusal(entry, cause, "create it or remove the entry")
+        remedy = "create it or remove the entry"
+        # Python joins two texts that stand side by side.
+        if entry.count("app.") > 1:
+            remedy = f"write a comma between the two entries, or {remedy}"
+        raise refusal(entry, cause, remedy)
     try:
         package = import_module(entry)
         files = [import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]

@@ -1,5 +1,6 @@
 """Problem details, the one shape of an error in the API (RFC 9457)."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,8 @@ from core.setting import setting
 MEDIA_TYPE = "application/problem+json"
 # The one page under the API's prefix, made in core/openapi/.
 DOCS = "core.docs"
+# As in the url_prefix of a blueprint.
+VARIABLE = re.compile("<[^>]*>")
 # RFC 9110's, which Python has since 3.13.
 TITLES = {status.value: status.phrase for status in HTTPStatus} | {
     413: "Content Too Large",
@@ -29,12 +32,18 @@ def wants_problem() -> bool:
     if _is_below(setting("API_PREFIX")):
         return True
     if isinstance(request.routing_exception, NotFound):
-        return any(map(_is_below, current_app.extensions["api_prefixes"]))
+        return any(_is_below(one) for one in current_app.extensions["api_prefixes"])
     return _blueprint() in current_app.extensions["api_blueprints"]
 
 
 def _is_below(prefix: str | None) -> bool:
-    return bool(prefix) and f"{request.path}/".startswith(f"{prefix}/")
+    path = f"{request.path}/"
+    if prefix and "<" in prefix:
+        # Whatever stands in it, up to the next slash.
+        return (
+            re.match("[^/]+".join(map(re.escape, VARIABLE.split(f"{prefix}/"))), path) is not None
+        )
+    return bool(prefix) and path.startswith(f"{prefix}/")
 
 
 def _blueprint() -> str | None:

@@ -12,7 +12,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from core.errors import STALE
 from core.pages import database_rules
 from core.problem import problem
-from core.rest import Api
+from core.rest import Api, Resource
 from core.testing import app_on_test_database
 from services import db
 from tests.conftest import INSTALLED_APPS
@@ -187,6 +187,22 @@ def test_the_time_to_wait_is_kept(client, face, fault, seconds):
     answer = client.get(f"{face}/faults/{fault}")
 
     assert answer.headers["Retry-After"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("path", "is_api"),
+    [("/of/a/tags/b", True), ("/of/a/nowhere", True), ("/of/a", True), ("/of", False)],
+)
+def test_unknown_urls_under_a_prefix_with_a_variable_are_problems(make_app, path, is_api):
+    application = make_app([])
+    blueprint = Blueprint("tags", __name__, url_prefix="/of/<tenant>")
+    Api(blueprint).add_resource(Resource, "/tags/<int:id>", endpoint="tag")
+    application.register_blueprint(blueprint)
+
+    answer = application.test_client().get(path)
+
+    assert answer.status_code == 404
+    assert (answer.mimetype == "application/problem+json") is is_api
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/nowhere", "/api/sample/nowhere"])

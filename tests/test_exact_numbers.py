@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from flask import json
 from marshmallow import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Numeric, bindparam, cast, select
 from sqlalchemy.exc import StatementError
 
 from core.schemas import Schema
@@ -96,6 +96,17 @@ def test_more_digits_than_a_float_has_are_kept_or_refused(app):
     found = stored(app, "vast", "1234567890123456.7891")
 
     assert found == (None if is_sqlite else Decimal("1234567890123456.7891"))
+
+
+@pytest.mark.parametrize("text", ["0.1", "1234.5678", "9.99", "-12.300", "123456789.012345"])
+def test_fifteen_digits_come_back_whatever_the_places(app, text):
+    number = Decimal(text)
+    with app.app_context():
+        for kind in (Numeric(38, 18), Numeric(30, 15)):
+            found = db.session.scalar(select(cast(bindparam("n", number, kind), kind)))
+
+            assert found == number
+            assert -found.as_tuple().exponent == kind.scale
 
 
 @pytest.mark.parametrize(

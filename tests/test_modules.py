@@ -65,6 +65,12 @@ def test_a_missing_module_is_refused(make_app):
     )
 
 
+def test_a_comma_that_is_missing_is_told(make_app):
+    error = refusal(make_app, "app.oneapp.two")
+
+    assert "write a comma between the two entries, or create it" in str(error)
+
+
 def test_a_module_in_a_missing_package_is_refused(make_app):
     error = refusal(make_app, "apps.shop")
 

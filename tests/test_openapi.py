@@ -440,6 +440,22 @@ def _described(make_app, said):
         return api_document()["paths"]
 
 
+def test_a_deletion_without_a_schema_answers_nothing(make_app):
+    class Own(Resource):
+        def delete(self, id):
+            return "", 204
+
+    application = make_app([])
+    blueprint = Blueprint("own", __name__, url_prefix="/own")
+    Api(blueprint).add_resource(Own, "/<int:id>", endpoint="own")
+    application.register_blueprint(blueprint)
+    with application.app_context():
+        answers = api_document()["paths"]["/own/{id}"]["delete"]["responses"]
+
+    assert "content" not in answers["204"]
+    assert "200" not in answers
+
+
 class TestLinting:
     """What the linters of Redocly and Stoplight ask of a document."""
 

@@ -140,6 +140,8 @@ class Operation:
     def _answers(self) -> Parts:
         """Return the answers that are no problems."""
         if self.meaning is None:
+            if self.method == "delete":
+                return {"204": self._answer("It is deleted.")}
             return {"200": self._answer("What the summary says.", content=ANYTHING)}
         status, *words = self.meaning
         if status == 204:

@@ -5,6 +5,7 @@ from sqlalchemy import delete, func, select
 
 from app.api.models import Author, Book
 from app.api.seeds import NAMES, seed
+from core.setting import setting
 from services import db
 
 FIELDS = [Book.title, Book.isbn, Book.price, Book.published, Book.pages, Author.name]
@@ -85,12 +86,13 @@ def test_every_isbn_has_its_check_digit_and_passes_the_schema(load, rows):
 
 def test_a_seeded_book_can_be_put_back_through_the_api(load, client):
     load(3)
-    book = client.get("/api/v1/books").json["data"][0]
+    books = f"{setting('API_PREFIX')}/books"
+    book = client.get(books).json["data"][0]
     sent = {
         name: book[name] for name in ("title", "isbn", "price", "published", "pages", "author_id")
     }
 
-    answer = client.put(f"/api/v1/books/{book['id']}", json=sent)
+    answer = client.put(f"{books}/{book['id']}", json=sent)
 
     assert answer.status_code == 200
     assert answer.json["data"] == book
