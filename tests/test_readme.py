@@ -1009,6 +1009,13 @@ done = post("/1/done")
 assert (done.status_code, done.json["data"]["done"]) == (200, True)
 assert done.json["data"]["loud"] == "TEA"
 assert post("/1/done", **{"If-Match": two.headers.get("ETag", '"old"')}).status_code == 412
+picture = {"data": b"PNG", "content_type": "image/png", "headers": {"X-Tenant": "1"}}
+shown = [client.get(f"{url}/1/picture", headers={"X-Tenant": "1"})]
+assert client.put(f"{url}/1/picture", **picture).status_code == 204
+assert client.put(f"{url}/1/picture", **picture | {"content_type": "text/csv"}).status_code == 415
+shown.append(client.get(f"{url}/1/picture", headers={"X-Tenant": "1"}))
+assert [one.status_code for one in shown] == [404, 200]
+assert (shown[1].data, shown[1].mimetype) == (b"PNG", "image/png")
 wrong = post("/bulk", [{"title": "Pot"}, {}])
 assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["1"])
 assert post("/bulk", {"title": "Pot"}).status_code == 422
@@ -1052,10 +1059,14 @@ def test_the_actions_limits_and_webhooks_of_the_document_work(scaffold, sqlite_u
     document = "docs/api.md"
     project = scaffold.on(sqlite_url).having(HOOKS_SECRET="shared")
     write_files(project, "app/tasks/")
-    for name in ("TaskDone", "TaskBulk"):
+    for name in ("TaskDone", "TaskPicture", "TaskBulk"):
         code = block_with(document, "python", f"class {name}").text
         with (project.root / "app/tasks/resources.py").open("a") as file:
             file.write(f"\n\n{code}")
+    column = re.search("`(picture: .*?)`", read(document))[1]
+    models = (project.root / "app/tasks/models.py").read_text(encoding="utf-8")
+    models = models.replace("import String", "import LargeBinary, String")
+    project.write("app/tasks/models.py", f"{models}    {column}\n")
     limit = block_with(document, "python", "def tenant").text
     limit = f"from services import limiter\n{limit}".partition("class TaskList(Resource):\n")
     project.replace("app/tasks/resources.py", "class TaskList(Resource):\n", "".join(limit))
@@ -1084,6 +1095,55 @@ def test_the_actions_limits_and_webhooks_of_the_document_work(scaffold, sqlite_u
     project.install("app.tasks", "app.hooks")
 
     assert project.python("-c", ACTING).startswith("done")
+
+
+AUDITED = """
+from app.audit.models import Change
+from app.notes.models import Note
+from core.factory import create_app
+from flask import session
+from services import db
+
+application = create_app()
+with application.test_request_context():
+    session["_user_id"] = "7.abc"
+    note = Note(title="Milk")
+    db.session.add(note)
+    db.session.commit()
+    note.text = "Two litres"
+    db.session.commit()
+    note.title = "Lost"
+    db.session.flush()
+    db.session.rollback()
+    note.text = str(note.text)
+    db.session.commit()
+with application.app_context():
+    db.session.delete(db.session.get(Note, 1))
+    db.session.commit()
+    for one in db.session.query(Change).order_by(Change.id):
+        print(one.table, one.record, one.action, one.user, one.values)
+"""
+
+
+@pytest.mark.structure
+@mostly_on("postgresql")
+def test_who_changed_what_is_kept_as_documented(scaffold, database_url):
+    document = "docs/operations.md"
+    project = scaffold.on(database_url)
+    write_files(project, "app/notes/")
+    for block in blocks(document):
+        if block.path.startswith("app/audit/"):
+            project.write(block.path, block.text)
+    audited = block_with(document, "text", "audited =").text
+    project.replace("app/notes/models.py", "    labels = {", f"    {audited}    labels = {{")
+    project.install("app.audit", "app.notes")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+
+    assert project.python("-c", AUDITED).splitlines() == [
+        "notes_note 1 made 7.abc {'title': [None, 'Milk']}",
+        "notes_note 1 changed 7.abc {'text': [None, 'Two litres']}",
+        "notes_note 1 deleted None {}",
+    ]
 
 
 OWNED = """
