@@ -3,6 +3,7 @@
 import enum
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from core.columns import limits_of_column, value_type
 from core.i18n import (
     EMPTY,
     from_local,
+    local,
     read_decimal,
     write_date,
     write_decimal,
@@ -143,7 +145,12 @@ def _looks(column: Any) -> dict[str, str]:
 
 
 def _control(page: ListPage, name: str, label: str, **options: Any) -> Control:
-    return Control(name, label, page.query.args.get(name, ""), **options)
+    value = page.query.args.get(name, "")
+    if value and options["type"] == "datetime-local":
+        # A browser empties its input of what has a zone, or a day alone.
+        with suppress(ValueError):
+            value = local(datetime.fromisoformat(value)).replace(tzinfo=None).isoformat()
+    return Control(name, label, value, **options)
 
 
 def choices_of(column_type: Any) -> list[tuple[str, str]]:

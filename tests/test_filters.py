@@ -228,6 +228,21 @@ def test_a_control_holds_what_the_url_asks_and_no_nonsense(app):
     assert found["filter[day][lte]"].value == "2026-01-01"
 
 
+@pytest.mark.usefixtures("isolated")
+@pytest.mark.parametrize(
+    ("asked", "shown_there"),
+    [
+        ("2026-01-01T10:00:00Z", "2026-01-01T05:00:00"),
+        ("2026-01-01", "2026-01-01T00:00:00"),
+        ("2026-01-01T10:00", "2026-01-01T10:00:00"),
+    ],
+)
+def test_a_moment_of_a_url_is_written_as_a_browser_takes_it(app, asked, shown_there):
+    control = controls_of(app, f"filter[moment][gte]={asked}")["filter[moment][gte]"]
+
+    assert control.value == shown_there
+
+
 def test_the_form_shows_what_is_filtered(client, shelves):
     page = " ".join(client.get("/listed/?filter[phase]=used&q=x").text.split())
 
