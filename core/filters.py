@@ -149,7 +149,9 @@ def _control(page: ListPage, name: str, label: str, **options: Any) -> Control:
     if value and options["type"] == "datetime-local":
         # A browser empties its input of what has a zone, or a day alone.
         with suppress(ValueError):
-            value = local(datetime.fromisoformat(value)).replace(tzinfo=None).isoformat()
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo or "T" not in value:
+                value = local(moment).replace(tzinfo=None).isoformat()
     return Control(name, label, value, **options)
 
 

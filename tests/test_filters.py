@@ -234,7 +234,7 @@ def test_a_control_holds_what_the_url_asks_and_no_nonsense(app):
     [
         ("2026-01-01T10:00:00Z", "2026-01-01T05:00:00"),
         ("2026-01-01", "2026-01-01T00:00:00"),
-        ("2026-01-01T10:00", "2026-01-01T10:00:00"),
+        ("2026-01-01T10:00", "2026-01-01T10:00"),
     ],
 )
 def test_a_moment_of_a_url_is_written_as_a_browser_takes_it(app, asked, shown_there):
