@@ -7,13 +7,22 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Context, Decimal
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 from flask import Flask, current_app, has_request_context, request
-from sqlalchemy import Connection, Dialect, Engine, Numeric, event
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Numeric,
+    event,
+    func,
+)
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, SQLAlchemyError
 
 from config import ConfigError
@@ -100,21 +109,24 @@ DIGITS_OF_A_FLOAT = 15
 class SQLiteNumeric(Numeric[Any]):
     """A decimal, kept as a float: ValueError for one that would come back as another.
 
-    It is rounded to the column's places, as other databases do.
+    What is stored is rounded to the column's places, as other databases do; what it is compared
+    with, or multiplied by, is not.
     """
 
+    def bind_expression(self, bindvalue: BindParameter[Any]) -> ColumnElement[Any]:
+        # There is no public way to tell the values of an INSERT or UPDATE from others.
+        is_stored = self.scale is not None and bindvalue._is_crud  # noqa: SLF001
+        return func.round(bindvalue, self.scale) if is_stored else bindvalue
+
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], float | None]:
-        places = self._effective_decimal_return_scale
-        last_place = Decimal(1).scaleb(-places)
+        # Further places are for round(), or for an expression.
+        most = Decimal(0) if self.scale is None else Decimal(5).scaleb(-self.scale - 1)
 
         def to_float(value: Any) -> float | None:
             if value is None:
                 return None
-            exact = Decimal(str(value))
-            if self.scale is not None and exact.is_finite():
-                exact = exact.quantize(last_place, ROUND_HALF_UP, Context(prec=1000))
-            number = float(exact)
-            if Decimal(repr(number)) != exact:
+            number = float(value)
+            if abs(Decimal(repr(number)) - Decimal(str(value))) > most:
                 raise ValueError("SQLite keeps 15 digits of a decimal, this one has more.")
             return number
 

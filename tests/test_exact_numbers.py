@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from flask import json
 from marshmallow import ValidationError
-from sqlalchemy import Numeric, bindparam, cast, select
+from sqlalchemy import Numeric, bindparam, cast, func, select, update
 from sqlalchemy.exc import StatementError
 
 from core.schemas import Schema
@@ -119,6 +119,22 @@ def test_what_is_computed_is_rounded_to_its_places(app, number, kept):
         found = db.session.scalars(select(Record.exact).where(Record.exact == Decimal(kept)))
 
         assert found.all() == [Decimal(kept)]
+        db.session.execute(update(Record).values(exact=number * 2))
+        twice = db.session.scalar(select(Record.exact).where(Record.name == "x"))
+        assert twice == round(Decimal(number) * 2, 2)
+
+        db.session.rollback()
+
+
+def test_what_is_reckoned_with_is_not_rounded(app):
+    with app.app_context():
+        db.session.add(Record(name="x", home_id=1, exact=Decimal(200), vast=Decimal(200)))
+        db.session.flush()
+        reckoned = cast(Record.exact * Decimal("1.175"), Numeric(20, 4))
+        above = select(func.count()).where(Record.exact > Decimal("199.999"))
+
+        assert db.session.scalar(select(reckoned)) == 235
+        assert db.session.scalar(above) == 1
 
         db.session.rollback()
 
