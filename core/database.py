@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -116,10 +116,10 @@ class SQLiteNumeric(Numeric[Any]):
     def bind_expression(self, bindvalue: BindParameter[Any]) -> ColumnElement[Any]:
         # There is no public way to tell the values of an INSERT or UPDATE from others.
         is_stored = self.scale is not None and bindvalue._is_crud  # noqa: SLF001
-        return func.round(bindvalue, self.scale) if is_stored else bindvalue
+        return func.to_places(bindvalue, self.scale) if is_stored else bindvalue
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], float | None]:
-        # Further places are for round(), or for an expression.
+        # Further places are for to_places(), or for an expression.
         most = Decimal(0) if self.scale is None else Decimal(5).scaleb(-self.scale - 1)
 
         def to_float(value: Any) -> float | None:
@@ -133,7 +133,7 @@ class SQLiteNumeric(Numeric[Any]):
         return to_float
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        if self.scale is None or self.precision is None or self.precision > DIGITS_OF_A_FLOAT:
+        if self.scale is None or not 0 < (self.precision or 0) <= DIGITS_OF_A_FLOAT:
             return self._shortest
         # By SQLAlchemy's own, in C.
         return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
@@ -143,9 +143,19 @@ class SQLiteNumeric(Numeric[Any]):
         if value is None or not self.asdecimal:
             return value
         number = Decimal(repr(value))
-        if self.scale is None or not number.is_finite():
-            return number
-        return number.quantize(Decimal(1).scaleb(-self.scale), context=Context(prec=1000))
+        return number if self.scale is None else _to_places(number, self.scale)
+
+
+def _to_places(number: Decimal, places: int) -> Decimal:
+    """Return a decimal rounded as databases do, a half away from zero."""
+    if not number.is_finite():
+        return number
+    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, Context(prec=1000))
+
+
+def _float_to_places(number: float | None, places: int) -> float | None:
+    # SQLite's own round() may give another float than the one of the decimal that is meant.
+    return None if number is None else float(_to_places(Decimal(repr(number)), places))
 
 
 def engine_of(model: Any) -> Engine:
@@ -229,6 +239,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
     connection.create_function("fold", 1, fold, deterministic=True)
+    connection.create_function("to_places", 2, _float_to_places, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -110,7 +110,7 @@ def test_fifteen_digits_come_back_whatever_the_places(app, text):
 
 
 @pytest.mark.parametrize(
-    ("number", "kept"), [(Decimal(1) / 3, "0.33"), (Decimal("0.125"), "0.13"), (-0.125, "-0.13")]
+    ("number", "kept"), [(Decimal(1) / 3, "0.33"), (Decimal("1.005"), "1.01"), (-0.125, "-0.13")]
 )
 def test_what_is_computed_is_rounded_to_its_places(app, number, kept):
     with app.app_context():
