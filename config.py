@@ -412,12 +412,14 @@ def _place(url: URL) -> tuple[object, ...]:
     """Return what two URLs of one database have in common, however they are written."""
     backend, database = url.get_backend_name(), url.database or ""
     if backend == "sqlite":
-        return backend, Path(database).resolve()
-    is_local = url.host in (None, "localhost", "127.0.0.1", "::1")
-    port = url.port or (5432 if backend == "postgresql" else 3306)
+        return backend, Path(database.removeprefix("file:").partition("?")[0]).resolve()
+    # libpq reads them from the query, too; a path is the folder of a socket.
+    host, port = (str(url.query.get(name) or getattr(url, name) or "") for name in ("host", "port"))
+    is_local = host in ("", "localhost", "127.0.0.1", "::1")
     # One program serves what goes by either name.
     kind = "mysql" if backend == "mariadb" else backend
-    return kind, "localhost" if is_local else url.host, port, database
+    default = "5432" if kind == "postgresql" else "3306"
+    return kind, "localhost" if is_local else host, port or default, database
 
 
 def parse_url(name: str, text: str) -> URL:

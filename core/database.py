@@ -125,8 +125,10 @@ class SQLiteNumeric(Numeric[Any]):
         def to_float(value: Any) -> float | None:
             if value is None:
                 return None
-            number = float(value)
-            if abs(Decimal(repr(number)) - Decimal(str(value))) > most:
+            number, exact = float(value), Decimal(str(value))
+            if not exact.is_finite():
+                raise ValueError("A column of decimals holds no NaN and nothing infinite.")
+            if abs(Decimal(repr(number)) - exact) > most:
                 raise ValueError("SQLite keeps 15 digits of a decimal, this one has more.")
             return number
 

@@ -80,7 +80,7 @@ class ModelFormMeta(FormMeta):
 
     def __init__(cls, name: str, bases: tuple[type, ...], names: dict[str, Any]) -> None:
         super().__init__(name, bases, names)
-        if "meta" in names:
+        if isinstance(names.get("meta"), type):
             raise TypeError(f"{name} has a class meta, which nobody reads: call it Meta.")
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:

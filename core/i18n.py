@@ -182,11 +182,12 @@ def text_key(text: Any) -> Hashable:
 
 def _asked_for(languages: list[str]) -> str | None:
     """Return the first that the browser asks for; to all at once, "en-GB, es" would be Spanish."""
-    # Who asks for es-MX reads es_CL rather than the next language, or the first of the site.
+    # Who asks for es-MX reads es_CL rather than the next language, or the first of the site; who
+    # asks for zh-Hant does not read another script.
     asked = (
         LanguageAccept([(wanted, quality)]).best_match(languages)
         for language, quality in request.accept_languages
-        for wanted in (language, re.split("[-_]", language)[0])
+        for wanted in (language, re.sub("[-_]([a-zA-Z]{2}|[0-9]{3})$", "", language))
     )
     return next(filter(None, asked), None)
 

@@ -39,10 +39,8 @@ def wants_problem() -> bool:
 def _is_below(prefix: str | None) -> bool:
     path = f"{request.path}/"
     if prefix and "<" in prefix:
-        # Whatever stands in it, up to the next slash.
-        return (
-            re.match("[^/]+".join(map(re.escape, VARIABLE.split(f"{prefix}/"))), path) is not None
-        )
+        parts = map(re.escape, VARIABLE.split(f"{prefix}/"))
+        return bool(re.match("[^/]+".join(parts), path))
     return bool(prefix) and path.startswith(f"{prefix}/")
 
 

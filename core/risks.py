@@ -56,8 +56,12 @@ def _repeated(changes: Sequence[Any]) -> Iterator[str]:
         columns = [str(column) for column in change.columns]
         if empty.isdisjoint((change.table_name, column) for column in columns):
             names = ", ".join(columns)
+            table = ".".join(filter(None, [change.schema, change.table_name]))
+            known = " AND ".join(f"{column} IS NOT NULL" for column in columns)
             # To be read, not run.
-            query = f"SELECT {names} FROM {change.table_name} GROUP BY {names} HAVING count(*) > 1"  # nosec B608
+            query = (
+                f"SELECT {names} FROM {table} WHERE {known} GROUP BY {names} HAVING count(*) > 1"  # nosec B608
+            )
             yield (
                 f"{change.table_name} must have no two rows with the same {names}: a database "
                 f"refuses this where it has. Look for them before you apply it: {query};"

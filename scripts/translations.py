@@ -124,11 +124,16 @@ def faults_of(catalog: Catalog, known: set[Any], language: str) -> Iterator[str]
 
 def keeps_names(message: Message) -> bool:
     """Tell whether a translation can be filled in with what the text is filled in with."""
-    texts = " ".join(map(str, _strings(message.id)))
-    values = dict.fromkeys(NAMES.findall(texts), "")
+    texts = _strings(message.id)
+    values = dict.fromkeys(NAMES.findall(" ".join(map(str, texts))), 0)
+    # Where nothing is filled in a % is a %.
+    is_filled_in = "%" in "".join(map(str, texts)) and all(_takes(one, values) for one in texts)
+    return not is_filled_in or all(_takes(one, values) for one in _strings(message.string) if one)
+
+
+def _takes(text: Any, values: dict[str, int]) -> bool:
     try:
-        # Without values nothing is filled in, and a % is a %.
-        return not values or all(text % values for text in _strings(message.string) if text)
+        return bool(text % values)
     except (KeyError, TypeError, ValueError):
         return False
 

@@ -371,6 +371,7 @@ def test_production_accepts_a_complete_environment():
                 "port": "postgresql://ana:hunter2@localhost:5432/shop_test",
                 "address": "postgresql://eva@127.0.0.1/shop_test",
                 "options": "postgresql://ana@localhost/shop_test?sslmode=disable",
+                "query": "postgresql:///shop_test?host=localhost&port=5432",
             }.items()
         ),
     ],

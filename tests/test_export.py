@@ -129,6 +129,7 @@ def test_no_text_is_a_formula(client, save, text):
         (";=1", ";'=1"),
         ("\t=1", "'\t'=1"),
         ("=1\r\n=2", "'=1\r\n'=2"),
+        ("x\t\t =1", "x\t\t' =1"),
         ("x\t@SUM(A1)|-1", "x\t'@SUM(A1)|'-1"),
         ("Milk\n- bread", "Milk\n'- bread"),
         ("1;2 = 3", "1;2 = 3"),

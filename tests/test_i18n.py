@@ -402,10 +402,11 @@ def test_a_language_of_a_country_is_named_as_html_names_it(make_app, monkeypatch
         ("es-MX,en;q=0.5", "es-CL"),
         ("de-AT,en-GB;q=0.5", "en"),
         ("pt,es_AR;q=0.5", "es-CL"),
+        ("zh-Hant-TW", "en"),
     ],
 )
 def test_who_asks_for_another_country_reads_their_language(make_app, monkeypatch, wanted, language):
-    monkeypatch.setattr(settings, "LANGUAGES", ["en", "es_CL"])
+    monkeypatch.setattr(settings, "LANGUAGES", ["en", "es_CL", "zh_Hans_CN"])
     client = make_app(["tests.listed"]).test_client()
 
     assert language_of(client.get("/", headers={"Accept-Language": wanted})) == language

@@ -96,6 +96,7 @@ def test_a_catalogue_that_was_not_compiled_is_found(project):
 @pytest.mark.parametrize("spanish", ["%(nombre)s fue creado.", "%(name)s fue creado al 100 %."])
 def test_a_translation_that_cannot_be_filled_in_is_found(project, spanish):
     text = (project.root / PO).read_text(encoding="utf-8")
+    project.write("core/counting.py", NEW.replace("Good evening", "%(count)d were 100 %% sold."))
     english = 'msgid "%(name)s was created."\nmsgstr "'
     project.write(PO, re.sub(f'({re.escape(english)}).*(?=")', rf"\g<1>{spanish}", text))
 
