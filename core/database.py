@@ -7,22 +7,13 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Context, Decimal
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 from flask import Flask, current_app, has_request_context, request
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Connection,
-    Dialect,
-    Engine,
-    Numeric,
-    event,
-    func,
-)
+from sqlalchemy import Connection, Dialect, Engine, Numeric, event
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, SQLAlchemyError
 
 from config import ConfigError
@@ -107,19 +98,10 @@ DIGITS_OF_A_FLOAT = 15
 
 
 class SQLiteNumeric(Numeric[Any]):
-    """A decimal, kept as a float: ValueError for one that would come back as another.
-
-    What is stored is rounded to the column's places, as other databases do; what it is compared
-    with, or multiplied by, is not.
-    """
-
-    def bind_expression(self, bindvalue: BindParameter[Any]) -> ColumnElement[Any]:
-        # There is no public way to tell the values of an INSERT or UPDATE from others.
-        is_stored = self.scale is not None and bindvalue._is_crud  # noqa: SLF001
-        return func.to_places(bindvalue, self.scale) if is_stored else bindvalue
+    """A decimal, kept as a float: ValueError for one that would come back as another."""
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], float | None]:
-        # Further places are for to_places(), or for an expression.
+        # Other databases round to the column's places, too.
         most = Decimal(0) if self.scale is None else Decimal(5).scaleb(-self.scale - 1)
 
         def to_float(value: Any) -> float | None:
@@ -145,19 +127,9 @@ class SQLiteNumeric(Numeric[Any]):
         if value is None or not self.asdecimal:
             return value
         number = Decimal(repr(value))
-        return number if self.scale is None else _to_places(number, self.scale)
-
-
-def _to_places(number: Decimal, places: int) -> Decimal:
-    """Return a decimal rounded as databases do, a half away from zero."""
-    if not number.is_finite():
-        return number
-    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, Context(prec=1000))
-
-
-def _float_to_places(number: float | None, places: int) -> float | None:
-    # SQLite's own round() may give another float than the one of the decimal that is meant.
-    return None if number is None else float(_to_places(Decimal(repr(number)), places))
+        if self.scale is None or not number.is_finite():
+            return number
+        return number.quantize(Decimal(1).scaleb(-self.scale), context=Context(prec=1000))
 
 
 def engine_of(model: Any) -> Engine:
@@ -241,7 +213,6 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
     connection.create_function("fold", 1, fold, deterministic=True)
-    connection.create_function("to_places", 2, _float_to_places, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:
