@@ -1,7 +1,7 @@
 """What a column takes: its limits, for which a database may have other words or none."""
 
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,8 @@ INTEGER_BITS: dict[type, int] = {sa.SmallInteger: 15, sa.BigInteger: 63, sa.Inte
 SMALLEST_REAL, LARGEST_REAL = 1.2e-38, 3.4e38
 # Beyond it a number of JSON does not tell microseconds apart.
 LONGEST = timedelta(seconds=2**32)
+# Of a decimal: more than any column has, where Python's own context rounds to 28.
+DIGITS = Context(prec=1000)
 # By what a TypeDecorator may name as the class of its values.
 TYPES: dict[type, Any] = {
     bool: sa.Boolean(),

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import Context, Decimal
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, SQLAlchemy
 
 from config import ConfigError
 from core.base import LONGEST_NAME
+from core.columns import DIGITS
 from core.encoding import JSONProvider
 from core.text import fold
 from services import db, log
@@ -26,6 +27,8 @@ from services import db, log
 IDLE_SECONDS = 1
 # psycopg2.extensions.TRANSACTION_STATUS_ACTIVE: the server was sent a statement and works on it.
 ACTIVE = 1
+# Of a decimal that a float keeps as it is.
+DIGITS_OF_A_FLOAT = 15
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a driver says of a database that cannot be connected to, and what helps.
 REMEDIES = {
@@ -94,9 +97,6 @@ def _prepare(app: Flask, engine: Engine) -> None:
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
 
 
-DIGITS_OF_A_FLOAT = 15
-
-
 class SQLiteNumeric(Numeric[Any]):
     """A decimal, kept as a float: ValueError for one that would come back as another."""
 
@@ -117,19 +117,22 @@ class SQLiteNumeric(Numeric[Any]):
         return to_float
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        if self.scale is None or not 0 < (self.precision or 0) <= DIGITS_OF_A_FLOAT:
-            return self._shortest
-        # By SQLAlchemy's own, in C.
-        return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
+        is_short = self.scale is not None and 0 < (self.precision or 0) <= DIGITS_OF_A_FLOAT
+        if is_short or not self.asdecimal:
+            # By SQLAlchemy's own, in C.
+            return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
+        last_place = None if self.scale is None else Decimal(1).scaleb(-self.scale)
 
-    def _shortest(self, value: float | None) -> Decimal | float | None:
-        """Return the shortest decimal that is stored as this; one by its places has some noise."""
-        if value is None or not self.asdecimal:
-            return value
-        number = Decimal(repr(value))
-        if self.scale is None or not number.is_finite():
-            return number
-        return number.quantize(Decimal(1).scaleb(-self.scale), context=Context(prec=1000))
+        def to_decimal(value: float | None) -> Decimal | None:
+            if value is None:
+                return None
+            # The shortest that is stored as this: one by its places would have some noise.
+            number = Decimal(repr(value))
+            if last_place is None or not number.is_finite():
+                return number
+            return number.quantize(last_place, context=DIGITS)
+
+        return to_decimal
 
 
 def engine_of(model: Any) -> Engine:

@@ -4,12 +4,12 @@ import json
 import re
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from core.columns import SMALLEST_REAL
+from core.columns import DIGITS, SMALLEST_REAL
 from core.encoding import iso
 from core.text import clean_text
 
@@ -37,8 +37,6 @@ TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
 # Python's own JSON ends near 1,000, and sooner where more calls are open: when it is read again.
 MOST_LEVELS = 100
-# Of a decimal: more than any column has, where Python's own context rounds to 28.
-DIGITS = Context(prec=1000)
 # Of a list in a body: at some 30 us each a longer one would keep a worker from all others.
 MOST_ITEMS = 10_000
 TOO_MANY = f"At most {MOST_ITEMS} of them in one body."

@@ -65,10 +65,9 @@ def init_modules(app: Flask, entries: Sequence[str]) -> None:
     for entry in entries:
         if entry in [module.entry for module in modules]:
             raise refusal(entry, " twice", "remove one of the two")
-        module = _load(entry, modules)
-        _check_tables([*(one.entry for one in modules), entry], module, tables)
-        modules.append(module)
-        _register(app, module)
+        modules.append(_load(entry, modules))
+        _check_tables(modules, tables)
+        _register(app, modules[-1])
     check_foreign_keys(entries, tables)
     check_mappers(entries)
     check_listings(entries)
@@ -150,11 +149,11 @@ def _metadata(models: ModuleType | None) -> list[MetaData]:
     return list(dict.fromkeys(metadata for metadata in found if isinstance(metadata, MetaData)))
 
 
-def _check_tables(entries: Sequence[str], module: Module, tables: dict[str, Table]) -> None:
-    """Refuse a table name that two separate declarative bases share; add the rest to `tables`."""
-    for table in [*module.tables, *db.metadata.tables.values()]:
+def _check_tables(modules: Sequence[Module], tables: dict[str, Table]) -> None:
+    """Refuse a name of the last module's tables that another base has; add the rest to `tables`."""
+    for table in [*modules[-1].tables, *db.metadata.tables.values()]:
         if tables.setdefault(table.fullname, table) is not table:
-            raise table_clash(entries, table.name)
+            raise table_clash([module.entry for module in modules], table.name)
 
 
 def _register(app: Flask, module: Module) -> None:

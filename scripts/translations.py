@@ -125,9 +125,10 @@ def faults_of(catalog: Catalog, known: set[Any], language: str) -> Iterator[str]
 def keeps_names(message: Message) -> bool:
     """Tell whether a translation can be filled in with what the text is filled in with."""
     texts = _strings(message.id)
-    values = dict.fromkeys(NAMES.findall(" ".join(map(str, texts))), 0)
+    joined = " ".join(map(str, texts))
+    values = dict.fromkeys(NAMES.findall(joined), 0)
     # Where nothing is filled in a % is a %.
-    is_filled_in = "%" in "".join(map(str, texts)) and all(_takes(one, values) for one in texts)
+    is_filled_in = "%" in joined and all(_takes(one, values) for one in texts)
     return not is_filled_in or all(_takes(one, values) for one in _strings(message.string) if one)
 
 

@@ -253,6 +253,13 @@ def write_files(project: Project, folder: str, guarded: bool = False) -> None:
             project.write(block.path, block.text)
 
 
+def write_documented(project: Project, document: str, folder: str) -> None:
+    """Write the files of a document that are in this folder."""
+    for block in blocks(document):
+        if block.path.startswith(folder):
+            project.write(block.path, block.text)
+
+
 def list_entry(project: Project, folder: str) -> None:
     """Add the line that the README shows to the list in settings.py."""
     entry = block_with("README.md", "text", folder.strip("/").replace("/", "."))
@@ -422,13 +429,6 @@ print("done")
 """
 
 
-def write_accounts(project: Project) -> None:
-    """Write the files of the document's module with users."""
-    for block in blocks("docs/operations.md"):
-        if block.path.startswith("app/accounts/"):
-            project.write(block.path, block.text)
-
-
 @pytest.mark.structure
 def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     pytest.importorskip("flask_login")
@@ -436,7 +436,7 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     for folder in ("app/notes/", "app/tasks/"):
         write_files(project, folder)
-    write_accounts(project)
+    write_documented(project, "docs/operations.md", "app/accounts/")
     for module in ("notes", "tasks"):
         guard = block_with(document, "python", f"@{module}_bp.before_request").text
         project.replace(f"app/{module}/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
@@ -545,10 +545,8 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
     pytest.importorskip("flask_login")
     project = scaffold.on(sqlite_url)
     write_files(project, "app/notes/")
-    written = blocks("docs/operations.md") + blocks("docs/growing.md")
-    for block in written:
-        if block.path.startswith(("app/accounts/", "app/mail/")):
-            project.write(block.path, block.text)
+    write_documented(project, "docs/operations.md", "app/accounts/")
+    write_documented(project, "docs/growing.md", "app/mail/")
     guard = block_with("docs/operations.md", "python", "def require_role").text
     project.replace("app/notes/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
     project.replace(
@@ -606,7 +604,7 @@ def test_the_tokens_of_the_document_guard_an_api(scaffold, sqlite_url):
     document = "docs/operations.md"
     project = scaffold.on(sqlite_url)
     write_files(project, "app/tasks/")
-    write_accounts(project)
+    write_documented(project, "docs/operations.md", "app/accounts/")
     guard = block_with(document, "python", "before_request(require_token)").text
     project.replace("app/tasks/__init__.py", "\nfrom . import", f"\n{guard}\nfrom . import")
     project.replace(
@@ -1131,9 +1129,7 @@ def test_who_changed_what_is_kept_as_documented(scaffold, database_url):
     document = "docs/operations.md"
     project = scaffold.on(database_url)
     write_files(project, "app/notes/")
-    for block in blocks(document):
-        if block.path.startswith("app/audit/"):
-            project.write(block.path, block.text)
+    write_documented(project, document, "app/audit/")
     audited = block_with(document, "text", "audited =").text
     project.replace("app/notes/models.py", "    labels = {", f"    {audited}    labels = {{")
     project.install("app.audit", "app.notes")
