@@ -219,7 +219,7 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
     One that they do not have, as that of the tenant in a unique rule, is nobody's to read.
     """
     view = getattr(current_app.view_functions.get(str(request.endpoint)), "view_class", None)
-    schema = getattr(view, "schema", None)
+    schema = getattr(view, "body_schema", None) or getattr(view, "schema", None)
     if not isinstance(schema, Schema) or schema.opts.model is None:
         return violation.errors
     errors = _within(schema, violation)

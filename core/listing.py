@@ -342,7 +342,8 @@ def _once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
     if not statement._distinct_on:  # noqa: SLF001
         found = found.order_by(None)
     is_found = sa.tuple_(*keys).in_(found) if keys[1:] else keys[0].in_(found)
-    return sa.select(model).where(is_found)
+    once = sa.select(model).where(is_found)
+    return once.execution_options(**statement.get_execution_options())
 
 
 def _is_readable(column: Any) -> bool:

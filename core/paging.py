@@ -199,7 +199,9 @@ def _keys_of(listing: Listing, rows: sa.Select[Any]) -> sa.Select[Any]:
 
 
 def _count(keys: sa.Select[Any], most: int | None) -> sa.Select[Any]:
-    return sa.select(sa.func.count()).select_from(keys.limit(most and most + 1).subquery())
+    counted = sa.select(sa.func.count()).select_from(keys.limit(most and most + 1).subquery())
+    # What a listener reads in them holds for the total, too.
+    return counted.execution_options(**keys.get_execution_options())
 
 
 @lru_cache(maxsize=256)

@@ -82,9 +82,9 @@ class Api(flask_restful.Api):  # type: ignore[misc]
 class Resource(flask_restful.Resource):  # type: ignore[misc]
     """The base of the modules' resources; its methods return what item() or page_of() made.
 
-    `schema` is what they take and answer, for the API's document and for `?fields=`. With
-    `if_match_required` a client must say which state it changes (RFC 6585); `deprecation` announces
-    the resource's end.
+    `schema` is what they take and answer, for the API's document and for `?fields=`; where another
+    one reads the bodies, that is `body_schema`. With `if_match_required` a client must say which
+    state it changes (RFC 6585); `deprecation` announces the resource's end.
     For the document a URL that ends with a variable is that of one record; where it is that of a
     list, or another that of one record, `many` says so.
     `describe` adds to the document what it cannot know: {"get": {"description": "..."}}; None takes
@@ -92,6 +92,7 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
     """
 
     schema: ClassVar[Schema | None] = None
+    body_schema: ClassVar[Schema | None] = None
     many: ClassVar[bool | None] = None
     if_match_required: ClassVar[bool] = False
     deprecation: ClassVar[Deprecation | None] = None

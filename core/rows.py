@@ -71,9 +71,11 @@ def rows_of(model: Any, names: tuple[str, ...], named: bool = False) -> Rows:
     rows.named = named
     entities: dict[str, tuple[Any, bool]] = {"": (model, False)}
     for name in names:
-        path, _, attribute = name.rpartition(".")
-        if path not in entities:
-            parent, _, relation = path.rpartition(".")
-            entities[path] = rows.join(entities[parent][0], relation, entities[parent][1])
+        *steps, attribute = name.split(".")
+        path = ""
+        for step in steps:
+            parent, path = path, f"{path}.{step}"
+            if path not in entities:
+                entities[path] = rows.join(entities[parent][0], step, entities[parent][1])
         rows.place(entities[path][0], attribute)
     return rows

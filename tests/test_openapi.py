@@ -456,6 +456,31 @@ def test_a_deletion_without_a_schema_answers_nothing(make_app):
     assert "200" not in answers
 
 
+def test_what_another_schema_reads_is_what_is_sent(make_app):
+    class Fewer(Resource):
+        schema = ThingSchema()
+        body_schema = ThingSchema(only=("name",))
+
+        def post(self):
+            pass
+
+    application = make_app(["tests.sample"])
+    blueprint = Blueprint("fewer", __name__, url_prefix="/fewer")
+    Api(blueprint).add_resource(Fewer, "/things", endpoint="things")
+    application.register_blueprint(blueprint)
+    with application.app_context():
+        document = api_document()
+
+    def properties_of(content):
+        name = content["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        return document["components"]["schemas"][name]["properties"]
+
+    post = document["paths"]["/fewer/things"]["post"]
+    assert properties_of(post["requestBody"]).keys() == {"name"}
+    answered = properties_of(post["responses"]["201"])["data"]["$ref"].rpartition("/")[2]
+    assert len(document["components"]["schemas"][answered]["properties"]) > 5
+
+
 class TestLinting:
     """What the linters of Redocly and Stoplight ask of a document."""
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import selectinload, with_loader_criteria
 from core.listing import Query, listing_of
 from core.paging import ListPage
 from core.plan import Dump, Plan, plan_of
+from core.rows import rows_of
 from core.schemas import Schema, String
 from services import db
 from tests.kinds.comparing import both
@@ -231,6 +232,17 @@ def test_a_schema_of_known_fields_always_has_a_plan(app, schema):
         made = [plan_of(one), *(plan_of(one, (name,)) for name in one.dump_fields)]
 
     assert {type(plan) for plan in made} == {Plan}
+
+
+def test_rows_reach_a_record_behind_another(app, isolated):
+    with db.session.no_autoflush:
+        db.session.add(Place(name="Dorset", region=Place(name="Wessex")))
+    db.session.flush()
+    rows = rows_of(Place, ("name", "region.region.name", "region.name"))
+
+    found = rows.fetch(rows.select(select(Place).where(Place.name == "Dorset")), {})
+
+    assert [tuple(row) for row in found] == [("Dorset", None, "Wessex")]
 
 
 @pytest.fixture

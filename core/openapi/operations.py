@@ -59,6 +59,7 @@ class Operation:
         self.method = method.lower()
         self.blueprint = rule.endpoint.rpartition(".")[0]
         self.schema: Any = getattr(view, "schema", None)
+        self.body_schema: Any = getattr(view, "body_schema", None) or self.schema
         self.deprecation = getattr(view, "deprecation", None)
         self.is_limited = is_limited(app, rule.endpoint)
         many = getattr(view, "many", None)
@@ -134,7 +135,7 @@ class Operation:
             return {"content": ANYTHING}
         most = self.app.config["MAX_CONTENT_LENGTH"]
         text = f"At most {most} bytes; no key twice, no half of a Unicode surrogate pair."
-        content = self._content(self.components.sent(self.schema, self.method == "patch"))
+        content = self._content(self.components.sent(self.body_schema, self.method == "patch"))
         return {"required": True, "description": text, "content": content}
 
     def _answers(self) -> Parts:
