@@ -131,6 +131,12 @@ def _column(element: CreateColumn, compiler: Any, **options: Any) -> str:
     return text
 
 
+@compiles(JSON, "sqlite")
+def _json(kind: JSON, compiler: Any, **options: Any) -> str:
+    """Return a text: of a column of the type JSON SQLite makes a number of what looks like one."""
+    return "TEXT"
+
+
 @compiles(Float, "mariadb", "mysql")
 def _float(kind: Float[Any], compiler: Any, **kwargs: Any) -> str:
     """Return a double where no precision is named, as on the other engines."""

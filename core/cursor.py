@@ -85,5 +85,5 @@ def rounded(value: Any, column: Any) -> Any:
 
 
 def _or_nothing(column: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    nullable = column.property.columns[0].nullable
+    nullable = getattr(column.property.columns[0], "nullable", True)
     return or_(condition, column.is_(None)) if nullable else condition

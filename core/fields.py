@@ -35,8 +35,8 @@ WALL = rf"(?!0000)[0-9]{{4}}-({LONG}|{SHORT})[Tt ]{CLOCK}"
 TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 # A + that is not written as %2B comes out of a URL as a space.
 LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
-# Python's own JSON ends near 1,000, and sooner where more calls are open: when it is read again.
-MOST_LEVELS = 100
+# MariaDB stores no more; Python's own JSON ends near 1,000.
+MOST_LEVELS = 31
 # Of a list in a body: at some 30 us each a longer one would keep a worker from all others.
 MOST_ITEMS = 10_000
 TOO_MANY = f"At most {MOST_ITEMS} of them in one body."
@@ -93,8 +93,10 @@ class List(fields.List[Any]):
 
 
 def _is_deep(value: Any, left: int = MOST_LEVELS) -> bool:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return left < 0 or any(_is_deep(part, left - 1) for part in parts)
+    if not isinstance(value, (dict, list)):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return left == 0 or any(_is_deep(part, left - 1) for part in parts)
 
 
 class Written(fields.Field[Any]):

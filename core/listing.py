@@ -34,6 +34,10 @@ API_PARAMETERS = ("cursor", "count", "fields")
 NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
 # PostgreSQL has no = for the one, and a URL no text for the other.
 INCOMPARABLE = (sa.JSON, sa.LargeBinary, sa.ARRAY)
+_UNREADABLE = {
+    True: "name a column of a type that schemas have a field for",
+    False: "give the expression a type, as in func.upper(name, type_=String)",
+}
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
 # Column, operator and value.
@@ -65,6 +69,8 @@ class Query:
 @dataclass(eq=False)
 class Listing:
     """The allow-list of a model: the attributes of its columns, inherited ones among them.
+
+    A column_property is one of them; a search takes hybrids, too.
 
     `default` is the order without a `sort`, as in a URL: "-price,name"; `label` is the column that
     names a record in selects: without it whole records are read and asked for str().
@@ -149,13 +155,13 @@ class Listing:
                 yield part, names, f'write a comma behind a single name, ("{names}",)'
                 continue
             for name in names:
-                is_column = isinstance(columns.get(name), sa.Column)
+                is_column = name in columns
                 if not hasattr(self.model, name) or (part in stored and not is_column):
-                    yield part, name, "name a column of the model"
+                    yield part, name, "name a column of the model, or a column_property"
                 elif is_column and isinstance(columns[name].type, INCOMPARABLE):
                     yield part, name, "name a column that is neither JSON nor bytes nor a list"
-                elif part in stored and not _is_readable(columns[name]):
-                    yield part, name, "name a column of a type that schemas have a field for"
+                elif part not in ("search", "label") and not _is_readable(self.column(name)):
+                    yield part, name, _UNREADABLE[isinstance(columns[name], sa.Column)]
 
     def _takes_list(self, name: str) -> bool:
         """Tell whether an argument is a list: many clients repeat its name for each value."""
@@ -247,8 +253,9 @@ class Listing:
         return cursor.write(order, place, self.model.__tablename__)
 
     def column(self, name: str) -> Any:
-        """Return the table's column behind the name of an attribute."""
-        return sa.inspect(self.model).columns[name]
+        """Return the column behind the name of an attribute; for an expression, one of its type."""
+        column = sa.inspect(self.model).columns[name]
+        return column if isinstance(column, sa.Column) else _column_like(column)
 
     @lru_cache(maxsize=1024)  # noqa: B019 - a listing lives as long as its model
     def total_order(self, order: Order) -> Order:
@@ -344,6 +351,11 @@ def _once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
     is_found = sa.tuple_(*keys).in_(found) if keys[1:] else keys[0].in_(found)
     once = sa.select(model).where(is_found)
     return once.execution_options(**statement.get_execution_options())
+
+
+@lru_cache(maxsize=512)
+def _column_like(expression: Any) -> Any:
+    return sa.Column(expression.key, expression.type)
 
 
 def _is_readable(column: Any) -> bool:

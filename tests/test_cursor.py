@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import delete, event
 
 from core import cursor
+from core.filters import controls
 from core.listing import NO_CURSOR
+from core.pages import page_of
 from services import db
-from tests.kinds.models import COLUMNS, Plain, Record
+from tests.kinds.models import COLUMNS, EXPRESSIONS, Plain, Record
 from tests.kinds.storing import app_with_a_place, clear, store
 from tests.kinds.walking import LIST, POOLS, walk, whole
 from tests.project import ENGINES
@@ -39,7 +41,7 @@ def records(app, client):
 
 
 @pytest.mark.parametrize("sign", ["", "-"], ids=["up", "down"])
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("name", COLUMNS + EXPRESSIONS)
 def test_a_walk_by_each_kind_of_column_gives_the_sorted_list_once(client, records, name, sign):
     seen = walk(client, f"sort={sign}{name}")
 
@@ -76,6 +78,24 @@ def test_a_filter_by_what_an_answer_shows_finds_its_rows(client, records, name):
             answer = client.get(LIST, query_string={parameter: text, "per_page": 100})
             found = {one["id"] for one in answer.json["data"]}
             assert found == {id for id, one in shown.items() if one == value}
+
+
+def test_an_expression_is_filtered_by_as_a_column(app, client):
+    ids = store(app, [{"name": "x", "whole": n} for n in (2, 7, None, 3)])
+
+    def found(query):
+        return [one["id"] for one in client.get(f"{LIST}?sort=id&{query}").json["data"]]
+
+    assert found("filter[rest][gte]=1") == ids[:2]
+    assert found("filter[rest][in]=0,2") == [ids[0], ids[3]]
+    assert found("filter[rest][null]=true") == [ids[2]]
+    assert found("filter[shout]=X&filter[rest]=1") == [ids[1]]
+    assert client.get(f"{LIST}?filter[rest]=many").status_code == 400
+    with app.test_request_context("/?filter[rest][gte]=1&sort=-rest,id"):
+        page = page_of(Record)
+        shown = {one.name: one.value for one in controls(page, ())}
+    assert [record.id for record in page.items] == [ids[0], ids[1]]
+    assert (shown["filter[rest][gte]"], shown["filter[double][lte]"]) == ("1", "")
 
 
 def test_a_walk_is_in_the_order_that_was_asked_for(app, client):

@@ -9,6 +9,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Numeric, bindparam, cast, func, select
 from sqlalchemy.exc import StatementError
 
+from core.fields import MOST_LEVELS
 from core.schemas import Schema
 from services import db
 from tests.kinds.models import Record
@@ -17,6 +18,11 @@ from tests.project import ENGINES
 
 hypothesis = pytest.importorskip("hypothesis", reason="the checks' requirements have it")
 st = hypothesis.strategies
+
+
+DEEPEST = 1
+for _ in range(MOST_LEVELS):
+    DEEPEST = [DEEPEST]
 
 
 class NumbersSchema(Schema):
@@ -83,6 +89,9 @@ def test_a_decimal_comes_back_as_it_was_sent_or_is_refused(app, text, quoted):
         pytest.param("whole", "7.0", 7, id="whole"),
         pytest.param("whole", "7.00000000000000000001", None, id="almost-whole"),
         pytest.param("data", '{"a": [0.5, 1e3]}', {"a": [0.5, 1000.0]}, id="json"),
+        pytest.param("data", "12345678901234567890", 12345678901234567890, id="json-number"),
+        pytest.param("data", f"{'[' * 31}1{']' * 31}", DEEPEST, id="deepest-json"),
+        pytest.param("data", f"{'[' * 32}{']' * 32}", None, id="too-deep-json"),
     ],
 )
 def test_a_number_is_taken_for_what_it_is(app, name, text, expected):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kinds.models import COLUMNS
+from tests.kinds.models import COLUMNS, EXPRESSIONS
 from tests.kinds.storing import app_with_a_place, clear, store
 from tests.kinds.walking import POOLS, walk, whole
 from tests.project import ENGINES
@@ -13,7 +13,7 @@ st = hypothesis.strategies
 pytestmark = pytest.mark.repeats_queries
 
 ORDERS = st.lists(
-    st.tuples(st.sampled_from(["", "-"]), st.sampled_from(COLUMNS)),
+    st.tuples(st.sampled_from(["", "-"]), st.sampled_from(COLUMNS + EXPRESSIONS)),
     min_size=1,
     max_size=3,
     unique_by=lambda part: part[1],

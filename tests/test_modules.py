@@ -444,7 +444,7 @@ def test_a_listing_that_names_no_column_is_refused(scaffold, part, value):
 
     assert app_of(scaffold, "one") == (
         f"INSTALLED_APPS lists 'app.one', whose model Record names 'nam' in the {part} of its "
-        "listing: name a column of the model."
+        "listing: name a column of the model, or a column_property."
     )
 
 

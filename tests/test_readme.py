@@ -1314,6 +1314,68 @@ def test_a_tenant_of_the_document_reaches_nothing_of_another(scaffold, database_
     assert tested.returncode == 0, tested.stdout
 
 
+TOTALS = """
+from app.billing.models import Invoice, Line
+from core.factory import create_app
+from services import db
+
+application = create_app()
+with application.app_context():
+    db.create_all()
+    for number, prices in enumerate((("2.10", "0.20"), (), ("9",), ("2.30",))):
+        db.session.add(Invoice(number=str(number), lines=[
+            Line(text="Tea", price=price) for price in prices]))
+    db.session.commit()
+client, url = application.test_client(), "/api/v1/invoices"
+
+def found(query):
+    data = client.get(f"{url}?{query}").json["data"]
+    return [f"{one['number']}:{one['total']}" for one in data]
+
+assert found("sort=-total,number") == ["2:9.00", "0:2.30", "3:2.30", "1:0.00"], found("sort=-total")
+assert found("sort=number&filter[total]=2.30") == ["0:2.30", "3:2.30"]
+assert found("filter[total][gte]=2.31") == ["2:9.00"]
+seen, cursor = [], ""
+while cursor is not None:
+    page = client.get(f"{url}?sort=total,-number&per_page=1{cursor}").json
+    seen += [one["number"] for one in page["data"]]
+    after = page["meta"]["next_cursor"]
+    cursor = after and f"&cursor={after}"
+assert seen == ["1", "3", "0", "2"], seen
+sent = client.post(url, json={"number": "9", "lines": [], "total": "5"})
+assert (sent.status_code, list(sent.json["errors"])) == (422, ["total"]), sent.text
+print("done")
+"""
+
+
+def test_a_list_is_sorted_and_filtered_by_the_total_of_the_document(scaffold, database_url):
+    project = scaffold.on(database_url)
+    listing = (
+        'listing = Listing(filters=("total",), sort=("number", "total"), default="id")\n'
+        '    __tablename__ = "billing_invoice"\n'
+    )
+    models = BILLING.replace('__tablename__ = "billing_invoice"\n', listing)
+    total = block_with("docs/search.md", "python", "Invoice.total").text
+    resources = block_with("README.md", "python", "class TaskItem").text
+    project.write("app/billing/models.py", f"from core.listing import Listing\n{models}\n{total}")
+    project.write("app/billing/schemas.py", block_with("docs/api.md", "python", "tag_ids").text)
+    project.write(
+        "app/billing/resources.py",
+        resources.replace("tasks_bp", "billing_bp")
+        .replace("Task", "Invoice")
+        .replace("task", "invoice"),
+    )
+    project.write(
+        "app/billing/__init__.py",
+        "from flask import Blueprint\n"
+        "billing_bp = Blueprint('billing', __name__, url_prefix='/api/v1')\n"
+        "from . import resources\n",
+    )
+    project.install("app.billing")
+
+    assert project.python("-c", TOTALS).strip() == "done"
+
+
 EVENTS = """
 from sqlalchemy.orm import Mapped, mapped_column
 from core.models import Base, Versioned

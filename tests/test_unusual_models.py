@@ -731,16 +731,18 @@ def test_what_is_put_within_itself_is_told_at_the_field(app):
         }
 
 
-def test_the_label_of_a_listing_is_a_column():
+def test_an_expression_of_a_listing_has_a_type():
     class Labelled(Elsewhere):
         __tablename__ = "unusual_labelled"
-        listing = Listing(label="loud", default="id")
+        listing = Listing(label="loud", sort=("quiet", "loud"), default="id")
 
         id: Mapped[int] = mapped_column(primary_key=True)
         name: Mapped[str] = mapped_column(String(40))
         loud: Mapped[str] = column_property(func.upper(name))
+        quiet: Mapped[str] = column_property(func.lower(name, type_=String))
 
-    assert list(Labelled.listing.unusable()) == [("label", "loud", "name a column of the model")]
+    remedy = "give the expression a type, as in func.upper(name, type_=String)"
+    assert list(Labelled.listing.unusable()) == [("sort", "loud", remedy)]
 
 
 def test_a_whole_number_of_64_bits_is_described_and_a_text_may_be_what_it_is_by_default():

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     ForeignKeyConstraint,
+    Integer,
     LargeBinary,
     Numeric,
     String,
@@ -53,6 +54,8 @@ COLUMNS = (
     "word",
     "token",
 )
+# Computed for each row that is read.
+EXPRESSIONS = ("shout", "double", "rest")
 
 
 class Phase(enum.Enum):
@@ -89,12 +92,17 @@ class Sign(Base):
 
 class Record(Base):
     __tablename__ = "kinds_record"
-    listing = Listing(search=("name",), filters=COLUMNS, sort=COLUMNS, default="id")
+    listing = Listing(
+        search=("name", "shout"),
+        filters=(*COLUMNS, *EXPRESSIONS),
+        sort=(*COLUMNS, *EXPRESSIONS),
+        default="id",
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80), index=True)
     note: Mapped[str | None] = mapped_column(Text)
-    whole: Mapped[int | None]
+    whole: Mapped[int | None] = mapped_column(Integer)
     big: Mapped[int | None] = mapped_column(BigInteger)
     exact: Mapped[Decimal | None] = mapped_column(Numeric(8, 2))
     vast: Mapped[Decimal | None] = mapped_column(Numeric(20, 4))
@@ -118,6 +126,9 @@ class Record(Base):
     home_id: Mapped[int] = mapped_column(ForeignKey("kinds_place.id"))
     spot_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_record.id"))
+    shout: Mapped[str] = column_property(func.upper(name, type_=String))
+    double: Mapped[Decimal | None] = column_property(exact * 2)
+    rest: Mapped[int | None] = column_property(whole % 3)
 
     home: Mapped[Place] = relationship(foreign_keys=[home_id], innerjoin=True)
     spot: Mapped[Place | None] = relationship(foreign_keys=[spot_id])
