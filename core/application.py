@@ -6,12 +6,15 @@ from inspect import CO_COROUTINE
 from types import FunctionType, MethodType
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
 from flask.templating import Environment
 from jinja2 import Template
 from jinja2.runtime import Context, new_context
 from jinja2.utils import internalcode
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.local import LocalProxy
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 PLAIN = {FunctionType, MethodType}
 
@@ -74,10 +77,29 @@ class Templates(Environment):
         return _Globals(d or {}, self.globals)
 
 
+class _Chunks(LimitedStream):
+    """A body whose length nobody knows; Werkzeug's cuts it off when it is read at once."""
+
+    def readall(self) -> bytes:
+        data = super().readall()
+        if self.is_exhausted and self._stream.read(1):
+            raise RequestEntityTooLarge
+        return data
+
+
+class _Request(Request):
+    @cached_property
+    def stream(self) -> Any:
+        stream = super().stream
+        is_cut = type(stream) is LimitedStream and stream._limit_is_max  # noqa: SLF001
+        return _Chunks(stream._stream, stream.limit, is_max=True) if is_cut else stream  # noqa: SLF001
+
+
 class Application(Flask):
     """Flask, which asks its views and hooks at each request whether they are coroutines."""
 
     jinja_environment = Templates
+    request_class = _Request
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from operator import eq, ge, le
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, func
+from sqlalchemy import ColumnElement, Enum, String, cast, func
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import NullType
 
+from core.columns import value_type
 from core.cursor import rounded
 from core.database import engine_of
 from core.text import fold
@@ -14,16 +16,33 @@ from core.text import fold
 COMPARISONS: dict[str, Callable[..., ColumnElement[bool]]] = {"eq": eq, "gte": ge, "lte": le}
 
 
-def contains(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
-    """Match a part of a text without regard to case and, where the engine can, to accents."""
-    dialect = engine_of(column.class_).dialect.name
+def contains(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[bool]:
+    """Match a part of a text without regard to case and, where the engine can, to accents.
+
+    A number or a date is sought as the text that the database makes of it.
+    """
+    text, dialect = _text_of(column), engine_of(column.class_).dialect.name
     if dialect == "sqlite":
         # fold() is registered by core/database.py: SQLite's own LIKE knows A to Z only.
-        return func.fold(column, type_=String).contains(fold(word), autoescape=True)
+        return func.fold(text, type_=String).contains(fold(word), autoescape=True)
     if dialect == "postgresql":
-        return column.icontains(word, autoescape=True)
+        return text.icontains(word, autoescape=True)
     # MariaDB's collations compare without case and accents.
-    return column.contains(word, autoescape=True)
+    return text.contains(word, autoescape=True)
+
+
+def is_whole(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[bool]:
+    """Match the whole of a text as contains() a part of one."""
+    text, dialect = _text_of(column), engine_of(column.class_).dialect.name
+    if dialect == "sqlite":
+        return func.fold(text, type_=String) == fold(word)
+    return func.lower(text) == word.lower() if dialect == "postgresql" else text == word
+
+
+def _text_of(column: InstrumentedAttribute[Any]) -> Any:
+    kind = value_type(column.type)
+    is_text = isinstance(kind, String | NullType) and not isinstance(kind, Enum)
+    return column if is_text else cast(column, String)
 
 
 def compare(column: InstrumentedAttribute[Any], operator: str, value: Any) -> ColumnElement[bool]:

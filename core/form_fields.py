@@ -1,6 +1,7 @@
 """Form fields of columns and relationships, where WTForms has none or one with faults."""
 
 import json
+import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -193,6 +194,11 @@ class LinesField(FieldList):  # type: ignore[type-arg]
         unseen = [one for one in getattr(obj, name) if self.keys_shown and self._is_unseen(one)]
         super().populate_obj(obj, name)
         getattr(obj, name).extend(unseen)
+
+    def _extract_indices(self, prefix: str, formdata: Any) -> Any:
+        # WTForms takes more for digits than int() does.
+        places = re.compile(rf"{re.escape(prefix)}-([0-9]{{1,9}})(-|\Z)")
+        return (int(found[1]) for found in map(places.match, formdata) if found)
 
     def _is_unseen(self, record: Any) -> bool:
         return key_text(record) not in self.keys_shown

@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 
 from core import cursor
 from core.columns import key_names
-from core.conditions import compare, contains
+from core.conditions import compare, contains, is_whole
 from core.database import engine_of
 from core.fields import Boolean
 from core.schemas import reader_of
@@ -138,6 +138,14 @@ class Listing:
         """Return what asks for the first rows in which the words are found."""
         sought = _words(words) if self.search else ()
         return Query(sought, self.default_order, per_page=per_page, count="none")
+
+    def whole(self, words: str) -> sa.Select[Any]:
+        """Return a select of the records that are named so: each word, or all, is one's whole."""
+        columns = [getattr(self.model, name) for name in self.search]
+        each = (sa.or_(*(is_whole(one, word) for one in columns)) for word in _words(words))
+        return sa.select(self.model).where(
+            sa.or_(sa.and_(*each), *(is_whole(one, words) for one in columns))
+        )
 
     @property
     def default_order(self) -> Order:

@@ -218,14 +218,28 @@ def _count_all(listing: Listing, most: int | None, dialect: sa.Dialect) -> sa.Se
 
 
 def options_of(model: Any, limit: int, words: str = "") -> list[tuple[str, str]]:
-    """Return the keys and texts of a model's records for a select, in the order of its listing."""
+    """Return the keys and texts of a model's records for a select, in the order of its listing.
+
+    Of more than there is room for, those come first that are named by the words alone.
+    """
     listing = listing_of(model)
+    found = _options(listing, None, limit, words)
+    if words and listing.search and len(found) == limit:
+        named = _options(listing, listing.whole(words), limit, words)
+        found = list(dict([*named, *found]).items())[:limit]
+    return found
+
+
+def _options(
+    listing: Listing, statement: sa.Select[Any] | None, limit: int, words: str
+) -> list[tuple[str, str]]:
+    query = listing.query(words, limit)
     if not listing.label:
-        rows = listing.apply(None, listing.query(words))
+        rows = listing.apply(statement, query)
         records = db.session.scalars(rows.limit(limit)).unique()
         return [(str(sa.inspect(record).identity[0]), str(record)) for record in records]
-    way = rows_of(model, (key_names(model)[0], listing.label))
-    page = ListPage(None, listing, listing.query(words, limit), way)
+    way = rows_of(listing.model, (key_names(listing.model)[0], listing.label))
+    page = ListPage(statement, listing, query, way)
     return [(str(key), str(text)) for key, text in page.items]
 
 

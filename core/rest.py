@@ -22,7 +22,6 @@ from werkzeug.exceptions import (
     BadRequest,
     PreconditionFailed,
     PreconditionRequired,
-    RequestEntityTooLarge,
     UnsupportedMediaType,
 )
 from werkzeug.routing import Rule
@@ -136,12 +135,6 @@ def body() -> Any:
         raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
     if "Content-Range" in request.headers:
         raise BadRequest("Send the whole body, without a Content-Range.")
-    most = request.max_content_length
-    if request.content_length is None and most is not None:
-        # Werkzeug cuts a chunked body off at the limit without a word.
-        request.max_content_length = most + 1
-        if len(request.get_data()) > most:
-            raise RequestEntityTooLarge
     try:
         data = request.get_json()
     except BadRequest as error:

@@ -1,5 +1,6 @@
 """What a revision that autogenerate writes may lose or fail at, for who applies it to rows."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ LIMITS: dict[str, Callable[[Any], Any]] = {
 def risks(changes: Sequence[Any]) -> Iterator[str]:
     """Yield what an upgrade loses, and what may stop it where there are rows."""
     yield from _repeated(changes)
+    yield from _broken(changes)
     for change in changes:
         match change:
             case ops.DropTableOp():
@@ -66,6 +68,23 @@ def _repeated(changes: Sequence[Any]) -> Iterator[str]:
                 f"{change.table_name} must have no two rows with the same {names}: a database "
                 f"refuses this where it has. Look for them before you apply it: {query};"
             )
+
+
+def _broken(changes: Sequence[Any]) -> Iterator[str]:
+    """Warn of checks that tables get whose rows may break them; in a new column there are none."""
+    added = [one for one in changes if isinstance(one, ops.AddColumnOp)]
+    for change in changes:
+        if not isinstance(change, ops.CreateCheckConstraintOp):
+            continue
+        rule, words = str(change.condition), set(re.findall(r"\w+", str(change.condition)))
+        if any(one.table_name == change.table_name and one.column.name in words for one in added):
+            continue
+        # To be read, not run.
+        query = f"SELECT * FROM {change.table_name} WHERE NOT ({rule})"  # nosec B608
+        yield (
+            f"{change.table_name} gets the rule {rule}: a database refuses it where a row breaks "
+            f"it. Look for such rows before you apply it: {query};"
+        )
 
 
 def _of_column(change: Any) -> Iterator[str]:

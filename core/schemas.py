@@ -75,6 +75,7 @@ def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
 # The URL of a record holds its key: one with a slash nobody could ask for.
 IN_URL = r"^(?!\.{1,2}$)[^/]+$"
 NOT_IN_URL = "It stands in a URL, so it has no slash and is neither . nor .. alone."
+READ_ONLY = "This field is read-only."
 # Their values are others than those of the fields that marshmallow-sqlalchemy has for them.
 WITHOUT_FIELD = (postgresql.BIT, postgresql.HSTORE, postgresql.MONEY)
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
@@ -281,6 +282,14 @@ class Schema(SQLAlchemyAutoSchema):
         except RecursionError:
             # Records within records of their own kind; the text of the JSON was none too deep.
             raise BadRequest("The body is nested too deeply.") from None
+
+    def handle_error(self, error: ValidationError, data: Any, *, many: bool, **kwargs: Any) -> None:
+        """Tell what clients may not set from what there is not: marshmallow knows neither."""
+        unknown, shown = [self.error_messages["unknown"]], self.dump_fields.items()
+        fixed = {field.data_key or name for name, field in shown if name not in self.load_fields}
+        for told in error.messages_dict.values() if many else [error.messages_dict]:
+            for key in fixed & told.keys() if isinstance(told, dict) else ():
+                told[key] = [READ_ONLY] if told[key] == unknown else told[key]
 
     def fill(self, record: Any, data: Mapping[str, Any], partial: bool = False) -> None:
         """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""

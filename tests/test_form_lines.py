@@ -414,6 +414,14 @@ class KeyedForm(OrderForm):
     lines = LinesField(FormField(LineForm, default=OrderLine))
 
 
+@pytest.mark.parametrize("place", ["\u00b2", "9" * 5000, "1x", "-1", ""])
+def test_what_is_no_place_of_a_line_is_none(orders, place):
+    with orders.test_request_context(method="POST"):
+        form = KeyedForm(MultiDict(SENT | {f"lines-{place}-text": "x"}), obj=Order(number="A1"))
+
+        assert [line.form.text.data for line in form.lines] == ["Tea", "Milk"]
+
+
 def test_lines_go_back_to_their_records_whatever_others_have_removed(orders):
     with orders.test_request_context(method="POST"):
         lines = [OrderLine(text=text, amount=number) for number, text in enumerate("abc", 1)]

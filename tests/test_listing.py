@@ -77,6 +77,29 @@ def isolated():
     """These tests write nothing, so no transaction has to be rolled back."""
 
 
+ALL = Listing(search=("name", "whole", "price", "day", "phase"), default="id", model=Entry)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("2", [1, 2, 4]), ("12.5", [1]), ("2026-06", [2]), ("use", [2])]
+)
+def test_a_search_looks_into_what_is_no_text_too(app, words, found):
+    assert rows(app, f"q={words}", ALL) == found
+
+
+def test_what_is_named_by_the_words_alone_is_offered_first(app):
+    with app.test_request_context():
+        db.session.add_all(Shelf(id=90 + n, name=f"Shelf 1{n} 2") for n in range(9))
+        db.session.add_all(Entry(id=90 + n, name=f"a {n}", note="a_b nandina") for n in range(9))
+        db.session.flush()
+        shelves = paging.options_of(Shelf, 5, "shelf 2")
+        entries = paging.options_of(Entry, 5, "NANDINA a_b")
+        db.session.rollback()
+
+    assert [text for _, text in shelves] == ["Shelf 2", *(f"Shelf 1{n} 2" for n in range(4))]
+    assert (entries[0][0], len(entries)) == ("2", 5)
+
+
 def rows(app, query="", listing=Entry.listing):
     """Return the ids of the rows that a URL's arguments ask for; fail if one is refused."""
     with app.test_request_context(f"/listed/?{query}") as context:

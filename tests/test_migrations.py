@@ -203,6 +203,7 @@ def test_a_rule_that_a_table_gets_later_is_in_the_revision(scaffold, database_ur
     output = project.alembic_each(REVISE, "upgrade head", "check")
 
     assert CLEAN in output
+    assert "before you apply it: SELECT * FROM people_family WHERE NOT (size > 0);" in output
     with connected(database_url) as connection:
         checks = inspect(connection).get_check_constraints("people_family")
         assert [check["name"] for check in checks] == ["ck_people_family_size_from_1"]

@@ -564,6 +564,9 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
     give = ("flask", "accounts", "role")
     nobody = project.run(*give, "nobody@example.com", "owner")
     assert nobody.stderr == "Error: There is no user nobody@example.com.\n"
+    assert (
+        "'boss' is not one of 'reader', 'editor'" in project.run(*give, "me@e.com", "boss").stderr
+    )
     assert project.run(*give, "Me@example.com", "owner").returncode == 0
 
 
@@ -1136,8 +1139,8 @@ def test_who_changed_what_is_kept_as_documented(scaffold, database_url):
     project.alembic_each("revision --autogenerate -m made", "upgrade head")
 
     assert project.python("-c", AUDITED).splitlines() == [
-        "notes_note 1 made 7.abc {'title': [None, 'Milk']}",
-        "notes_note 1 changed 7.abc {'text': [None, 'Two litres']}",
+        "notes_note 1 made 7 {'title': [None, 'Milk']}",
+        "notes_note 1 changed 7 {'text': [None, 'Two litres']}",
         "notes_note 1 deleted None {}",
     ]
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 from marshmallow import post_dump
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
@@ -386,6 +386,28 @@ def test_a_body_without_a_length_is_refused_at_the_limit(make_app, length, statu
     )
 
     assert (answer.status_code, answer.mimetype) == (status, PROBLEM)
+
+
+@pytest.mark.parametrize(("length", "status"), [(98, 200), (99, 413), (5000, 413)])
+@pytest.mark.parametrize("read", ["form", "data"])
+def test_no_body_without_a_length_is_cut_off(make_app, length, status, read):
+    application = make_app([], MAX_CONTENT_LENGTH="100")
+    application.config["WTF_CSRF_ENABLED"] = False
+
+    @application.post("/echo")
+    def echo():
+        return request.form["a"] if read == "form" else request.get_data()
+
+    answer = application.test_client().post(
+        "/echo",
+        input_stream=BytesIO(b"a=" + b"x" * length),
+        content_type="application/x-www-form-urlencoded" if read == "form" else "text/plain",
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert answer.status_code == status
+    assert status == 413 or answer.text.endswith("x" * length)
 
 
 def test_a_compressed_body_is_refused(client, body):

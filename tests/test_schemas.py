@@ -150,8 +150,8 @@ def test_a_value_is_taken(name, sent, expected):
         pytest.param("clock", "0304", "Not a valid time.", id="short-time-of-day"),
         pytest.param("clock", "03:04Z", "Not a valid time.", id="time-of-day-with-offset"),
         pytest.param("token", "0" * 32, "Not a valid UUID.", id="uuid-without-hyphens"),
-        pytest.param("id", 5, "Unknown field.", id="what-the-database-sets"),
-        pytest.param("doubled", 5, "Unknown field.", id="what-the-database-computes"),
+        pytest.param("id", 5, "This field is read-only.", id="what-the-database-sets"),
+        pytest.param("doubled", 5, "This field is read-only.", id="what-the-database-computes"),
         pytest.param("colour", 5, "Unknown field.", id="unknown"),
     ],
 )
