@@ -90,7 +90,7 @@ class _Chunks(LimitedStream):
 class _Request(Request):
     @cached_property
     def stream(self) -> Any:
-        stream = super().stream
+        stream: Any = super().stream
         is_cut = type(stream) is LimitedStream and stream._limit_is_max  # noqa: SLF001
         return _Chunks(stream._stream, stream.limit, is_max=True) if is_cut else stream  # noqa: SLF001
 

@@ -69,6 +69,11 @@ def limits_of_column(column: Any) -> tuple[Any, Any]:
     return own.get("min", low), own.get("max", high)
 
 
+def may_be_blank(column: Any) -> bool:
+    """Tell whether a text that is never NULL may be empty: it is so by default."""
+    return getattr(getattr(column, "default", None), "arg", None) == ""
+
+
 def decimal_places(column_type: sa.Numeric[Any]) -> int | None:
     """Return how many decimal places the column keeps, None if there is no limit."""
     # In SQL a precision without a scale is one for whole numbers.
@@ -81,6 +86,11 @@ def is_real(kind: Any) -> bool:
     return isinstance(kind, sa.REAL) or (
         isinstance(kind, sa.Float) and kind.precision is not None and kind.precision <= 24
     )
+
+
+def real(number: float) -> float:
+    """Return a number as a REAL takes it: one too small for it is nothing, as in Python."""
+    return number if abs(number) > SMALLEST_REAL else 0.0
 
 
 def looks_at_others(default: Any) -> bool:

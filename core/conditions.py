@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import eq, ge, le
 from typing import Any
 
-from sqlalchemy import ColumnElement, Enum, String, cast, func
+from sqlalchemy import ColumnElement, Enum, SQLColumnExpression, String, cast, func
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import NullType
 
@@ -39,7 +39,7 @@ def is_whole(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[boo
     return func.lower(text) == word.lower() if dialect == "postgresql" else text == word
 
 
-def _text_of(column: InstrumentedAttribute[Any]) -> Any:
+def _text_of(column: InstrumentedAttribute[Any]) -> SQLColumnExpression[Any]:
     kind = value_type(column.type)
     is_text = isinstance(kind, String | NullType) and not isinstance(kind, Enum)
     return column if is_text else cast(column, String)

@@ -23,7 +23,15 @@ from wtforms.validators import DataRequired, InputRequired, NumberRange, Optiona
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
 from wtforms_sqlalchemy.orm import converts
 
-from core.columns import decimal_places, limits_of_column, looks_at_others, value_type
+from core.columns import (
+    decimal_places,
+    is_real,
+    limits_of_column,
+    looks_at_others,
+    may_be_blank,
+    real,
+    value_type,
+)
 from core.fields import NOT_BLANK
 from core.filters import choices_of
 from core.form_fields import (
@@ -128,10 +136,14 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @classmethod
     def _string_common(cls, column: Any, field_args: Any, **extra: Any) -> None:
-        if not column.nullable:
+        filters: list[Callable[[Any], Any]] = [stripped]
+        if not column.nullable and may_be_blank(column):
+            field_args["validators"].pop()
+            filters.append(lambda text: text or "")
+        elif not column.nullable:
             # In place of InputRequired, put last: it takes spaces, of which the filter leaves none.
             field_args["validators"][-1] = DataRequired()
-        field_args["filters"] = [*field_args["filters"], stripped]
+        field_args["filters"] = [*field_args["filters"], *filters]
         super()._string_common(column, field_args)
 
     @converts("String")
@@ -181,6 +193,8 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     @converts("Float", "Double")
     def conv_Float(self, column: Any, field_args: Any, **extra: Any) -> Any:
         _check_number(field_args, column)
+        if is_real(column.type):
+            field_args["filters"] = [*field_args["filters"], lambda number: number and real(number)]
         return LocalFloatField(**field_args)
 
     @converts("Numeric")

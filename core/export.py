@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -92,6 +93,8 @@ def _cell(value: Any) -> Any:
         value = value.value
     if isinstance(value, datetime):
         return local(value).isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (dict, list)):

@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from core.columns import DIGITS, SMALLEST_REAL
+from core.columns import DIGITS, real
 from core.encoding import iso
 from core.text import clean_text
 
@@ -133,11 +133,10 @@ class Float(Written, fields.Float):
 
 
 class Real(Float):
-    """A number for a REAL; one too small for it is nothing, as in Python one too small for it."""
+    """A number for a REAL."""
 
     def _validated(self, value: Any) -> float:
-        number = super()._validated(value)
-        return number if abs(number) > SMALLEST_REAL else 0.0
+        return real(super()._validated(value))
 
 
 class Interval(Written, fields.TimeDelta):

@@ -44,6 +44,8 @@ def init_logs(app: Flask) -> None:
     app.after_request(_add_request_id)
     # In development the server prints such lines itself.
     if _is_production(app):
+        # Python's own go to stderr as they are.
+        logging.captureWarnings(capture=True)
         init_access_log(app)
 
 

@@ -22,6 +22,7 @@ from core.columns import (
     is_real,
     limits_of_column,
     looks_at_others,
+    may_be_blank,
     server_value,
     value_type,
 )
@@ -146,16 +147,12 @@ class Converter(ModelConverter):
             kwargs["strict"] = True
         elif isinstance(kind, sa.Numeric):
             kwargs["places"] = decimal_places(kind)
-        elif _is_text(kind) and not getattr(column, "nullable", True) and not _is_blank(column):
+        elif _is_text(kind) and not getattr(column, "nullable", True) and not may_be_blank(column):
             # A required text is not blank, unless its column is so by default.
             kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))
         if is_key and _is_text(kind):
             kwargs["validate"].append(validate.Regexp(IN_URL, error=NOT_IN_URL))
         _add_default(kwargs, column)
-
-
-def _is_blank(column: Any) -> bool:
-    return getattr(getattr(column, "default", None), "arg", None) == ""
 
 
 def _sets_itself(column: Any, mapper: Any) -> bool:

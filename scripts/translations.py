@@ -22,8 +22,10 @@ sys.path.insert(0, str(ROOT))
 
 import settings  # noqa: E402 - the project's folder is not on the path of a script
 
-METHODS = [("tests/**", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2")]
-OPTIONS = {"**/templates/**.html": {"extensions": "jinja2.ext.do"}}
+TEMPLATES = ("**/templates/**.html", "**/templates/**.txt")
+METHODS = [("tests/**", "ignore"), ("**.py", "python"), *((one, "jinja2") for one in TEMPLATES)]
+OPTIONS = {one: {"extensions": "jinja2.ext.do"} for one in TEMPLATES}
+LANGUAGE = re.compile(r'^LANGUAGE = "(\w+)"', re.MULTILINE)
 NAMES = re.compile(r"%\((\w+)\)")
 KEYWORDS = {
     **dict.fromkeys(("_", "_l", "gettext", "lazy_gettext")),
@@ -89,33 +91,42 @@ def main(check: bool) -> int:
     # Of modules that translate one text each in their way all show the one of the last.
     of_modules: dict[Any, Any] = {}
     for package in packages():
-        template = template_of(package)
+        template, is_core = template_of(package), package == ROOT / "core"
+        if is_core:
+            in_core["en"] = {one.id for one in template}
         for language in languages_of(package) if len(template) else ():
             path, catalog = brought_up_to_date(package, language, template)
             known: set[Any] = {one.id for one in catalog if all(_strings(one.string))}
-            known |= in_core.setdefault(_catalogue(ROOT / "core", language), known)
-            for fault in faults_of(catalog, known, language):
+            general = _catalogue(ROOT / "core", language)
+            known |= in_core.setdefault(general, known if is_core else set())
+            # A text needs no translation into the language in which the code has it.
+            is_source = language == source_of(package)
+            for fault in faults_of(catalog, {one.id for one in catalog} if is_source else known):
                 findings += 1
                 print(f"{path.relative_to(ROOT)}: {fault}")
-            if package != ROOT / "core":
+            if not is_core:
                 name_clashes(path, language, catalog, of_modules)
-            for file, content in zip(
-                (path, path.with_suffix(".mo")), contents(catalog), strict=True
-            ):
-                if check and (not file.exists() or file.read_bytes() != content):
-                    findings += 1
-                    print(f"{file.relative_to(ROOT)}: not up to date; run make translations")
-                elif not check:
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(content)
+            findings += stale(path, catalog, check)
     return findings
 
 
-def faults_of(catalog: Catalog, known: set[Any], language: str) -> Iterator[str]:
+def stale(path: Path, catalog: Catalog, check: bool) -> int:
+    """Write the two files of a catalogue, or with `check` name and count those that differ."""
+    findings = 0
+    files = path, path.with_suffix(".mo")
+    for file, content in zip(files, contents(catalog), strict=True):
+        if check and (not file.exists() or file.read_bytes() != content):
+            findings += 1
+            print(f"{file.relative_to(ROOT)}: not up to date; run make translations")
+        elif not check:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    return findings
+
+
+def faults_of(catalog: Catalog, known: set[Any]) -> Iterator[str]:
     """Yield what is wrong with the texts of a catalogue; those in `known` have a translation."""
-    # An English text needs no English one.
-    missing = catalog if language != "en" else ()
-    for text in (one.id for one in missing if one.id and one.id not in known):
+    for text in (one.id for one in catalog if one.id and one.id not in known):
         yield f"no translation of {text!r}"
     for one in catalog:
         if not keeps_names(one):
@@ -155,12 +166,22 @@ def name_clashes(path: Path, language: str, catalog: Catalog, seen: dict[Any, An
 def languages_of(package: Path) -> list[str]:
     """Return the languages of the package's catalogues: es_CO reads that of es if it has no own.
 
-    English is what the code is written in, wherever it stands in the list: it has a catalogue where
-    somebody made the folder, for texts in another language.
+    The language in which the code has its texts needs none; who has made the folder of one has it.
     """
     found = [_catalogue(package, language) for language in settings.LANGUAGES]
-    has_english = (package / "translations/en").is_dir()
-    return [language for language in dict.fromkeys(found) if language != "en" or has_english]
+    made = package / "translations"
+    return [
+        language
+        for language in dict.fromkeys(found)
+        if language != source_of(package) or (made / language).is_dir()
+    ]
+
+
+def source_of(package: Path) -> str:
+    """Return the language of the texts in a package's code: its LANGUAGE, or English."""
+    init = package / "__init__.py"
+    said = LANGUAGE.search(init.read_text(encoding="utf-8")) if init.exists() else None
+    return said[1] if said else "en"
 
 
 def _catalogue(package: Path, language: str) -> str:

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import REAL, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from werkzeug.datastructures import MultiDict
 from wtforms import Form
 from wtforms.validators import NumberRange
@@ -568,3 +570,33 @@ def test_a_time_that_there_is_not_is_refused(app, client, url, monkeypatch, zone
     answer = submit(client, url, moment=typed)
 
     assert Reader(answer.text).texts["moment-errors"] == message
+
+
+class Elsewhere(DeclarativeBase):
+    """Tables that no other test makes."""
+
+
+class Plainly(Elsewhere):
+    __tablename__ = "converters_plainly"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    note: Mapped[str] = mapped_column(Text, default="")
+    thin: Mapped[float] = mapped_column(REAL)
+
+
+class PlainlyForm(ModelForm):
+    class Meta:
+        model = Plainly
+        fields = ("note", "thin")
+        csrf = False
+
+
+@pytest.mark.parametrize(
+    ("note", "thin", "taken"), [("", "1e-45", ("", 0.0)), (" a ", "0.5", ("a", 0.5))]
+)
+def test_a_form_takes_what_the_api_takes(app, note, thin, taken):
+    with app.test_request_context():
+        form = PlainlyForm(MultiDict({"note": note, "thin": thin}))
+
+        assert form.validate(), form.errors
+        assert (form.note.data, form.thin.data) == taken

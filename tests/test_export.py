@@ -76,6 +76,13 @@ def test_each_kind_of_value_has_its_text(client, save):
     ]
 
 
+def test_a_small_decimal_is_written_out():
+    assert [export._cell(Decimal(text)) for text in ("1E-10", "0E-10")] == [
+        "0.0000000001",
+        "0.0000000000",
+    ]
+
+
 def test_a_guard_that_reads_leaves_one_connection_for_the_file(client, app, save, monkeypatch):
     def guard():
         db.session.scalars(select(Entry)).all()

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import warnings
 
 import pytest
 from flask import request
@@ -164,6 +165,20 @@ def test_a_second_application_does_not_double_the_lines(make_app, capsys):
     log.warning("once")
 
     assert capsys.readouterr().err.count("once") == 1
+
+
+def test_a_warning_of_python_is_a_line_in_production(make_app, production, capsys):
+    with warnings.catch_warnings():
+        logging.captureWarnings(capture=False)
+        make_app([], **production)
+        warnings.simplefilter("always")
+
+        warnings.warn("Something is old.", UserWarning, stacklevel=1)
+
+        logging.captureWarnings(capture=False)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["logger"], line["level"]) == ("py.warnings", "WARNING")
+    assert "UserWarning: Something is old." in line["message"]
 
 
 def test_the_level_is_the_configurations(make_app, capsys):

@@ -795,7 +795,7 @@ def test_the_index_of_the_document_serves_a_search_without_accents(
     document = "docs/search.md"
     project = scaffold.on(database_url)
     add_module(project, "app/notes/")
-    index, accents, comparator, events, _ = blocks(document, "python")
+    index, accents, comparator, events, *_ = blocks(document, "python")
 
     for code in (index, accents):
         revise(project, blocks(document)[blocks(document).index(code) - 1], code)
@@ -1315,6 +1315,36 @@ def test_a_tenant_of_the_document_reaches_nothing_of_another(scaffold, database_
     project.write("app/tasks/tests/test_tasks.py", OF_A_TENANT)
     tested = project.run("python", "-m", "pytest", "-q", "app/tasks")
     assert tested.returncode == 0, tested.stdout
+
+
+TIDYING = """
+
+from . import notes_bp
+
+
+@notes_bp.cli.command("tidy")
+def tidy():
+    from sqlalchemy import delete
+    from services import db
+    from .models import Note
+
+    db.session.execute(delete(Note))
+    db.session.commit()
+"""
+
+
+def test_a_command_is_tested_as_documented(scaffold):
+    write_files(scaffold, "app/notes/")
+    scaffold.write("app/notes/cli.py", TIDYING)
+    test = block_with("README.md", "python", "def test_tidy").text
+    path = scaffold.root / "app/notes/tests/test_notes.py"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"from services import db\n{text}\n\n{test}", encoding="utf-8")
+    scaffold.install("app.notes")
+
+    tested = scaffold.run("python", "-m", "pytest", "-q", "app/notes", "-k", "tidy")
+
+    assert "1 passed" in tested.stdout, tested.stdout
 
 
 TOTALS = """

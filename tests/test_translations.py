@@ -68,6 +68,23 @@ def test_a_text_of_a_module_goes_to_a_catalogue_of_the_module(scaffold):
 
 
 @pytest.mark.structure
+def test_a_module_may_have_its_texts_in_another_language(scaffold):
+    with (scaffold.root / "settings.py").open("a", encoding="utf-8") as file:
+        file.write('\nLANGUAGES = ["es_MX", "en"]\n')
+    scaffold.write("app/__init__.py", "")
+    init = NEW.replace("Good evening", "Buenas noches")
+    scaffold.write("app/noche/__init__.py", f'LANGUAGE = "es"\n{init}')
+    letter = '{{ _("Estimado cliente") }} {{ _("Delete") }}'
+    scaffold.write("app/noche/templates/carta.txt", letter)
+
+    result = scaffold.run(PYTHON, "scripts/translations.py")
+
+    told = re.findall(r"noche/translations/(\w+)/.*no translation of '(.+)'", result.stdout)
+    assert told == [("en", "Buenas noches"), ("en", "Estimado cliente")], result.stdout
+    assert not (scaffold.root / "app/noche/translations/es").exists()
+
+
+@pytest.mark.structure
 def test_one_text_with_two_translations_is_named_and_told_apart_by_its_context(scaffold):
     scaffold.write("app/__init__.py", "")
     for name, own in (("evening", '_("Notes")'), ("night", 'pgettext("sheet", "Notes")')):

@@ -53,7 +53,8 @@ class Kind:
 KINDS = {
     "string": Kind("str", "String({})", typed="First", other="Other"),
     "text": Kind("str", "Text", typed="Some words"),
-    "integer": Kind("int", cell="{} | numberformat", typed="7", other="8"),
+    # As it is: it may be a year, or the number of an invoice.
+    "integer": Kind("int", typed="7", other="8"),
     "decimal": Kind("Decimal", "Numeric(10, 2)", "{} | numberformat", "9", "8"),
     "money": Kind("Decimal", "Numeric(10, {})", "money({})", "9", "8"),
     "boolean": Kind("bool", cell='_("yes") if {} else _("no")', typed="true"),
