@@ -6,7 +6,8 @@ from inspect import CO_COROUTINE
 from types import FunctionType, MethodType
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask
+from flask import Request as FlaskRequest
 from flask.templating import Environment
 from jinja2 import Template
 from jinja2.runtime import Context, new_context
@@ -87,7 +88,9 @@ class _Chunks(LimitedStream):
         return data
 
 
-class _Request(Request):
+class Request(FlaskRequest):
+    """Flask's; a body that is longer than the limit is refused, however it is sent."""
+
     @cached_property
     def stream(self) -> Any:
         stream: Any = super().stream
@@ -99,7 +102,7 @@ class Application(Flask):
     """Flask, which asks its views and hooks at each request whether they are coroutines."""
 
     jinja_environment = Templates
-    request_class = _Request
+    request_class = Request
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
