@@ -633,6 +633,11 @@ def test_the_tokens_of_the_document_guard_an_api(scaffold, sqlite_url):
     assert passed.startswith("done")
     assert gone == [0, 1]
     assert project.having(ACCOUNTS_TOKEN=token, ACCOUNTS_STATUS="401").python("-c", TOKENS)
+    project.write(
+        "app/tasks/tests/conftest.py", block_with(document, "python", "of-the-tests").text
+    )
+    tested = project.run("python", "-m", "pytest", "-q", "app/tasks")
+    assert tested.returncode == 0, tested.stdout
 
 
 @pytest.mark.structure
