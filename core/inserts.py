@@ -46,6 +46,8 @@ class Insert(Plan):
     Raises LookupError for a model or a schema that needs the unit of work, or dump().
     """
 
+    has_expressions = False
+
     def __init__(self, schema: Schema, names: tuple[str, ...]) -> None:
         model: Any = schema.opts.model
         mapper = sa.inspect(model)

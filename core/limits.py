@@ -79,7 +79,8 @@ def _limited_blueprints(app: Flask) -> set[str]:
 
 def _answer_preflight() -> Response | None:
     is_asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-    automatic = getattr(request.url_rule, "provide_automatic_options", False)
+    # Of a URL that there is not a browser shows its script the 404 only after a yes.
+    automatic = getattr(request.url_rule, "provide_automatic_options", request.url_rule is None)
     if is_asked and automatic and wants_problem():
         return current_app.make_default_options_response()
     return None

@@ -65,6 +65,9 @@ class Plan(Rows):
     Raises LookupError for a schema with something that only its own dump() knows.
     """
 
+    # Whether it reads a column_property as a column.
+    has_expressions = True
+
     def __init__(
         self,
         schema: Any,
@@ -120,8 +123,8 @@ class Plan(Rows):
         if type(field) in (fields.Nested, Nested):
             return self._nested(field, attribute, entity, is_outer)
         column = sa.inspect(entity).mapper.columns[attribute]
-        # A column_property stands in no INSERT (core/inserts.py).
-        if type(field) not in SIMPLE or not isinstance(column, sa.Column):
+        is_read = self.has_expressions or isinstance(column, sa.Column)
+        if type(field) not in SIMPLE or not is_read:
             raise LookupError
         place = self.place(entity, attribute)
         return self._written(field, self.columns[place].type, f"c{place}", name)

@@ -14,7 +14,7 @@ from core.plan import Plan, plan_of
 from core.schemas import ExactDecimal, Interval, ISODateTime, Schema, String
 from services import db
 from tests.kinds.comparing import both
-from tests.kinds.models import Level, Phase, Record
+from tests.kinds.models import EXPRESSIONS, Level, Phase, Record
 from tests.kinds.schemas import HookedPlaceSchema, PlaceSchema, RecordSchema, Shout
 from tests.kinds.storing import app_with_places, flush
 from tests.project import ENGINES
@@ -75,6 +75,9 @@ FIELDS = {
     "word": [fields.String, fields.Raw, Odd(partial(fields.Function, lambda one: one.word))],
     "token": [fields.UUID, fields.String, fields.Raw],
     "data": [fields.Raw, Odd(fields.Dict)],
+    "shout": [fields.String, fields.Raw],
+    "double": [ExactDecimal, fields.Decimal, fields.Float],
+    "rest": [fields.Integer, fields.String],
     "home": [
         partial(fields.Nested, PlaceSchema),
         partial(Nested, PlaceSchema, exclude=("name", "region.name")),
@@ -93,7 +96,7 @@ FIELDS = {
     ],
     "children": [Odd(partial(fields.List, fields.Nested(RecordSchema(only=("id",)))))],
 }
-COLUMNS = [name for name in FIELDS if name in Record.__table__.c]
+COLUMNS = [*EXPRESSIONS, *(name for name in FIELDS if name in Record.__table__.c)]
 
 
 @st.composite

@@ -16,7 +16,18 @@ from core.inserts import insert_of
 from core.rest import create, item
 from core.schemas import Schema
 from services import db
-from tests.kinds.models import Careful, Derived, Filled, Level, Made, Phase, Place, Record, Truck
+from tests.kinds.models import (
+    EXPRESSIONS,
+    Careful,
+    Derived,
+    Filled,
+    Level,
+    Made,
+    Phase,
+    Place,
+    Record,
+    Truck,
+)
 from tests.kinds.schemas import HookedPlaceSchema, PlaceSchema, RecordSchema, TruckSchema
 from tests.kinds.storing import app_with_places, clear
 from tests.project import ENGINES
@@ -62,6 +73,7 @@ class WholeSchema(Schema):
 
     class Meta(Schema.Meta):
         model = Record
+        exclude = EXPRESSIONS
 
     home = Nested(PlaceSchema, dump_only=True)
     spot = Nested(PlaceSchema, dump_only=True)

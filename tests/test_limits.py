@@ -246,14 +246,15 @@ class TestOtherSites:
 
         assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
-    def test_a_preflight_says_what_may_be_sent(self, client):
+    @pytest.mark.parametrize("url", [f"{API}/guarded", f"{setting('API_PREFIX')}/nowhere"])
+    def test_a_preflight_says_what_may_be_sent(self, client, url):
         asked = {
             **ORIGIN,
             "Access-Control-Request-Method": "PUT",
             "Access-Control-Request-Headers": "If-Match, Content-Type, X-API-Key",
         }
 
-        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).options(f"{API}/guarded", headers=asked)
+        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).options(url, headers=asked)
 
         assert answer.status_code == 200
         assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
