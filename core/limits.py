@@ -33,6 +33,7 @@ SHOWN = [
     "Location",
     "Retry-After",
     "Sunset",
+    "WWW-Authenticate",
     "X-Request-ID",
 ]
 CORS_SECONDS = 600
