@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
 
 from core.base import UTCDateTime
 
@@ -79,6 +80,19 @@ def decimal_places(column_type: sa.Numeric[Any]) -> int | None:
     # In SQL a precision without a scale is one for whole numbers.
     is_whole = column_type.scale is None and column_type.precision is not None
     return 0 if is_whole else column_type.scale
+
+
+def has_its_places(expression: Any) -> bool:
+    """Tell whether a decimal that is computed is rounded to the places of its type."""
+    while isinstance(expression, sa.Label | sa.ScalarSelect | Grouping):
+        inner: Any = expression.element
+        expression = inner.selected_columns[0] if isinstance(inner, sa.Select) else inner
+    kind = expression.type
+    if not isinstance(kind, sa.Numeric) or isinstance(kind, sa.Float):
+        return True
+    is_rounded = isinstance(expression, sa.FunctionElement) and expression.name == "round"
+    places = [getattr(one, "value", None) for one in expression.clauses][1:] if is_rounded else []
+    return kind.scale is not None and places == [kind.scale]
 
 
 def is_real(kind: Any) -> bool:

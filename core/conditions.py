@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import eq, ge, le
 from typing import Any
 
-from sqlalchemy import ColumnElement, Enum, SQLColumnExpression, String, cast, func
+from sqlalchemy import ColumnElement, Enum, Numeric, SQLColumnExpression, String, cast, func
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import NullType
 
@@ -21,7 +21,8 @@ def contains(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[boo
 
     A number or a date is sought as the text that the database makes of it.
     """
-    text, dialect = _text_of(column), engine_of(column.class_).dialect.name
+    dialect = engine_of(column.class_).dialect.name
+    text = _text_of(column, dialect)
     if dialect == "sqlite":
         # fold() is registered by core/database.py: SQLite's own LIKE knows A to Z only.
         return func.fold(text, type_=String).contains(fold(word), autoescape=True)
@@ -33,16 +34,21 @@ def contains(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[boo
 
 def is_whole(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[bool]:
     """Match the whole of a text as contains() a part of one."""
-    text, dialect = _text_of(column), engine_of(column.class_).dialect.name
+    dialect = engine_of(column.class_).dialect.name
+    text = _text_of(column, dialect)
     if dialect == "sqlite":
         return func.fold(text, type_=String) == fold(word)
     return func.lower(text) == word.lower() if dialect == "postgresql" else text == word
 
 
-def _text_of(column: InstrumentedAttribute[Any]) -> SQLColumnExpression[Any]:
+def _text_of(column: InstrumentedAttribute[Any], dialect: str) -> SQLColumnExpression[Any]:
     kind = value_type(column.type)
-    is_text = isinstance(kind, String | NullType) and not isinstance(kind, Enum)
-    return column if is_text else cast(column, String)
+    if isinstance(kind, String | NullType) and not isinstance(kind, Enum):
+        return column
+    if dialect == "sqlite" and isinstance(kind, Numeric) and kind.scale is not None:
+        # It keeps no places: 12.50 is 12.5 there.
+        return func.printf(f"%.{kind.scale}f", column, type_=String)
+    return cast(column, String)
 
 
 def compare(column: InstrumentedAttribute[Any], operator: str, value: Any) -> ColumnElement[bool]:

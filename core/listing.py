@@ -16,7 +16,7 @@ from marshmallow_sqlalchemy import ModelConversionError
 from werkzeug.datastructures import MultiDict
 
 from core import cursor
-from core.columns import key_names
+from core.columns import has_its_places, key_names
 from core.conditions import compare, contains, is_whole
 from core.database import engine_of
 from core.fields import Boolean
@@ -34,10 +34,6 @@ API_PARAMETERS = ("cursor", "count", "fields")
 NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
 # PostgreSQL has no = for the one, and a URL no text for the other.
 INCOMPARABLE = (sa.JSON, sa.LargeBinary, sa.ARRAY)
-_UNREADABLE = {
-    True: "name a column of a type that schemas have a field for",
-    False: "give the expression a type, as in func.upper(name, type_=String)",
-}
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
 # Column, operator and value.
@@ -168,8 +164,8 @@ class Listing:
                     yield part, name, "name a column of the model, or a column_property"
                 elif is_column and isinstance(columns[name].type, INCOMPARABLE):
                     yield part, name, "name a column that is neither JSON nor bytes nor a list"
-                elif part not in ("search", "label") and not _is_readable(self.column(name)):
-                    yield part, name, _UNREADABLE[isinstance(columns[name], sa.Column)]
+                elif part not in ("search", "label"):
+                    yield from ((part, name, remedy) for remedy in _remedies(columns[name]))
 
     def _takes_list(self, name: str) -> bool:
         """Tell whether an argument is a list: many clients repeat its name for each value."""
@@ -366,12 +362,19 @@ def _column_like(expression: Any) -> Any:
     return sa.Column(expression.key, expression.type)
 
 
-def _is_readable(column: Any) -> bool:
+def _remedies(column: Any) -> Iterator[str]:
+    """Yield what keeps a list from being sorted and filtered by a column, or by an expression."""
+    is_stored = isinstance(column, sa.Column)
     try:
-        reader_of(column)
+        reader_of(column if is_stored else _column_like(column))
     except ModelConversionError:
-        return False
-    return True
+        if is_stored:
+            yield "name a column of a type that schemas have a field for"
+        else:
+            yield "give the expression a type, as in func.upper(name, type_=String)"
+        return
+    if not is_stored and not has_its_places(column):
+        yield "round it to the places of its type, func.round(..., 2, type_=Numeric(12, 2))"
 
 
 def _written(order: Order) -> str:

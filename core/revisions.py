@@ -40,7 +40,8 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
             _part_expressions(operations)
             _describe_by_model(operations, metadata)
         warnings = [*_left_out(script.upgrade_ops), *risks(list(_changes(script.upgrade_ops.ops)))]
-        for warning in dict.fromkeys(warnings):
+        # In one line: a rule may have been written in several.
+        for warning in dict.fromkeys(" ".join(one.split()) for one in warnings):
             log.warning("%s", warning)
             script.imports.add(f"{WARNING} {warning}")
 

@@ -21,10 +21,12 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Computed,
+    Float,
     ForeignKey,
     Integer,
     Numeric,
     String,
+    cast,
     delete,
     func,
     select,
@@ -749,6 +751,25 @@ def test_an_expression_of_a_listing_has_a_type():
 
     remedy = "give the expression a type, as in func.upper(name, type_=String)"
     assert list(Labelled.listing.unusable()) == [("sort", "loud", remedy)]
+
+
+def test_a_decimal_that_a_listing_computes_is_rounded():
+    class Taxed(Elsewhere):
+        __tablename__ = "unusual_taxed"
+        listing = Listing(filters=("half", "third", "rough"), sort=("rounded",), default="id")
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+        half: Mapped[Decimal] = column_property(price * Decimal("0.5"))
+        third: Mapped[Decimal] = column_property(func.round(price / 3, 2, type_=Numeric(8, 4)))
+        rough: Mapped[float] = column_property(cast(price, Float) / 3)
+        rounded: Mapped[Decimal] = column_property(
+            select(func.round(func.max(price), 2, type_=Numeric(8, 2))).scalar_subquery()
+        )
+
+    remedy = "round it to the places of its type, func.round(..., 2, type_=Numeric(12, 2))"
+    found = [("filters", "half", remedy), ("filters", "third", remedy)]
+    assert list(Taxed.listing.unusable()) == found
 
 
 def test_a_whole_number_of_64_bits_is_described_and_a_text_may_be_what_it_is_by_default():

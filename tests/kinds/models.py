@@ -127,7 +127,7 @@ class Record(Base):
     spot_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_record.id"))
     shout: Mapped[str] = column_property(func.upper(name, type_=String))
-    double: Mapped[Decimal | None] = column_property(exact * 2)
+    double: Mapped[Decimal | None] = column_property(func.round(exact * 2, 2, type_=Numeric(10, 2)))
     rest: Mapped[int | None] = column_property(whole % 3)
 
     home: Mapped[Place] = relationship(foreign_keys=[home_id], innerjoin=True)
