@@ -197,7 +197,10 @@ class LinesField(FieldList):  # type: ignore[type-arg]
 
     def _extract_indices(self, prefix: str, formdata: Any) -> Any:
         # WTForms takes more for digits than int() does.
-        places = re.compile(rf"{re.escape(prefix)}-([0-9]{{1,9}})(-|\Z)")
+        start, end = (
+            re.escape(getattr(self, f"_{one}")) for one in ("separator", "field_separator")
+        )
+        places = re.compile(rf"{re.escape(prefix)}{start}([0-9]{{1,9}})({end}|\Z)")
         return (int(found[1]) for found in map(places.match, formdata) if found)
 
     def _is_unseen(self, record: Any) -> bool:

@@ -9,6 +9,7 @@ from flask_limiter.errors import RateLimitExceeded
 from flask_limiter.util import get_qualified_name
 from limits import parse_many
 from limits.errors import ConfigurationError
+from werkzeug.exceptions import NotFound
 
 from config import ConfigError
 from core.errors import answer
@@ -81,7 +82,8 @@ def _limited_blueprints(app: Flask) -> set[str]:
 def _answer_preflight() -> Response | None:
     is_asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
     # Of a URL that there is not a browser shows its script the 404 only after a yes.
-    automatic = getattr(request.url_rule, "provide_automatic_options", request.url_rule is None)
+    is_unknown = isinstance(request.routing_exception, NotFound)
+    automatic = getattr(request.url_rule, "provide_automatic_options", is_unknown)
     if is_asked and automatic and wants_problem():
         return current_app.make_default_options_response()
     return None

@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from sqlalchemy.orm import Mapped, declarative_base, mapped_column
 from werkzeug.datastructures import MultiDict
-from wtforms import FieldList, FormField, StringField
+from wtforms import FieldList, Form, FormField, StringField
 from wtforms.validators import Length
 
 from core.choices import SearchSelectField
@@ -420,6 +420,16 @@ def test_what_is_no_place_of_a_line_is_none(orders, place):
         form = KeyedForm(MultiDict(SENT | {f"lines-{place}-text": "x"}), obj=Order(number="A1"))
 
         assert [line.form.text.data for line in form.lines] == ["Tea", "Milk"]
+
+
+def test_the_places_of_lines_may_stand_apart_by_another_sign(app):
+    class Under(Form):
+        words = LinesField(StringField("Word"), separator="_")
+
+    with app.test_request_context():
+        form = Under(MultiDict({"words_0": "a", "words_2": "b"}))
+
+    assert form.words.data == ["a", "b"]
 
 
 def test_lines_go_back_to_their_records_whatever_others_have_removed(orders):
