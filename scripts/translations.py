@@ -25,7 +25,7 @@ import settings  # noqa: E402 - the project's folder is not on the path of a scr
 TEMPLATES = ("**/templates/**.html", "**/templates/**.txt")
 METHODS = [("tests/**", "ignore"), ("**.py", "python"), *((one, "jinja2") for one in TEMPLATES)]
 OPTIONS = {one: {"extensions": "jinja2.ext.do"} for one in TEMPLATES}
-LANGUAGE = re.compile(r'^LANGUAGE = "(\w+)"', re.MULTILINE)
+LANGUAGE = re.compile(r"""^LANGUAGE(?:: \w+)? = ["'](\w+)["']""", re.MULTILINE)
 NAMES = re.compile(r"%\((\w+)\)")
 KEYWORDS = {
     **dict.fromkeys(("_", "_l", "gettext", "lazy_gettext")),

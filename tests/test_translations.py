@@ -68,12 +68,13 @@ def test_a_text_of_a_module_goes_to_a_catalogue_of_the_module(scaffold):
 
 
 @pytest.mark.structure
-def test_a_module_may_have_its_texts_in_another_language(scaffold):
+@pytest.mark.parametrize("said", ['LANGUAGE = "es"', "LANGUAGE: str = 'es'"])
+def test_a_module_may_have_its_texts_in_another_language(scaffold, said):
     with (scaffold.root / "settings.py").open("a", encoding="utf-8") as file:
         file.write('\nLANGUAGES = ["es_MX", "en"]\n')
     scaffold.write("app/__init__.py", "")
     init = NEW.replace("Good evening", "Buenas noches")
-    scaffold.write("app/noche/__init__.py", f'LANGUAGE = "es"\n{init}')
+    scaffold.write("app/noche/__init__.py", f"{said}\n{init}")
     letter = '{{ _("Estimado cliente") }} {{ _("Delete") }}'
     scaffold.write("app/noche/templates/carta.txt", letter)
 
