@@ -21,11 +21,9 @@ def contains(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[boo
 
     A number or a date is sought as the text that the database makes of it.
     """
-    dialect = engine_of(column.class_).dialect.name
-    text = _text_of(column, dialect)
+    text, dialect = _text_of(column)
     if dialect == "sqlite":
-        # fold() is registered by core/database.py: SQLite's own LIKE knows A to Z only.
-        return func.fold(text, type_=String).contains(fold(word), autoescape=True)
+        return text.contains(fold(word), autoescape=True)
     if dialect == "postgresql":
         return text.icontains(word, autoescape=True)
     # MariaDB's collations compare without case and accents.
@@ -34,21 +32,23 @@ def contains(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[boo
 
 def is_whole(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[bool]:
     """Match the whole of a text as contains() a part of one."""
-    dialect = engine_of(column.class_).dialect.name
-    text = _text_of(column, dialect)
+    text, dialect = _text_of(column)
     if dialect == "sqlite":
-        return func.fold(text, type_=String) == fold(word)
+        return text == fold(word)
     return func.lower(text) == word.lower() if dialect == "postgresql" else text == word
 
 
-def _text_of(column: InstrumentedAttribute[Any], dialect: str) -> SQLColumnExpression[Any]:
-    kind = value_type(column.type)
-    if isinstance(kind, String | NullType) and not isinstance(kind, Enum):
-        return column
+def _text_of(column: InstrumentedAttribute[Any]) -> tuple[SQLColumnExpression[Any], str]:
+    """Return a column as a text, which on SQLite is folded, and its engine's name."""
+    kind, dialect = value_type(column.type), engine_of(column.class_).dialect.name
+    text: SQLColumnExpression[Any] = column
     if dialect == "sqlite" and isinstance(kind, Numeric) and kind.scale is not None:
         # It keeps no places: 12.50 is 12.5 there.
-        return func.printf(f"%.{kind.scale}f", column, type_=String)
-    return cast(column, String)
+        text = func.printf(f"%.{kind.scale}f", column, type_=String)
+    elif isinstance(kind, Enum) or not isinstance(kind, String | NullType):
+        text = cast(column, String)
+    # fold() is registered by core/database.py: SQLite's own LIKE knows A to Z only.
+    return (func.fold(text, type_=String) if dialect == "sqlite" else text), dialect
 
 
 def compare(column: InstrumentedAttribute[Any], operator: str, value: Any) -> ColumnElement[bool]:

@@ -197,10 +197,9 @@ class LinesField(FieldList):  # type: ignore[type-arg]
 
     def _extract_indices(self, prefix: str, formdata: Any) -> Any:
         # WTForms takes more for digits than int() does.
-        start, end = (
-            re.escape(getattr(self, f"_{one}")) for one in ("separator", "field_separator")
-        )
-        places = re.compile(rf"{re.escape(prefix)}{start}([0-9]{{1,9}})({end}|\Z)")
+        start = re.escape(prefix + self._separator)  # type: ignore[attr-defined]
+        end = re.escape(self._field_separator)  # type: ignore[attr-defined]
+        places = re.compile(rf"{start}([0-9]{{1,9}})({end}|\Z)")
         return (int(found[1]) for found in map(places.match, formdata) if found)
 
     def _is_unseen(self, record: Any) -> bool:

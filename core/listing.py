@@ -164,8 +164,8 @@ class Listing:
                     yield part, name, "name a column of the model, or a column_property"
                 elif is_column and isinstance(columns[name].type, INCOMPARABLE):
                     yield part, name, "name a column that is neither JSON nor bytes nor a list"
-                elif part not in ("search", "label"):
-                    yield from ((part, name, remedy) for remedy in _remedies(columns[name]))
+                elif part not in ("search", "label") and (remedy := _remedy(columns[name])):
+                    yield part, name, remedy
 
     def _takes_list(self, name: str) -> bool:
         """Tell whether an argument is a list: many clients repeat its name for each value."""
@@ -258,8 +258,7 @@ class Listing:
 
     def column(self, name: str) -> Any:
         """Return the column behind the name of an attribute; for an expression, one of its type."""
-        column = sa.inspect(self.model).columns[name]
-        return column if isinstance(column, sa.Column) else _column_like(column)
+        return _as_column(sa.inspect(self.model).columns[name])
 
     @lru_cache(maxsize=1024)  # noqa: B019 - a listing lives as long as its model
     def total_order(self, order: Order) -> Order:
@@ -357,24 +356,23 @@ def _once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
     return once.execution_options(**statement.get_execution_options())
 
 
-@lru_cache(maxsize=512)
-def _column_like(expression: Any) -> Any:
-    return sa.Column(expression.key, expression.type)
+@lru_cache(maxsize=1024)
+def _as_column(column: Any) -> Any:
+    return column if isinstance(column, sa.Column) else sa.Column(column.key, column.type)
 
 
-def _remedies(column: Any) -> Iterator[str]:
-    """Yield what keeps a list from being sorted and filtered by a column, or by an expression."""
+def _remedy(column: Any) -> str:
+    """Return what lets a list be sorted and filtered by a column or an expression, "" if it may."""
     is_stored = isinstance(column, sa.Column)
     try:
-        reader_of(column if is_stored else _column_like(column))
+        reader_of(_as_column(column))
     except ModelConversionError:
         if is_stored:
-            yield "name a column of a type that schemas have a field for"
-        else:
-            yield "give the expression a type, as in func.upper(name, type_=String)"
-        return
-    if not is_stored and not has_its_places(column):
-        yield "round it to the places of its type, func.round(..., 2, type_=Numeric(12, 2))"
+            return "name a column of a type that schemas have a field for"
+        return "give the expression a type, as in func.upper(name, type_=String)"
+    if is_stored or has_its_places(column):
+        return ""
+    return "round it to the places of its type, func.round(..., 2, type_=Numeric(12, 2))"
 
 
 def _written(order: Order) -> str:

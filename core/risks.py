@@ -57,8 +57,7 @@ def _repeated(changes: Sequence[Any]) -> Iterator[str]:
             continue
         columns = [str(column) for column in change.columns]
         if empty.isdisjoint((change.table_name, column) for column in columns):
-            names = ", ".join(columns)
-            table = ".".join(filter(None, [change.schema, change.table_name]))
+            names, table = ", ".join(columns), _table(change)
             known = " AND ".join(f"{column} IS NOT NULL" for column in columns)
             # To be read, not run.
             query = (
@@ -80,11 +79,15 @@ def _broken(changes: Sequence[Any]) -> Iterator[str]:
         if any(one.table_name == change.table_name and one.column.name in words for one in added):
             continue
         # To be read, not run.
-        query = f"SELECT * FROM {change.table_name} WHERE NOT ({rule})"  # nosec B608
+        query = f"SELECT * FROM {_table(change)} WHERE NOT ({rule})"  # nosec B608
         yield (
             f"{change.table_name} gets the rule {rule}: a database refuses it where a row breaks "
             f"it. Look for such rows before you apply it: {query};"
         )
+
+
+def _table(change: Any) -> str:
+    return ".".join(filter(None, [change.schema, change.table_name]))
 
 
 def _of_column(change: Any) -> Iterator[str]:

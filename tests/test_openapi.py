@@ -423,6 +423,16 @@ class TestDescriptions:
         assert shown["description"] == "Its number."
 
 
+def _document_with(make_app, url, resource, modules=()):
+    """Return the document of these modules and of an API with one route."""
+    application = make_app([*modules])
+    blueprint = Blueprint("own", __name__, url_prefix="/own")
+    Api(blueprint).add_resource(resource, url, endpoint="own")
+    application.register_blueprint(blueprint)
+    with application.app_context():
+        return api_document()
+
+
 def _described(make_app, said):
     """Return the paths of an API with one route that says this of itself."""
 
@@ -432,12 +442,7 @@ def _described(make_app, said):
         def get(self, id):
             return {}
 
-    application = make_app([])
-    blueprint = Blueprint("own", __name__, url_prefix="/own")
-    Api(blueprint).add_resource(Own, "/<int:id>", endpoint="own")
-    application.register_blueprint(blueprint)
-    with application.app_context():
-        return api_document()["paths"]
+    return _document_with(make_app, "/<int:id>", Own)["paths"]
 
 
 def test_a_deletion_without_a_schema_answers_nothing(make_app):
@@ -445,12 +450,8 @@ def test_a_deletion_without_a_schema_answers_nothing(make_app):
         def delete(self, id):
             return "", 204
 
-    application = make_app([])
-    blueprint = Blueprint("own", __name__, url_prefix="/own")
-    Api(blueprint).add_resource(Own, "/<int:id>", endpoint="own")
-    application.register_blueprint(blueprint)
-    with application.app_context():
-        answers = api_document()["paths"]["/own/{id}"]["delete"]["responses"]
+    paths = _document_with(make_app, "/<int:id>", Own)["paths"]
+    answers = paths["/own/{id}"]["delete"]["responses"]
 
     assert "content" not in answers["204"]
     assert "200" not in answers
@@ -464,18 +465,13 @@ def test_what_another_schema_reads_is_what_is_sent(make_app):
         def post(self):
             pass
 
-    application = make_app(["tests.sample"])
-    blueprint = Blueprint("fewer", __name__, url_prefix="/fewer")
-    Api(blueprint).add_resource(Fewer, "/things", endpoint="things")
-    application.register_blueprint(blueprint)
-    with application.app_context():
-        document = api_document()
+    document = _document_with(make_app, "/things", Fewer, ["tests.sample"])
 
     def properties_of(content):
         name = content["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         return document["components"]["schemas"][name]["properties"]
 
-    post = document["paths"]["/fewer/things"]["post"]
+    post = document["paths"]["/own/things"]["post"]
     assert properties_of(post["requestBody"]).keys() == {"name"}
     answered = properties_of(post["responses"]["201"])["data"]["$ref"].rpartition("/")[2]
     assert len(document["components"]["schemas"][answered]["properties"]) > 5
