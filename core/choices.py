@@ -1,6 +1,6 @@
 """Optional: a select that turns into a search where the related table is too large for one."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -30,20 +30,29 @@ LINES = 8
 class SearchSelectField(SelectFieldBase):
     """One related record of `model`: a select up to `above` rows, beyond it a search with results.
 
-    The search uses the model's `listing`. Without JavaScript its button sends the form, which comes
+    A `statement` is a function that returns a select of the records that may be chosen. The search
+    uses the model's `listing`. Without JavaScript its button sends the form, which comes
     back with the results and all that was typed; static/forms.js only saves the journey.
     """
 
     widget = Select()
 
     def __init__(
-        self, label: Any = None, validators: Any = None, *, model: Any, above: int = 200, **kw: Any
+        self,
+        label: Any = None,
+        validators: Any = None,
+        *,
+        model: Any,
+        above: int = 200,
+        statement: Callable[[], sa.Select[Any]] | None = None,
+        **kw: Any,
     ) -> None:
         if len(sa.inspect(model).primary_key) > 1:
             raise TypeError(f"{model.__name__} has a key of several columns: use QuerySelectField.")
         super().__init__(label, validators, **kw)
         self.model = model
         self.above = above
+        self.statement = statement
 
     @property
     def has_new_words(self) -> bool:
@@ -82,13 +91,17 @@ class SearchSelectField(SelectFieldBase):
     def _first(self) -> dict[str, str]:
         limit = self.above + 1
         options: dict[str, str] = asked_once(
-            (self.model, limit), lambda: dict(options_of(self.model, limit))
+            (self.model, limit, self.statement), lambda: self._options(limit)
         )
         return options
 
     @cached_property
     def _found(self) -> dict[str, str]:
-        return dict(options_of(self.model, RESULTS, self.words)) if self.words else {}
+        return self._options(RESULTS, self.words) if self.words else {}
+
+    def _options(self, limit: int, words: str = "") -> dict[str, str]:
+        rows = self.statement() if self.statement else None
+        return dict(options_of(self.model, limit, words, rows))
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if valuelist:
@@ -100,7 +113,16 @@ class SearchSelectField(SelectFieldBase):
         except marshmallow.ValidationError:
             return None
         # A number has other spellings than the one that iter_choices() writes.
-        return db.session.get(self.model, value) if str(value) == key else None
+        record = db.session.get(self.model, value) if str(value) == key else None
+        return record if self._may_be_chosen(record) else None
+
+    def _may_be_chosen(self, record: Any) -> bool:
+        # What is stored stays, whatever may be chosen today.
+        if record is None or self.statement is None or record is self.object_data:
+            return record is not None
+        key = sa.inspect(self.model).primary_key[0]
+        found = self.statement().with_only_columns(key).where(key == sa.inspect(record).identity[0])
+        return db.session.scalar(found) is not None
 
     def pre_validate(self, form: BaseForm) -> None:
         is_unknown = self.raw_data and self.raw_data[0] and self.data is None

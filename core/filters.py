@@ -30,7 +30,7 @@ from core.i18n import (
 from core.listing import Condition, Listing, listing_of
 from core.models import label_of
 from core.paging import ListPage, options_of
-from core.text import clean_text, sort_key
+from core.text import clean_text
 
 # Related rows in a select; of a larger table the user types words, or the number.
 MOST_CHOICES = 200
@@ -67,7 +67,7 @@ def related_choices(page: ListPage) -> Related:
     for name, model in _related(page.listing):
         choices = options_of(model, MOST_CHOICES + 1)
         if len(choices) <= MOST_CHOICES:
-            found.append((name, tuple(sorted(choices, key=lambda one: sort_key(one[1])))))
+            found.append((name, tuple(choices)))
     return tuple(found)
 
 

@@ -195,6 +195,18 @@ class LinesField(FieldList):  # type: ignore[type-arg]
         super().populate_obj(obj, name)
         getattr(obj, name).extend(unseen)
 
+    def drop_removed(self, box: str = "remove") -> None:
+        """Forget the lines whose box is ticked, and new ones that say no more than an empty one."""
+        self.entries = [
+            line for line in self.entries if not (line.form[box].data or self._is_blank(line))
+        ]
+
+    def _is_blank(self, line: Any) -> bool:
+        if self.key_of(line):
+            return False
+        empty = line.form_class(formdata=None, obj=line.object_data)
+        return all(_is_untouched(field, empty[field.short_name]) for field in line.form)
+
     def _extract_indices(self, prefix: str, formdata: Any) -> Any:
         # WTForms takes more for digits than int() does.
         start = re.escape(prefix + self._separator)  # type: ignore[attr-defined]
@@ -215,6 +227,13 @@ class LinesField(FieldList):  # type: ignore[type-arg]
     def key_of(self, entry: Any) -> str:
         """Return what a page sends back as `_key` of a line; "" for a new one."""
         return key_text(entry.object_data)
+
+
+def _is_untouched(field: Any, empty: Any) -> bool:
+    """Return whether a field holds nothing, or what it shows by default."""
+    if not any(getattr(field, "raw_data", None) or ()):
+        return True
+    return not field.process_errors and field.data == empty.data
 
 
 def key_text(record: Any) -> str:

@@ -99,12 +99,15 @@ def _keep_to_api(response: Response) -> Response:
     return response
 
 
-def is_limited(app: Flask, endpoint: str) -> bool:
-    """Tell whether a route of the API has a limit: its own, its blueprint's, or RATE_LIMIT."""
-    return (
-        bool(app.config["RATE_LIMIT"])
-        or _has_its_own(app.view_functions[endpoint])
-        or endpoint.rpartition(".")[0] in _limited_blueprints(app)
+def is_limited(app: Flask, endpoint: str, method: str) -> bool:
+    """Tell whether a route of the API limits a method: itself, by its blueprint or RATE_LIMIT."""
+    manager = limiter.limit_manager
+    limits = [
+        *manager._decorated_limits.get(get_qualified_name(app.view_functions[endpoint]), ()),  # noqa: SLF001 - no public way
+        *manager._blueprint_limits.get(endpoint.rpartition(".")[0], ()),  # noqa: SLF001 - no public way
+    ]
+    return bool(app.config["RATE_LIMIT"]) or any(
+        not limit.methods or method.lower() in limit.methods for limit in limits
     )
 
 

@@ -135,13 +135,12 @@ class Listing:
         sought = _words(words) if self.search else ()
         return Query(sought, self.default_order, per_page=per_page, count="none")
 
-    def whole(self, words: str) -> sa.Select[Any]:
-        """Return a select of the records that are named so: each word, or all, is one's whole."""
+    def whole(self, words: str, statement: sa.Select[Any] | None) -> sa.Select[Any]:
+        """Narrow a select to the records that are named so: each word, or all, is one's whole."""
         columns = [getattr(self.model, name) for name in self.search]
         each = (sa.or_(*(is_whole(one, word) for one in columns)) for word in _words(words))
-        return sa.select(self.model).where(
-            sa.or_(sa.and_(*each), *(is_whole(one, words) for one in columns))
-        )
+        rows = sa.select(self.model) if statement is None else statement
+        return rows.where(sa.or_(sa.and_(*each), *(is_whole(one, words) for one in columns)))
 
     @property
     def default_order(self) -> Order:

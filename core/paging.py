@@ -17,6 +17,7 @@ from core.listing import MAX_OFFSET, Listing, Order, Query, check_select, listin
 from core.reads import keep, read, reads_are_prepared
 from core.rows import rows_of
 from core.setting import setting
+from core.text import sort_key
 from services import db
 
 # Rows are counted up to here; beyond, "more than" is what a reader needs and all a list can afford.
@@ -217,15 +218,20 @@ def _count_all(listing: Listing, most: int | None, dialect: sa.Dialect) -> sa.Se
     return keep(sa.select(total))
 
 
-def options_of(model: Any, limit: int, words: str = "") -> list[tuple[str, str]]:
-    """Return the keys and texts of a model's records for a select, in the order of its listing.
+def options_of(
+    model: Any, limit: int, words: str = "", statement: sa.Select[Any] | None = None
+) -> list[tuple[str, str]]:
+    """Return the keys and texts of a model's records for a select, by their texts.
 
-    Of more than there is room for, those come first that are named by the words alone.
+    Of more than there is room for, the first in the order of the listing; those before that are
+    named by the words alone.
     """
     listing = listing_of(model)
-    found = _options(listing, None, limit, words)
-    if words and listing.search and len(found) == limit:
-        named = _options(listing, listing.whole(words), limit, words)
+    found = _options(listing, statement, limit, words)
+    if len(found) < limit:
+        return sorted(found, key=lambda option: sort_key(option[1]))
+    if words and listing.search:
+        named = _options(listing, listing.whole(words, statement), limit, words)
         found = list(dict([*named, *found]).items())[:limit]
     return found
 

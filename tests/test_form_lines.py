@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from sqlalchemy.orm import Mapped, declarative_base, mapped_column
 from werkzeug.datastructures import MultiDict
-from wtforms import FieldList, Form, FormField, StringField
+from wtforms import BooleanField, FieldList, Form, FormField, StringField
 from wtforms.validators import Length
 
 from core.choices import SearchSelectField
@@ -490,6 +490,52 @@ def test_a_removed_line_stays_away_when_the_page_comes_back(orders):
         db.session.commit()
 
         assert [line.text for line in order.lines] == ["a"]
+
+
+class RemovedLineForm(LineForm):
+    note = StringField("Note", default="none")
+    urgent = BooleanField("Urgent")
+    remove = BooleanField("Remove")
+
+
+class DroppingForm(OrderForm):
+    lines = LinesField(FormField(RemovedLineForm, default=OrderLine))
+
+
+@pytest.mark.parametrize(
+    ("second", "kept"),
+    [
+        pytest.param({"text": "", "amount": ""}, ["Tea"], id="blank"),
+        pytest.param({"text": " ", "amount": "", "note": "none"}, ["Tea"], id="as-shown"),
+        pytest.param({"text": "", "amount": "0"}, ["Tea", None], id="zero"),
+        pytest.param({"text": "", "amount": "x"}, ["Tea", None], id="wrong"),
+        pytest.param({"text": "", "amount": "", "note": "yes"}, ["Tea", None], id="other-text"),
+        pytest.param({"text": "", "amount": "", "urgent": "y"}, ["Tea", None], id="ticked"),
+        pytest.param({"text": "Milk", "amount": "2"}, ["Tea", "Milk"], id="filled"),
+        pytest.param({"text": "Milk", "amount": "2", "remove": "y"}, ["Tea"], id="to-remove"),
+    ],
+)
+def test_lines_to_remove_and_new_ones_left_blank_are_dropped(app, second, kept):
+    sent = {"number": "A1", "lines-0-text": "Tea", "lines-0-amount": "1", "lines-1-_key": ""}
+    sent |= {f"lines-1-{name}": value for name, value in second.items()}
+    with app.test_request_context(method="POST"):
+        form = DroppingForm(MultiDict(sent))
+        form.lines.drop_removed()
+
+        assert [line.form.text.data for line in form.lines] == kept
+
+
+def test_a_stored_line_that_was_emptied_is_not_dropped(orders):
+    with orders.test_request_context(method="POST"):
+        order = Order(number="A1", lines=[OrderLine(text="a", amount=1)])
+        db.session.add(order)
+        db.session.commit()
+        sent = {"number": "A1", "lines-0-_key": str(order.lines[0].id), "lines-0-text": ""}
+        form = DroppingForm(MultiDict(sent), obj=order)
+        form.lines.drop_removed()
+
+        assert len(form.lines) == 1
+        assert not form.validate()
 
 
 def test_a_new_line_has_no_key(app):

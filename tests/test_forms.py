@@ -27,10 +27,12 @@ from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringF
 from wtforms.validators import DataRequired, Regexp
 from wtforms.widgets import HiddenInput, TextInput
 
+from core.choices import SearchSelectField
 from core.constraints import Violation
 from core.errors import EXPIRED_BUTTON, LOST
 from core.expired import EXPIRED
 from core.forms import CONFLICT, ModelForm
+from core.i18n import EMPTY
 from core.models import Base, Versioned
 from core.pages import database_rules
 from services import db
@@ -584,6 +586,58 @@ def test_a_related_record_whose_key_is_no_number_is_chosen(app, save, spelling, 
     assert (chosen.id if chosen else None) == (tag.id if is_chosen else None)
     assert is_valid is (is_chosen or not spelling)
     assert (f'selected value="{tag.id}"' in html) is is_chosen
+
+
+def _soft():
+    return select(Tag).where(Tag.name.startswith("S"))
+
+
+class SoftForm(ModelForm):
+    tag = SearchSelectField("Tag", model=Tag, statement=_soft)
+
+
+class TestAStatementOfChoices:
+    """What may be chosen is what a statement finds, and what is stored."""
+
+    @pytest.fixture
+    def tags(self, save):
+        return [save(Tag(name=name)) for name in ("Soap", "Stone", "Wash", "Sand", "Sugar")]
+
+    def form(self, stored=None, **typed):
+        return SoftForm(MultiDict(typed), obj=SimpleNamespace(tag=stored), meta={"csrf": False})
+
+    def test_what_it_finds_is_offered_by_its_text(self, app, tags):
+        with app.test_request_context(method="POST"):
+            offered = [choice.label for choice in self.form().tag.iter_choices()]
+
+        assert offered == [EMPTY, "Sand", "Soap", "Stone", "Sugar"]
+
+    def test_a_search_looks_there_alone(self, app, tags, monkeypatch):
+        monkeypatch.setattr(SearchSelectField, "is_large", True)
+        monkeypatch.setattr("core.choices.RESULTS", 3)
+        with app.test_request_context(method="POST", data={"tag-search": "s"}):
+            found = self.form().tag._found
+        with app.test_request_context(method="POST", data={"tag-search": "wash"}):
+            other = self.form().tag._found
+
+        assert len(found) == 3
+        assert "Wash" not in found.values()
+        assert other == {}
+
+    @pytest.mark.parametrize(("place", "is_valid"), [(0, True), (2, False)])
+    def test_another_is_refused(self, app, tags, place, is_valid):
+        with app.test_request_context(method="POST"):
+            form = self.form(tag=str(tags[place].id))
+
+            assert form.validate() is is_valid
+
+    def test_what_is_stored_stays(self, app, tags):
+        with app.test_request_context(method="POST"):
+            stored = db.session.get(Tag, tags[2].id)
+            form = self.form(stored, tag=str(stored.id))
+
+            assert form.validate()
+            assert form.tag.data is stored
 
 
 @pytest.fixture

@@ -337,6 +337,12 @@ class TestOperations:
         assert "RateLimit-Remaining" in tight["responses"]["200"]["headers"]
         assert "429" not in free["responses"]
 
+    def test_a_limit_of_one_method_is_none_of_the_others(self, limited):
+        paths = limited["paths"][f"{API}/limited/sent"]
+
+        assert "429" in paths["post"]["responses"]
+        assert "429" not in paths["get"]["responses"]
+
     def test_a_limit_of_the_configuration_is_one_of_every_route(self, make_app):
         application = make_app(["tests.sample"], RATE_LIMIT="100/minute")
 
@@ -475,6 +481,29 @@ def test_what_another_schema_reads_is_what_is_sent(make_app):
     assert properties_of(post["requestBody"]).keys() == {"name"}
     answered = properties_of(post["responses"]["201"])["data"]["$ref"].rpartition("/")[2]
     assert len(document["components"]["schemas"][answered]["properties"]) > 5
+
+
+@pytest.mark.parametrize(
+    ("url", "reader"),
+    [
+        pytest.param("/things/<int:id>/move", ThingSchema(), id="action"),
+        pytest.param("/session", None, id="no-schema"),
+    ],
+)
+def test_a_schema_that_reads_bodies_is_told_of_every_post(make_app, url, reader):
+    class Move(Resource):
+        schema = reader
+        body_schema = ThingSchema(only=("name",))
+        many = False
+
+        def post(self, id=0):
+            pass
+
+    paths = _document_with(make_app, url, Move, ["tests.sample"])["paths"]
+    (move,) = paths[f"/own{url.replace('<int:id>', '{id}')}"].values()
+
+    assert move["requestBody"]["required"] is True
+    assert "$ref" in move["requestBody"]["content"]["application/json"]["schema"]
 
 
 class TestLinting:

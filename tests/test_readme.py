@@ -446,6 +446,11 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     line = block_with(document, "jinja", "{% include").text
     header = re.search(r".*macros/header.html.*\n", base)[0]
     project.write("app/templates/base.html", base.replace(header, header + line))
+    routes = "from . import routes\n"
+    told = re.search(r"`(from .browser import .*?)`", read(document))[1]
+    project.replace("app/accounts/__init__.py", routes, f"{routes}{told}\n")
+    project.write("app/accounts/tests/__init__.py", "")
+    project.write("app/accounts/tests/test_session.py", SESSION)
     project.install("app.accounts", "app.notes", "app.tasks")
 
     *migrate, add = block_with(document, "sh", "flask accounts").commands
@@ -461,6 +466,8 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     for module in ("notes", "tasks"):
         project.write(signed_in.path.replace("notes", module), signed_in.text)
         assert " passed" in project.python("-m", "pytest", "-q", f"app/{module}")
+    tested = project.run("python", "-m", "pytest", "-q", "app/accounts")
+    assert tested.returncode == 0, tested.stdout
     away = project.having(
         DATABASE_URL="postgresql://shop@127.0.0.1:1/shop",
         APP_ENV="production",
@@ -470,6 +477,40 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     )
     assert away.python("-c", AWAY).startswith("done")
 
+
+SESSION = """
+import pytest
+from werkzeug.security import generate_password_hash
+from app.accounts.models import User
+
+PLACE = "/api/v1/session"
+RIGHT = {"email": "me@example.com", "password": "secret"}
+
+def test_session(app, save):
+    save(User(email=RIGHT["email"], password=generate_password_hash("secret")))
+    client = app.test_client()
+    assert client.post(PLACE, json=RIGHT).status_code == 400
+    nobody = client.get(PLACE).json["data"]
+    assert nobody["email"] is None
+    head = {"X-CSRFToken": nobody["csrf_token"]}
+    assert client.get("/api/v1/tasks").status_code == 401
+    wrong = client.post(PLACE, json=RIGHT | {"password": "x"}, headers=head)
+    assert wrong.status_code == 422
+    assert wrong.json["errors"] == {
+        "password": ["This e-mail and this password do not belong together."]
+    }
+    assert client.post(PLACE, json=[], headers=head).status_code == 422
+    assert client.post(PLACE, json=RIGHT, headers=head).json["data"]["email"] == RIGHT["email"]
+    assert client.post("/api/v1/tasks", json={"title": "Rest"}).status_code == 400
+    assert client.post("/api/v1/tasks", json={"title": "Rest"}, headers=head).status_code == 201
+    assert client.delete(PLACE, headers=head).status_code == 204
+    assert client.get(PLACE).json["data"]["email"] is None
+    assert client.get("/api/v1/tasks").status_code == 401
+
+def test_the_body_is_described(client):
+    said = client.get("/api/v1/openapi.json").json["paths"][PLACE]["post"]["requestBody"]
+    assert said["content"]["application/json"]["schema"]["$ref"].endswith("/SignInInput")
+"""
 
 FORGOTTEN = """
 import re
@@ -944,7 +985,8 @@ assert re.search('autofocus[^>]*id="lines-1-text"', more.text)
 two = sent | {"lines-1-text": "Cup", "lines-1-price": "x"}
 wrong = client.post(url, data=two)
 assert wrong.status_code == 422 and 'id="lines-1-price-errors"' in wrong.text
-assert client.post(url, data=two | {"lines-1-price": "3"}).status_code == 302
+blank = {"lines-2-text": "", "lines-2-price": "", "lines-2-_key": ""}
+assert client.post(url, data=two | {"lines-1-price": "3"} | blank).status_code == 302
 assert client.post(url, data=two | {"lines-1-price": "3", "lines-0-remove": "y"}).status_code == 302
 many = {f"lines-{n}-{name}": value for n in range(150) for name, value in
         (("text", "Tea"), ("price", "2"))}

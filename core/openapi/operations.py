@@ -59,9 +59,9 @@ class Operation:
         self.method = method.lower()
         self.blueprint = rule.endpoint.rpartition(".")[0]
         self.schema: Any = getattr(view, "schema", None)
-        self.body_schema: Any = getattr(view, "body_schema", None) or self.schema
+        self.body_schema: Any = getattr(view, "body_schema", None)
         self.deprecation = getattr(view, "deprecation", None)
-        self.is_limited = is_limited(app, rule.endpoint)
+        self.is_limited = is_limited(app, rule.endpoint, method)
         many = getattr(view, "many", None)
         is_item = (rule.rule.endswith(">") if many is None else not many) or self._is_action()
         key = self.method, "item" if is_item else "list"
@@ -131,11 +131,14 @@ class Operation:
             yield from CONDITIONS
 
     def _body(self) -> Parts:
-        if self.meaning is None or self.is_action:
+        schema = self.body_schema
+        if not schema and self.meaning and not self.is_action:
+            schema = self.schema
+        if not schema:
             return {"content": ANYTHING}
         most = self.app.config["MAX_CONTENT_LENGTH"]
         text = f"At most {most} bytes; no key twice, no half of a Unicode surrogate pair."
-        content = self._content(self.components.sent(self.body_schema, self.method == "patch"))
+        content = self._content(self.components.sent(schema, self.method == "patch"))
         return {"required": True, "description": text, "content": content}
 
     def _answers(self) -> Parts:

@@ -40,6 +40,13 @@ class GuardedTight(Resource):
         return {"answer": "given"}
 
 
+class Sent(Tight):
+    decorators = (limiter.limit("2/minute", methods=["POST"]),)
+
+    def post(self) -> dict[str, str]:
+        return {"answer": "taken"}
+
+
 class FreeNext(Resource):
     def get(self) -> dict[str, int]:
         return {"version": 2}
@@ -65,6 +72,7 @@ def page() -> str:
 api = Api(limited_bp)
 api.add_resource(Free, "/free", endpoint="free")
 api.add_resource(Tight, "/tight", endpoint="tight")
+api.add_resource(Sent, "/sent", endpoint="sent")
 security = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
 guarded = Api(guarded_bp, security=security)
 guarded.add_resource(Guarded, "/guarded", endpoint="guarded")
