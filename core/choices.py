@@ -70,7 +70,7 @@ class SearchSelectField(SelectFieldBase):
         return self._posted("search")
 
     def _posted(self, part: str) -> str:
-        words = request.form.get(f"{self.name}-{part}", "")
+        words = request.values.get(f"{self.name}-{part}", "")
         return words.replace("\x00", "").strip()[:200]
 
     @property

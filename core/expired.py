@@ -16,15 +16,13 @@ EXPIRED = _l(
 def shown_again() -> ResponseReturnValue | None:
     """Return the page of the form that was sent, or what refuses it; None if it has no page."""
     endpoint = form_endpoint()
-    if endpoint is None:
-        return None
     try:
         with _treated_as_get():
             # Hooks that take a part of the URL for themselves find it again.
             request_ctx.match_request()
             # CSRF failed before the hooks behind it ran: a module's login is one of them.
             refusal = current_app.preprocess_request()
-            if refusal is not None:
+            if refusal is not None or endpoint is None:
                 return refusal
             flash(EXPIRED, "warning")
             # Taken by the forms of core/forms.py.

@@ -14,6 +14,7 @@ from werkzeug.exceptions import NotFound
 from config import ConfigError
 from core.errors import answer
 from core.problem import wants_problem
+from core.setting import setting
 from services import limiter, log
 
 # What a script of another site may send, and may read.
@@ -61,7 +62,7 @@ def init_limits(app: Flask) -> None:
         CORS(
             app,
             origins=origins,
-            allow_headers=[*SENT, *keys],
+            allow_headers=[*SENT, *keys, *setting("CORS_HEADERS")],
             expose_headers=[*SHOWN, *LIMIT_HEADERS],
             max_age=CORS_SECONDS,
         )
@@ -109,6 +110,11 @@ def is_limited(app: Flask, endpoint: str, method: str) -> bool:
     return bool(app.config["RATE_LIMIT"]) or any(
         not limit.methods or method.lower() in limit.methods for limit in limits
     )
+
+
+def has_guard(app: Flask, blueprint: str) -> bool:
+    """Tell whether a `before_request` of a blueprint does more than count."""
+    return any(hook is not count for hook in app.before_request_funcs.get(blueprint, ()))
 
 
 def _has_its_own(view: Any) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
-from sqlalchemy import ForeignKey, Table
+from sqlalchemy import ForeignKey, Table, inspect
 from sqlalchemy.exc import NoReferencedColumnError, NoReferencedTableError
-from sqlalchemy.orm import configure_mappers
+from sqlalchemy.orm import Mapper, configure_mappers
 
 from core.listing import Listing
 
@@ -194,3 +194,19 @@ def check_listings(entries: Iterable[str]) -> None:
                     f", whose model {model.__name__} names {name!r} in the {part} of its listing"
                 )
                 raise refusal(entry, cause, remedy)
+
+
+def check_forms(entries: Iterable[str]) -> None:
+    """Refuse a form of a forms.py that names what its model lacks: its page would fail."""
+    for entry in entries:
+        for form in _values(f"{entry}.forms"):
+            meta = getattr(form, "Meta", None)
+            mapper = inspect(getattr(meta, "model", None), raiseerr=False)
+            if not isinstance(mapper, Mapper):
+                continue
+            for name in getattr(meta, "fields", ()):
+                if name not in mapper.attrs and not hasattr(form, name):
+                    model = mapper.class_.__name__
+                    cause = f", whose form {form.__name__} names {name!r}, which {model} lacks"
+                    there_are = ", ".join(mapper.attrs.keys())
+                    raise refusal(entry, cause, f"name what it has in Meta.fields: {there_are}")

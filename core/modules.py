@@ -14,6 +14,7 @@ from sqlalchemy import MetaData, Table
 from core.module_errors import (
     ModuleError,
     check_foreign_keys,
+    check_forms,
     check_listings,
     check_mappers,
     import_failure,
@@ -71,6 +72,7 @@ def init_modules(app: Flask, entries: Sequence[str]) -> None:
     check_foreign_keys(entries, tables)
     check_mappers(entries)
     check_listings(entries)
+    check_forms(entries)
     _check_urls(app)
 
 

@@ -61,6 +61,11 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         self, blueprint: Blueprint, security: Mapping[str, str] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(blueprint, **kwargs)
+        if not isinstance(security, Mapping | None):
+            raise TypeError(
+                'Api(security=...) takes one scheme of OpenAPI, as {"type": "http", "scheme": '
+                '"bearer"}: say in the `description` what else the guard takes.'
+            )
         self.security = security
         csrf.exempt(blueprint)
         blueprint.record(self._note)

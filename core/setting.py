@@ -29,6 +29,7 @@ DIRECTIVE = re.compile(
     "|(script|style)-src(-elem|-attr)?|base-uri|form-action|frame-ancestors"
 )
 SOURCE = re.compile("[!-+.-:<-~-]+")
+HEADER = re.compile("[A-Za-z0-9-]+")
 
 
 def _are_sources(value: Any) -> bool:
@@ -58,6 +59,11 @@ SETTINGS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
         'the name of a zone, such as "America/Bogota"',
     ),
     "CURRENCY": ("USD", is_currency, 'a code of ISO 4217, such as "COP"'),
+    "CORS_HEADERS": (
+        [],
+        lambda value: _are_texts(value) and all(map(HEADER.fullmatch, value)),
+        'a list of the names of headers, such as ["X-Tenant"]',
+    ),
     "CSP": (
         {},
         lambda value: all(

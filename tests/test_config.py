@@ -231,6 +231,7 @@ WRONG = {
     "LANGUAGES": ("es", [], ["español"], ["pt-BR"], None),
     "TIMEZONE": ("Bogota", None),
     "CURRENCY": ("pesos", None, "ABC"),
+    "CORS_HEADERS": ("X-Tenant", ["X Tenant"], [""], None),
     "CSP": (
         {"script-src": "https://x.com"},
         {"scripts-src": ["https://x.com"]},

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections import namedtuple
+from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import config
 import core.doctor
 from core.doctor import DEPLOYED, machine
+from core.rest import Resource
 from tests.project import (
     ENGINES,
     Project,
@@ -743,6 +745,60 @@ def test_a_demo_must_not_be_deployed(site, monkeypatch):
         "tests.sample is the demo: open to everyone, without login",
         "remove 'tests.sample' from INSTALLED_APPS; or put a login before it, and delete DEMO",
     )
+
+
+def test_a_module_that_takes_changes_from_anybody_is_named(site):
+    found = deployment(site("tests.sample"))
+
+    text, remedy = found["guards", "warn"]
+    assert text.startswith("tests.sample takes changes from anybody, as at /")
+    assert remedy == (
+        "add a before_request that guards its blueprint, or write PUBLIC = True in "
+        "tests/sample/__init__.py"
+    )
+
+
+def test_what_may_be_meant_for_all_or_is_guarded_is_not_named(site, monkeypatch):
+    import tests.sample
+
+    guarded = site("tests.sample")
+    for name in ("sample", "sample_inside", "sample_outside"):
+        guarded.before_request_funcs[name] = [lambda: None]
+    assert ("guards", "warn") not in deployment(guarded)
+    monkeypatch.setattr(tests.sample, "PUBLIC", True, raising=False)
+    assert ("guards", "warn") not in deployment(site("tests.sample"))
+
+
+def test_a_guard_may_decorate_a_view_a_resource_or_a_method(site):
+    def guard(view):
+        @wraps(view)
+        def guarded(*args, **values):
+            return view(*args, **values)
+
+        return guarded
+
+    class Open(Resource):
+        def post(self):
+            pass
+
+    class Whole(Open):
+        decorators = (guard,)
+
+    class Method(Open):
+        post = guard(Open.post)
+
+    def names(view):
+        application = site("tests.sample")
+        application.view_functions.clear()
+        rules = [*application.url_map.iter_rules()]
+        application.view_functions.update({rule.endpoint: view for rule in rules})
+        return ("guards", "warn") in deployment(application)
+
+    assert names(lambda: None)
+    assert names(Open.as_view("open"))
+    assert not names(guard(lambda: None))
+    assert not names(Whole.as_view("whole"))
+    assert not names(Method.as_view("method"))
 
 
 @pytest.mark.parametrize(

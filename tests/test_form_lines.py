@@ -341,20 +341,33 @@ def lines_page(app, sent):
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "place"),
     [
-        pytest.param({"_search": "lines-3-near"}, id="button"),
-        pytest.param({"lines-3-near-search": "Dra", "_enter": "1"}, id="enter"),
+        pytest.param({"_search": "lines-3-near"}, "lines-3-near-search", id="button"),
+        pytest.param({"lines-3-near-search": "Dra", "_enter": "1"}, "lines-3-near", id="enter"),
     ],
 )
-def test_a_search_in_a_line_keeps_its_place(app, save, monkeypatch, sent):
+def test_a_search_in_a_line_keeps_its_place(app, save, monkeypatch, sent, place):
     monkeypatch.setattr(SearchSelectField, "is_large", True)
     save(Box(name="Drawer"))
 
     is_valid, page = lines_page(app, sent)
 
     assert not is_valid
-    assert [own["id"] for _, own in page.tags if "autofocus" in own] == ["lines-3-near"]
+    assert [own["name"] for _, own in page.tags if "autofocus" in own] == [place]
+
+
+@pytest.mark.parametrize(("searched", "place"), [(False, "search"), (True, "select")])
+def test_a_page_that_begins_at_a_search_begins_at_its_box(app, monkeypatch, searched, place):
+    monkeypatch.setattr(SearchSelectField, "is_large", True)
+    sent = {"lines-6-near-search": "Dra"} if searched else {}
+    with app.test_request_context(method="POST", data=sent):
+        form = ThingsForm(MultiDict(sent))
+        form.focus_on = "lines-6-near"
+        page = Reader(render_template_string(PAGE, form=form))
+
+    [focused] = [own for _, own in page.tags if "autofocus" in own]
+    assert focused["name"] == ("lines-6-near" if place == "select" else "lines-6-near-search")
 
 
 def test_a_search_for_a_record_with_a_key_of_several_columns_is_refused(app):

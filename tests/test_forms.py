@@ -681,10 +681,11 @@ def test_an_address_for_both_whose_form_is_not_of_ours_is_not_run(client, app, b
         assert db.session.get(Box, box.id).name == "Drawer"
 
 
-def test_an_expired_form_does_not_walk_past_a_login(client, app, thing, monkeypatch):
+@pytest.mark.parametrize("url", ["/sample/things/{}", "/sample/boxes/{}/delete"])
+def test_an_expired_form_or_button_does_not_walk_past_a_login(client, app, thing, monkeypatch, url):
     monkeypatch.setitem(app.before_request_funcs, "sample", [lambda: ("Sign in.", 401)])
 
-    answer = client.post(f"/sample/things/{thing.id}", data={"code": "x"})
+    answer = client.post(url.format(thing.id), data={"code": "x"})
 
     assert (answer.status_code, answer.text) == (401, "Sign in.")
 

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+import settings
 from config import ConfigError
 from core.setting import setting
 from services import csrf, limiter
@@ -262,6 +263,20 @@ class TestOtherSites:
         assert "if-match" in allowed
         assert "content-type" in allowed
         assert "x-api-key" in allowed
+
+    def test_a_script_of_another_site_may_send_the_headers_of_the_product(
+        self, client, monkeypatch
+    ):
+        monkeypatch.setattr(settings, "CORS_HEADERS", ["X-Tenant"], raising=False)
+        asked = {
+            **ORIGIN,
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "x-tenant, x-other",
+        }
+
+        answer = client(CORS_ORIGINS=[ORIGIN["Origin"]]).options(f"{API}/free", headers=asked)
+
+        assert answer.headers["Access-Control-Allow-Headers"].lower() == "x-tenant"
 
     def test_a_guard_of_the_whole_application_lets_a_preflight_pass(self, make_app):
         application = make_app(MODULES, CORS_ORIGINS=[ORIGIN["Origin"]])

@@ -448,6 +448,36 @@ def test_a_listing_that_names_no_column_is_refused(scaffold, part, value):
     )
 
 
+FORMS = """
+from wtforms import StringField
+from core.forms import ModelForm
+from .models import Record
+
+class RecordForm(ModelForm):
+    class Meta:
+        model = Record
+        fields = ("own", {name!r})
+
+    own = StringField("Declared here")
+"""
+
+
+@pytest.mark.parametrize("name", ["id", "nam"])
+def test_a_form_that_names_what_its_model_lacks_is_refused(scaffold, name):
+    add(scaffold, "one", MODELS.format(table="one_record"))
+    scaffold.write("app/one/forms.py", FORMS.format(name=name))
+    scaffold.write("app/one/__init__.py", f"{BLUEPRINT.format(name='one')}from . import forms\n")
+
+    refused = app_of(scaffold, "one")
+
+    assert refused.startswith("INSTALLED_APPS") is (name == "nam")
+    if name == "nam":
+        assert refused.startswith(
+            "INSTALLED_APPS lists 'app.one', whose form RecordForm names 'nam', which Record "
+            "lacks: name what it has in Meta.fields: id"
+        )
+
+
 def test_a_listing_whose_single_name_has_no_comma_is_refused(scaffold):
     head = "from core.listing import Listing\n"
     listing = "    listing = Listing(default='id', filters=('name'))\n"

@@ -407,6 +407,14 @@ posted = [
     for headers in ({}, {"X-CSRFToken": token})
 ]
 assert posted == [400, 201], posted
+for path in ("/notes/", "/notes/1/delete"):
+    # The session is gone, as after a new key, and with it what a token is compared with.
+    other = app.test_client()
+    gone = other.post(path, data={"title": "Milk", "csrf_token": token})
+    assert gone.location == "/login", gone.text
+    assert "You were signed out, so nothing was saved" in other.get("/login").text
+    with other.session_transaction() as stored:
+        assert "next" not in stored
 client.post("/logout", data=form("/notes/new"))
 assert client.get("/notes/").status_code == 302
 assert sign_in("wrong").status_code == 422
@@ -482,6 +490,7 @@ SESSION = """
 import pytest
 from werkzeug.security import generate_password_hash
 from app.accounts.models import User
+from core.openapi import api_document
 
 PLACE = "/api/v1/session"
 RIGHT = {"email": "me@example.com", "password": "secret"}
@@ -507,8 +516,9 @@ def test_session(app, save):
     assert client.get(PLACE).json["data"]["email"] is None
     assert client.get("/api/v1/tasks").status_code == 401
 
-def test_the_body_is_described(client):
-    said = client.get("/api/v1/openapi.json").json["paths"][PLACE]["post"]["requestBody"]
+def test_the_body_is_described(app):
+    with app.app_context():
+        said = api_document()["paths"][PLACE]["post"]["requestBody"]
     assert said["content"]["application/json"]["schema"]["$ref"].endswith("/SignInInput")
 """
 
@@ -1332,6 +1342,15 @@ def test_what_a_test_stores_is_the_tenants(app, save):
     save(Task(title="Pack", project_id=project.id))
     with app.app_context():
         assert [one.tenant_id for one in db.session.query(Task)] == [1]
+
+def test_in_a_request_the_guard_alone_says_whose_it_is(app, client, save):
+    project = save(Project(name="Move"))
+    save(Task(title="Pack", project_id=project.id))
+    app.add_url_rule("/unguarded", view_func=lambda: {"n": db.session.query(Task).count()})
+
+    assert client.get("/unguarded").json == {"n": 0}
+    url = "/api/v1/tasks"
+    assert [client.get(url, headers={"X-Tenant": n}).json["meta"]["total"] for n in "12"] == [1, 0]
 """
 
 

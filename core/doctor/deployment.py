@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.routing import Rule
 
 import config
+from core.database import READ_METHODS
 from core.doctor.finding import Finding, fail, ok, warn
+from core.limits import has_guard
 from core.modules import installed_modules
 from services import db
 
@@ -113,3 +116,33 @@ def demo(app: Flask) -> Iterator[Finding]:
         yield fail("demo", f"{entry} is the demo: open to everyone, without login", remedy)
     if not entries:
         yield ok("demo", "not listed")
+
+
+def guards(app: Flask) -> Iterator[Finding]:
+    """Look for modules that take changes from anybody, unless they say PUBLIC or DEMO = True."""
+    for module in installed_modules():
+        if getattr(module.package, "PUBLIC", False) or getattr(module.package, "DEMO", False):
+            continue
+        names = {blueprint.name for blueprint in module.blueprints}
+        own = (one for one in app.url_map.iter_rules() if one.endpoint.split(".")[0] in names)
+        if urls := sorted({rule.rule for rule in own if _is_open(app, rule)}):
+            sentence = f"{module.entry} takes changes from anybody, as at {urls[0]}"
+            remedy = "add a before_request that guards its blueprint, or write PUBLIC = True in "
+            yield warn("guards", sentence, remedy + f"{module.entry.replace('.', '/')}/__init__.py")
+
+
+def _is_open(app: Flask, rule: Rule) -> bool:
+    """Tell whether a rule takes changes and nothing that can be seen asks who is there."""
+    places = rule.endpoint.split(".")[:-1]
+    parents = [".".join(places[: depth + 1]) for depth in range(len(places))]
+    changes = (rule.methods or set()) - READ_METHODS
+    if not changes or any(has_guard(app, name) for name in parents):
+        return False
+    view = app.view_functions[rule.endpoint]
+    resource = getattr(view, "view_class", None)
+    if resource is None:
+        # A decorator, as login_required, may be one.
+        return not hasattr(view, "__wrapped__")
+    handlers = filter(None, (getattr(resource, name.lower(), None) for name in changes))
+    decorators = [*resource.decorators, *getattr(resource, "method_decorators", ())]
+    return not decorators and not all(hasattr(one, "__wrapped__") for one in handlers)

@@ -82,7 +82,8 @@ def generate(
         f'    alembic revision --autogenerate -m "{module}"\n'
         "    alembic upgrade head\n"
         f"    python -m pytest app/{module}\n"
-        "    make translations"
+        "    make translations\n\n"
+        "Anybody may write into it until its blueprint has a guard (README, A login in front)."
     )
     if not _format(folder):
         click.echo(

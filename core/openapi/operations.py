@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from core.columns import key_names
-from core.limits import LIMIT_HEADERS, count, is_limited
+from core.limits import LIMIT_HEADERS, has_guard, is_limited
 from core.listing import listing_of
 from core.openapi.answers import answer, problems
 from core.openapi.components import Components
@@ -205,7 +205,4 @@ def scheme_of(app: Flask, blueprint: str) -> str:
 
 def is_guarded(app: Flask, blueprint: str) -> bool:
     """Tell whether an API asks who is there: in a `before_request`, or as its `security` says."""
-    hooks = app.before_request_funcs.get(blueprint, ())
-    return any(hook is not count for hook in hooks) or bool(
-        app.extensions["api_blueprints"][blueprint]
-    )
+    return has_guard(app, blueprint) or bool(app.extensions["api_blueprints"][blueprint])
