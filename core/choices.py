@@ -70,7 +70,9 @@ class SearchSelectField(SelectFieldBase):
         return self._posted("search")
 
     def _posted(self, part: str) -> str:
-        words = request.values.get(f"{self.name}-{part}", "")
+        # Not its `values`: an expired form is treated as a GET.
+        name = f"{self.name}-{part}"
+        words = request.form.get(name) or request.args.get(name, "")
         return words.replace("\x00", "").strip()[:200]
 
     @property

@@ -624,6 +624,13 @@ class TestAStatementOfChoices:
         assert "Wash" not in found.values()
         assert other == {}
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_a_form_that_sends_a_get_is_searched_too(self, app, tags, monkeypatch, method):
+        monkeypatch.setattr(SearchSelectField, "is_large", True)
+        sent = {"query_string" if method == "GET" else "data": {"tag-search": "soa"}}
+        with app.test_request_context(method=method, **sent):
+            assert [*self.form().tag._found.values()] == ["Soap"]
+
     @pytest.mark.parametrize(("place", "is_valid"), [(0, True), (2, False)])
     def test_another_is_refused(self, app, tags, place, is_valid):
         with app.test_request_context(method="POST"):

@@ -495,7 +495,7 @@ from core.openapi import api_document
 PLACE = "/api/v1/session"
 RIGHT = {"email": "me@example.com", "password": "secret"}
 
-def test_session(app, save):
+def test_session(app, save, monkeypatch):
     save(User(email=RIGHT["email"], password=generate_password_hash("secret")))
     client = app.test_client()
     assert client.post(PLACE, json=RIGHT).status_code == 400
@@ -512,6 +512,10 @@ def test_session(app, save):
     assert client.post(PLACE, json=RIGHT, headers=head).json["data"]["email"] == RIGHT["email"]
     assert client.post("/api/v1/tasks", json={"title": "Rest"}).status_code == 400
     assert client.post("/api/v1/tasks", json={"title": "Rest"}, headers=head).status_code == 201
+    with monkeypatch.context() as gone:
+        gone.setattr(User, "is_active", False)
+        assert client.get(PLACE).json["data"]["email"] is None
+        assert client.post(PLACE, json=RIGHT, headers=head).status_code == 422
     assert client.delete(PLACE, headers=head).status_code == 204
     assert client.get(PLACE).json["data"]["email"] is None
     assert client.get("/api/v1/tasks").status_code == 401
