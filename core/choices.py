@@ -30,9 +30,9 @@ LINES = 8
 class SearchSelectField(SelectFieldBase):
     """One related record of `model`: a select up to `above` rows, beyond it a search with results.
 
-    A `statement` is a function that returns a select of the records that may be chosen. The search
-    uses the model's `listing`. Without JavaScript its button sends the form, which comes
-    back with the results and all that was typed; static/forms.js only saves the journey.
+    `statement` is a function that returns a select of those that may be chosen. The search uses the
+    model's `listing`. Without JavaScript its button sends the form, which comes back with the
+    results and all that was typed; static/forms.js only saves the journey.
     """
 
     widget = Select()

@@ -14,7 +14,7 @@ EXPIRED = _l(
 
 
 def shown_again() -> ResponseReturnValue | None:
-    """Return the page of the form that was sent, or what refuses it; None if it has no page."""
+    """Return the page of the form that was sent, or what refuses it, else None."""
     endpoint = form_endpoint()
     try:
         with _treated_as_get():
