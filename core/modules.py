@@ -10,6 +10,7 @@ from types import ModuleType
 
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import MetaData, Table
+from werkzeug.routing import Rule
 
 from core.module_errors import (
     ModuleError,
@@ -41,11 +42,16 @@ class Module:
     @property
     def api_urls(self) -> list[str]:
         """Return the URLs of the module's API that can be opened: by a GET, without an argument."""
-        names = {blueprint.name for blueprint in self.blueprints}
-        names &= current_app.extensions["api_blueprints"].keys()
-        rules = current_app.url_map.iter_rules()
-        owned = (rule for rule in rules if rule.endpoint.partition(".")[0] in names)
+        apis = current_app.extensions["api_blueprints"]
+        owned = (rule for rule in self.rules if rule.endpoint.partition(".")[0] in apis)
         return [r.rule for r in owned if not r.arguments and "GET" in (r.methods or ())]
+
+    @property
+    def rules(self) -> list[Rule]:
+        """Return the rules of the module's URLs, those of nested blueprints too."""
+        names = {blueprint.name for blueprint in self.blueprints}
+        rules = current_app.url_map.iter_rules()
+        return [rule for rule in rules if rule.endpoint.partition(".")[0] in names]
 
     @property
     def menu(self) -> list[tuple[str, str]]:

@@ -357,17 +357,20 @@ def test_a_search_in_a_line_keeps_its_place(app, save, monkeypatch, sent, place)
     assert [own["name"] for _, own in page.tags if "autofocus" in own] == [place]
 
 
-@pytest.mark.parametrize(("searched", "place"), [(False, "search"), (True, "select")])
-def test_a_page_that_begins_at_a_search_begins_at_its_box(app, monkeypatch, searched, place):
+@pytest.mark.parametrize(
+    ("sent", "place"),
+    [({}, "lines-6-near-search"), ({"lines-6-near-search": "Dra"}, "lines-6-near")],
+    ids=["nothing sought", "sought"],
+)
+def test_a_page_that_begins_at_a_search_begins_at_its_box(app, monkeypatch, sent, place):
     monkeypatch.setattr(SearchSelectField, "is_large", True)
-    sent = {"lines-6-near-search": "Dra"} if searched else {}
     with app.test_request_context(method="POST", data=sent):
         form = ThingsForm(MultiDict(sent))
         form.focus_on = "lines-6-near"
         page = Reader(render_template_string(PAGE, form=form))
 
     [focused] = [own for _, own in page.tags if "autofocus" in own]
-    assert focused["name"] == ("lines-6-near" if place == "select" else "lines-6-near-search")
+    assert focused["name"] == place
 
 
 def test_a_search_for_a_record_with_a_key_of_several_columns_is_refused(app):

@@ -1,6 +1,7 @@
 """Checks of `flask doctor --deploy`: what a site that strangers reach must have."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from flask import Flask
 from sqlalchemy import text
@@ -123,9 +124,7 @@ def guards(app: Flask) -> Iterator[Finding]:
     for module in installed_modules():
         if getattr(module.package, "PUBLIC", False) or getattr(module.package, "DEMO", False):
             continue
-        names = {blueprint.name for blueprint in module.blueprints}
-        own = (one for one in app.url_map.iter_rules() if one.endpoint.split(".")[0] in names)
-        if urls := sorted({rule.rule for rule in own if _is_open(app, rule)}):
+        if urls := sorted({rule.rule for rule in module.rules if _is_open(app, rule)}):
             sentence = f"{module.entry} takes changes from anybody, as at {urls[0]}"
             remedy = "add a before_request that guards its blueprint, or write PUBLIC = True in "
             yield warn("guards", sentence, remedy + f"{module.entry.replace('.', '/')}/__init__.py")
@@ -133,8 +132,7 @@ def guards(app: Flask) -> Iterator[Finding]:
 
 def _is_open(app: Flask, rule: Rule) -> bool:
     """Tell whether a rule takes changes and nothing that can be seen asks who is there."""
-    places = rule.endpoint.split(".")[:-1]
-    parents = [".".join(places[: depth + 1]) for depth in range(len(places))]
+    parents = accumulate(rule.endpoint.split(".")[:-1], "{}.{}".format)
     changes = (rule.methods or set()) - READ_METHODS
     if not changes or any(has_guard(app, name) for name in parents):
         return False
