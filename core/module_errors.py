@@ -200,7 +200,8 @@ def check_forms(entries: Iterable[str]) -> None:
     """Refuse a form of a forms.py that names what its model lacks: its page would fail."""
     for entry in entries:
         for form in _values(f"{entry}.forms"):
-            meta = getattr(form, "Meta", None)
+            # Not of any value: an imported `current_app` has no attribute before there is an app.
+            meta = getattr(form, "Meta", None) if isinstance(form, type) else None
             mapper = inspect(getattr(meta, "model", None), raiseerr=False)
             if not isinstance(mapper, Mapper):
                 continue

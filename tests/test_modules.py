@@ -449,6 +449,7 @@ def test_a_listing_that_names_no_column_is_refused(scaffold, part, value):
 
 
 FORMS = """
+from flask import current_app
 from wtforms import StringField
 from core.forms import ModelForm
 from .models import Record

@@ -1854,6 +1854,27 @@ assert (sent.status_code, sent.data) == (200, b"x" * 9)
 assert sent.headers["Content-Disposition"].startswith("attachment;"), sent.headers
 assert send("Tea", "").status_code == 302
 assert client.get("/notes/2/attachment").status_code == 404
+
+from app.notes.forms import NoteForm
+from app.notes.models import Note
+from services import db
+
+def edit(**data):
+    # As the view that updates the first note does.
+    with app.test_request_context(method="POST", data={"title": "Milk", **data}):
+        note = db.session.get(Note, 1)
+        form = NoteForm(obj=note, meta={"csrf": False})
+        assert form.validate(), form.errors
+        form.populate_obj(note)
+        db.session.commit()
+        return "remove" in form, note.attachment
+
+_, kept = edit()
+offered, replaced = edit(upload=(io.BytesIO(b"new"), "b.png"), remove="y")
+assert offered and kept.endswith(".pdf") and replaced.endswith(".png")
+assert client.get("/notes/1/attachment").data == b"new"
+assert edit(remove="y") == (True, None)
+assert edit() == (False, None)
 print("done")
 """
 
@@ -1867,15 +1888,13 @@ def test_the_uploads_of_the_document_are_kept_and_sent(scaffold, sqlite_url):
     column = block_with(document, "text", "attachment: Mapped").text
     project.replace("app/notes/models.py", "    text: Mapped", f"    {column}    text: Mapped")
     routes = project.root / "app/notes/routes.py"
-    routes.write_text(routes.read_text() + block_with(document, "python", "def keep(").text)
-    create = block_with(document, "python", "= keep(").text
-    project.replace("app/notes/routes.py", "    if form.validate():\n", create)
+    routes.write_text(routes.read_text() + block_with(document, "python", "note_attachment").text)
     project.install("app.notes")
     project.revision()
     project.alembic("upgrade", "head")
 
     assert project.python("-c", UPLOAD).startswith("done")
-    assert len(list((project.root / "instance/uploads").glob("*.pdf"))) == 1
+    assert len(list((project.root / "instance/uploads").glob("*.p*"))) == 2
 
 
 RELATED = """
