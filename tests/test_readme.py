@@ -643,6 +643,14 @@ assert client.get("/api/v1/tasks", auth=("me", "-")).status_code == 401
 assert ask(os.environ["ACCOUNTS_TOKEN"]).status_code == int(os.environ["ACCOUNTS_STATUS"])
 print("done")
 """
+# What takes a token's rights: its owner has left, or its time is over.
+WITHOUT = {
+    "owner": "from app.accounts.models import User\nUser.is_active = False\n",
+    "time": (
+        "from datetime import timedelta\nfrom app.accounts import tokens\nnow = tokens.utcnow\n"
+        "tokens.utcnow = lambda: now() + timedelta(days=366)\n"
+    ),
+}
 
 
 @pytest.mark.structure
@@ -681,13 +689,16 @@ def test_the_tokens_of_the_document_guard_an_api(scaffold, sqlite_url):
     twice = project.run(*accounts, "token", *who)
     having = project.having(ACCOUNTS_TOKEN=token, ACCOUNTS_STATUS="201")
     passed = having.python("-c", TOKENS)
+    over = project.having(ACCOUNTS_TOKEN=token, ACCOUNTS_STATUS="401")
+    left = [over.python("-c", f"{WITHOUT[how]}{TOKENS}") for how in WITHOUT]
     gone = [project.run(*accounts, "revoke", *who).returncode for _ in range(2)]
 
     assert nobody.stderr == "Error: There is no user me@example.com.\n"
     assert twice.stderr == "Error: me@example.com has a token phone already.\n"
     assert passed.startswith("done")
+    assert [one.strip() for one in left] == ["done", "done"]
     assert gone == [0, 1]
-    assert project.having(ACCOUNTS_TOKEN=token, ACCOUNTS_STATUS="401").python("-c", TOKENS)
+    assert over.python("-c", TOKENS)
     project.write(
         "app/tasks/tests/conftest.py", block_with(document, "python", "of-the-tests").text
     )
