@@ -1908,6 +1908,54 @@ def test_the_uploads_of_the_document_are_kept_and_sent(scaffold, sqlite_url):
     assert len(list((project.root / "instance/uploads").glob("*.p*"))) == 2
 
 
+SELECTED = """
+import re
+from run import app
+from app.notes.models import Note
+from services import db
+
+client = app.test_client()
+with app.app_context():
+    db.session.add_all([Note(title=f"Note {number}") for number in range(1, 4)])
+    db.session.commit()
+
+def delete(*ids):
+    shown = client.get("/notes/?q=note").text
+    assert shown.count('type="checkbox" form="selected"') == shown.count("<tr>") - 1
+    form = re.search('<form method="post" action="([^"]*)"[^>]*id="selected">', shown)[1]
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown)[1]
+    sent = client.post(form, data={"csrf_token": token, "id": list(ids)})
+    return sent.status_code, sent.location
+
+assert delete("1", "3", "1", "x", "9", str(10**30))[0] == 422
+assert delete("1", "3", "1", "x", "9") == (302, "/notes/?q=note")
+shown = client.get("/notes/?q=note").text
+assert "2 notes were deleted." in shown and "Note 2" in shown and "Note 3" not in shown
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_several_records_are_selected_as_documented(scaffold, sqlite_url):
+    document, index = "docs/operations.md", "app/notes/templates/notes/note_index.html"
+    project = scaffold.on(sqlite_url)
+    write_files(project, "app/notes/")
+    routes = project.root / "app/notes/routes.py"
+    added = block_with(document, "python", "def note_delete_selected").text
+    text = routes.read_text(encoding="utf-8").replace("import flash,", "import request, flash,")
+    routes.write_text(text + added, encoding="utf-8")
+    cell = block_with(document, "jinja", 'form="selected"').text
+    button = block_with(document, "jinja", 'id="selected"').text
+    project.replace(index, "columns = [", "columns = [('select', 'narrow'), ")
+    project.replace(index, "<tr>\n", f"<tr>\n{cell}")
+    project.replace(index, "{% endcall %}\n", f"{{% endcall %}}\n{button}")
+    project.install("app.notes")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", SELECTED).startswith("done")
+
+
 RELATED = """
 from app.notes.models import Folder, Note, Tag
 from run import app
