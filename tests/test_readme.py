@@ -1956,6 +1956,53 @@ def test_several_records_are_selected_as_documented(scaffold, sqlite_url):
     assert project.python("-c", SELECTED).startswith("done")
 
 
+IMPORT = """
+import io, re
+from run import app
+from sqlalchemy import select
+from app.notes.models import Note
+from services import db
+
+client = app.test_client()
+
+def send(data, language="es"):
+    shown = client.get("/notes/import", headers={"Accept-Language": language}).text
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown)[1]
+    sent = {"csrf_token": token, "file": (io.BytesIO(data), "notes.csv")}
+    return client.post("/notes/import", data=sent, headers={"Accept-Language": language})
+
+def notes():
+    with app.app_context():
+        return dict(db.session.execute(select(Note.title, Note.text).order_by(Note.id)).all())
+
+wrong = send(b"Title;Text\\nTea;Green\\n;None\\n" + b"x" * 200 + b";Long\\n", "en")
+assert wrong.status_code == 422 and notes() == {}
+assert "3: Title: This field is required." in wrong.text, wrong.text
+assert "4: Title: Field cannot be longer than" in wrong.text
+assert send('\\ufeffTitle,Text,Other\\nA\u00f1il,"a, b"\\nTea,Green\\n'.encode()).status_code == 302
+assert notes() == {"A\u00f1il": "a, b", "Tea": "Green"}
+assert send("Title;Text\\r\\nA\u00f1il;Azul\\r\\nTea\\r\\n".encode("cp1252")).status_code == 302
+assert notes() == {"A\u00f1il": "Azul", "Tea": None}
+assert "3" in client.get("/notes/").text
+assert send(b"").status_code == 302
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_a_spreadsheet_is_imported_as_documented(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    write_files(project, "app/notes/")
+    write_documented(project, "docs/operations.md", "app/notes/importing.py")
+    write_documented(project, "docs/operations.md", "app/notes/templates/")
+    project.replace("app/notes/__init__.py", "import routes", "import importing, routes")
+    project.install("app.notes")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", IMPORT).startswith("done")
+
+
 RELATED = """
 from app.notes.models import Folder, Note, Tag
 from run import app
