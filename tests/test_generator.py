@@ -66,7 +66,7 @@ def test_what_is_generated_passes_its_tests_and_the_checks(shop):
 def test_money_has_the_places_of_the_currency(monkeypatch, currency, places):
     monkeypatch.setattr("settings.CURRENCY", currency)
 
-    assert f"Numeric(10, {places})" in read("price:money").declaration
+    assert f"Numeric(12, {places})" in read("price:money").declaration
 
 
 @pytest.mark.structure

@@ -55,8 +55,8 @@ KINDS = {
     "text": Kind("str", "Text", typed="Some words"),
     # As it is: it may be a year, or the number of an invoice.
     "integer": Kind("int", typed="7", other="8"),
-    "decimal": Kind("Decimal", "Numeric(10, 2)", "{} | numberformat", "9", "8"),
-    "money": Kind("Decimal", "Numeric(10, {})", "money({})", "9", "8"),
+    "decimal": Kind("Decimal", "Numeric(12, 2)", "{} | numberformat", "9", "8"),
+    "money": Kind("Decimal", "Numeric(12, {})", "money({})", "9", "8"),
     "boolean": Kind("bool", cell='_("yes") if {} else _("no")', typed="true"),
     "date": Kind("date", "", "{} | dateformat", "2026-07-20", "2026-07-21"),
     "datetime": Kind("datetime", "", "{} | datetimeformat", "2026-07-20T09:30", "2026-07-21T09:30"),
