@@ -1985,6 +1985,9 @@ assert send("Title;Text\\r\\nA\u00f1il;Azul\\r\\nTea\\r\\n".encode("cp1252")).st
 assert notes() == {"A\u00f1il": "Azul", "Tea": None}
 assert "3" in client.get("/notes/").text
 assert send(b"").status_code == 302
+assert send(b"Title\\n" + b"x\\n" * 5001, "en").text.count("There are more than 5000 lines") == 1
+assert "This is no CSV" in send(b"Title\\n" + b"x" * 140000, "en").text
+assert len(notes()) == 2
 print("done")
 """
 
