@@ -1958,6 +1958,7 @@ def test_several_records_are_selected_as_documented(scaffold, sqlite_url):
 
 IMPORT = """
 import io, re
+from datetime import date
 from run import app
 from sqlalchemy import select
 from app.notes.models import Note
@@ -1973,17 +1974,30 @@ def send(data, language="es"):
 
 def notes():
     with app.app_context():
-        return dict(db.session.execute(select(Note.title, Note.text).order_by(Note.id)).all())
+        found = db.session.scalars(select(Note))
+        return {one.title: (one.text, one.due, one.pinned) for one in found}
 
-wrong = send(b"Title;Text\\nTea;Green\\n;None\\n" + b"x" * 200 + b";Long\\n", "en")
+head, long = b"Title;Text;Due;Pinned\\n", b"x" * 200
+wrong = send(head + b"Tea;Green\\n;None\\n" + long + b";Long\\nTea;\\n", "en")
 assert wrong.status_code == 422 and notes() == {}
 assert "3: Title: This field is required." in wrong.text, wrong.text
 assert "4: Title: Field cannot be longer than" in wrong.text
-assert send('\\ufeffTitle,Text,Other\\nA\u00f1il,"a, b"\\nTea,Green\\n'.encode()).status_code == 302
-assert notes() == {"A\u00f1il": "a, b", "Tea": "Green"}
-assert send("Title;Text\\r\\nA\u00f1il;Azul\\r\\nTea\\r\\n".encode("cp1252")).status_code == 302
-assert notes() == {"A\u00f1il": "Azul", "Tea": None}
-assert "3" in client.get("/notes/").text
+assert "5: Tea is there twice." in wrong.text
+lacking = send(b"Title,Text,Pinned\\nTea,Green,no\\n", "en")
+assert lacking.status_code == 422 and "The first line lacks: Due." in lacking.text
+utf = (
+    '\\ufeffTitle,Text,Other,Due,Pinned\\n A\u00f1il ,"a, b",,2026-12-31,True\\n'
+    'Tea,Green,,,False\\n'
+)
+for _ in range(2):
+    assert send(utf.encode()).status_code == 302
+    first = ("a, b", date(2026, 12, 31), True)
+    assert notes() == {"A\u00f1il": first, "Tea": ("Green", None, False)}
+old = "Title;Text;Due;Pinned\\r\\nA\u00f1il;Azul;31/12/1990;No\\r\\nTea\\r\\n"
+assert send(old.encode("cp1252")).status_code == 302
+changed = ("Azul", date(1990, 12, 31), False)
+assert notes() == {"A\u00f1il": changed, "Tea": (None, None, False)}
+assert send(b"Title,Text,Due,Pinned\\nTea,,31/12/90,\\n").status_code == 422
 assert send(b"").status_code == 302
 assert send(b"Title\\n" + b"x\\n" * 5001, "en").text.count("There are more than 5000 lines") == 1
 assert "This is no CSV" in send(b"Title\\n" + b"x" * 140000, "en").text
@@ -1998,6 +2012,10 @@ def test_a_spreadsheet_is_imported_as_documented(scaffold, sqlite_url):
     write_files(project, "app/notes/")
     write_documented(project, "docs/operations.md", "app/notes/importing.py")
     write_documented(project, "docs/operations.md", "app/notes/templates/")
+    more = "due: Mapped[date | None]\n    pinned: Mapped[bool] = mapped_column(default=False)"
+    project.replace("app/notes/models.py", "    text: Mapped", f"    {more}\n    text: Mapped")
+    project.replace("app/notes/models.py", "from flask", "from datetime import date\nfrom flask")
+    project.replace("app/notes/forms.py", '"text")', '"text", "due", "pinned")')
     project.replace("app/notes/__init__.py", "import routes", "import importing, routes")
     project.install("app.notes")
     project.revision()
