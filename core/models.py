@@ -1,14 +1,16 @@
 """What the modules' models inherit: the base, and mixins for times and versions."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from babel.dates import get_timezone
 from sqlalchemy import event
 from sqlalchemy.orm import MANYTOONE, Mapped, RelationshipProperty, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from core.base import DeclarativeModel, UTCDateTime
+from core.setting import setting
 from services import db
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ else:
 def utcnow() -> datetime:
     """Return the time as the columns take it: aware, in UTC."""
     return datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the day in settings.TIMEZONE: the server's own clock may be a day ahead of it."""
+    return datetime.now(get_timezone(setting("TIMEZONE"))).date()
 
 
 class Base(_Base):

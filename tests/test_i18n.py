@@ -19,6 +19,7 @@ from werkzeug.exceptions import default_exceptions
 
 import settings
 from core.i18n import _parsed, money, read_decimal
+from core.models import today
 from core.setting import setting
 from core.testing import app_on_test_database, use_default_settings
 from tests.reading import Reader
@@ -466,3 +467,13 @@ def test_other_values_of_a_sentence_stay_as_they_are_and_are_escaped(app):
         text = render_template_string(shown, name="<Ñandú>", html=Markup("<b>א</b>"))
 
     assert text == "&lt;Ñandú&gt;, \u2068<b>א</b>\u2069, 3"
+
+
+def test_today_is_the_day_of_the_products_zone(monkeypatch):
+    days = []
+    # 25 hours apart: never the same day.
+    for zone in ("Pacific/Pago_Pago", "Pacific/Kiritimati"):
+        monkeypatch.setattr(settings, "TIMEZONE", zone, raising=False)
+        days.append(today())
+
+    assert days[0] < days[1]

@@ -1784,14 +1784,20 @@ def test_no_two_bookings_of_the_document_overlap(scaffold, database_url, made_by
 
 
 OUTBOX = """
+import os
 import smtplib
 from run import app
 from app.mail.models import Mail
 from services import db
 
 class SMTP:
-    def __init__(self, host):
-        self.sent = taken
+    def __init__(self, host, port, timeout):
+        self.steps = [host, port, timeout > 0]
+        opened.append(self.steps)
+    def starttls(self, context):
+        self.steps.append(context.check_hostname)
+    def login(self, *account):
+        self.steps.append(account)
     def __enter__(self):
         return self
     def __exit__(self, *_):
@@ -1801,9 +1807,10 @@ class SMTP:
             raise smtplib.SMTPRecipientsRefused({})
         if message["Subject"] == "late" and len(taken) < 2:
             raise smtplib.SMTPServerDisconnected("away")
+        assert message["Message-ID"].endswith("@example.com>") and message["Date"]
         taken.append((message["To"], message["Subject"], message.get_content()))
 
-smtplib.SMTP, taken = SMTP, []
+smtplib.SMTP, taken, opened = SMTP, [], []
 with app.app_context():
     for recipient in ('"', "a\\n"):
         db.session.add(Mail(recipient=recipient, subject="no address", text="-"))
@@ -1814,8 +1821,11 @@ with app.app_context():
     db.session.flush()
     db.session.rollback()
 runner = app.test_cli_runner()
-for _ in range(2):
-    assert runner.invoke(args=["mail", "send"]).exit_code == 0
+assert runner.invoke(args=["mail", "send"]).exit_code == 0
+os.environ.update(MAIL_SERVER="smtp.example.com:587", MAIL_USER="shop", MAIL_PASSWORD="word")
+assert runner.invoke(args=["mail", "send"]).exit_code == 0
+provider = ["smtp.example.com", 587, True, True, ("shop", "word")]
+assert opened == [["localhost", 25, True], provider], opened
 assert [subject for _, subject, _ in taken] == ["one", "three", "late"], taken
 assert taken[0] == ("me@example.com", "one", "Añil\\n")
 with app.app_context():
@@ -1840,7 +1850,7 @@ def test_the_outbox_of_the_document_sends_what_was_committed(scaffold, database_
     with connected(database_url) as connection:
         connection.exec_driver_sql("UPDATE mail_mail SET state = 'waiting' WHERE subject = 'one'")
     away = project.having(MAIL_SERVER="127.0.0.1:1").run("flask", "mail", "send")
-    assert away.stderr.startswith("Error: MAIL_SERVER 127.0.0.1:1 does not answer: "), away.stderr
+    assert away.stderr.startswith("Error: MAIL_SERVER 127.0.0.1:1 cannot be used: "), away.stderr
     shown = project.run("flask", "mail", "send")
     assert "To: me@example.com\nSubject: one\n\nAñil\n" in shown.stdout, shown.stderr
 
