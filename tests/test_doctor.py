@@ -16,6 +16,7 @@ import config
 import core.doctor
 from core.doctor import DEPLOYED, machine
 from core.rest import Resource
+from services import limiter
 from tests.project import (
     ENGINES,
     Project,
@@ -787,6 +788,11 @@ def test_a_guard_may_decorate_a_view_a_resource_or_a_method(site):
     class Method(Open):
         post = guard(Open.post)
 
+    count = limiter.limit("9/minute")
+
+    class Counted(Open):
+        decorators = (count,)
+
     def names(view):
         application = site("tests.sample")
         application.view_functions.clear()
@@ -796,6 +802,10 @@ def test_a_guard_may_decorate_a_view_a_resource_or_a_method(site):
 
     assert names(lambda: None)
     assert names(Open.as_view("open"))
+    # A limit asks nobody who he is.
+    assert names(count(lambda: None))
+    assert names(Counted.as_view("counted"))
+    assert not names(count(guard(lambda: None)))
     assert not names(guard(lambda: None))
     assert not names(Whole.as_view("whole"))
     assert not names(Method.as_view("method"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import accumulate
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import text
@@ -139,8 +140,19 @@ def _is_open(app: Flask, rule: Rule) -> bool:
     view = app.view_functions[rule.endpoint]
     resource = getattr(view, "view_class", None)
     if resource is None:
-        # A decorator, as login_required, may be one.
-        return not hasattr(view, "__wrapped__")
+        return not _is_decorated(view)
     handlers = filter(None, (getattr(resource, name.lower(), None) for name in changes))
     decorators = [*resource.decorators, *getattr(resource, "method_decorators", ())]
-    return not decorators and not all(hasattr(one, "__wrapped__") for one in handlers)
+    # Each decorates the whole resource; limiter.limit() counts, and asks nobody who he is.
+    guards = [one for one in decorators if not type(one).__module__.startswith("flask_limiter")]
+    return not guards and not all(map(_is_decorated, handlers))
+
+
+def _is_decorated(view: Any) -> bool:
+    """Tell whether a decorator, which may be a guard as login_required is, stands before a view."""
+    while hasattr(view, "__wrapped__"):
+        # functools.wraps() takes the names of what it wraps, but not these.
+        if not view.__globals__["__name__"].startswith("flask_limiter"):
+            return True
+        view = view.__wrapped__
+    return False
