@@ -30,7 +30,7 @@ NAMES = re.compile(r"%\((\w+)\)")
 KEYWORDS = {
     **dict.fromkeys(("_", "_l", "gettext", "lazy_gettext")),
     **dict.fromkeys(("pgettext", "lazy_pgettext"), ((1, "c"), 2)),
-    "ngettext": (1, 2),
+    **dict.fromkeys(("ngettext", "lazy_ngettext"), (1, 2)),
     "npgettext": ((1, "c"), 2, 3),
 }
 

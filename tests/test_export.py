@@ -10,7 +10,7 @@ from flask import has_app_context
 from sqlalchemy import select
 
 from core import export
-from core.export import csv_of
+from core.export import csv_of, csv_response
 from core.testing import app_on_test_database
 from services import db
 from tests.listed.models import Entry, Phase, Shelf
@@ -160,8 +160,8 @@ def test_a_long_list_is_read_in_parts_that_are_forgotten(app, client, save, monk
             parts.append(part)
             held.append(len(list(db.session)))
 
-    # The heads come with the first part; the last has what is left over: nothing.
-    assert [part.count("\r\n") for part in parts] == [3, 2, 2, 2, 1, 0]
+    # The heads come with the first part.
+    assert [part.count("\r\n") for part in parts] == [3, 2, 2, 2, 1]
     assert max(held) <= 4
     assert [row[0] for row in read(download(client))[1:]] == [f"Entry {n}" for n in range(9)]
 
@@ -228,3 +228,13 @@ def test_the_heads_tell_columns_of_one_related_record_apart(app, columns, heads)
         text = answer.get_data(as_text=True)
 
     assert text.splitlines()[0] == f"\ufeff{heads}"
+
+
+def test_rows_of_ones_own_are_a_file_too(app):
+    rows = [("=1+1", Decimal("1E+3"), None), ("Plan", Phase.NEW, date(2026, 1, 2))]
+
+    with app.test_request_context(), csv_response("plans", ["@plan", "Sum", "Of"], rows) as answer:
+        text = answer.get_data(as_text=True)
+
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="plans.csv"'
+    assert text == "\ufeff'@plan,Sum,Of\r\n'=1+1,1000,\r\nPlan,new,2026-01-02\r\n"

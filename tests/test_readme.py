@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 from apispec import APISpec
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po
 from flask import url_for
 from jinja2 import Environment
 
@@ -651,6 +654,21 @@ WITHOUT = {
         "tokens.utcnow = lambda: now() + timedelta(days=366)\n"
     ),
 }
+
+
+@pytest.mark.parametrize("language", ["python", "jinja"])
+def test_the_recipes_speak_spanish(language):
+    """Who copies one has its texts from core's catalogue."""
+    with (ROOT / "core/translations/es/LC_MESSAGES/messages.po").open("rb") as file:
+        translated = {one.id for one in read_po(file) if one.string}
+    words = {"_": None, "_l": None, "ngettext": (1, 2)}
+    method = {"jinja": "jinja2"}.get(language, language)
+
+    sources = [BytesIO(one.text.encode()) for one in blocks("docs/operations.md", language)]
+    texts = {text for one in sources for _, text, *_ in extract(method, one, words)}
+
+    assert len(texts) > 4
+    assert texts - translated == set()
 
 
 @pytest.mark.structure
@@ -1929,17 +1947,19 @@ with app.app_context():
     db.session.add_all([Note(title=f"Note {number}") for number in range(1, 4)])
     db.session.commit()
 
-def delete(*ids):
+def delete(*notes):
     shown = client.get("/notes/?q=note").text
     assert shown.count('type="checkbox" form="selected"') == shown.count("<tr>") - 1
     form = re.search('<form method="post" action="([^"]*)"[^>]*id="selected">', shown)[1]
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown)[1]
-    sent = client.post(form, data={"csrf_token": token, "id": list(ids)})
-    return sent.status_code, sent.location
+    sent = client.post(form, data={"csrf_token": token, "note": list(notes)})
+    assert (sent.status_code, sent.location) == (302, "/notes/?q=note")
+    return client.get(sent.location).text
 
-assert delete("1", "3", "1", "x", "9", str(10**30))[0] == 422
-assert delete("1", "3", "1", "x", "9") == (302, "/notes/?q=note")
-shown = client.get("/notes/?q=note").text
+assert 'value="1-1"' in client.get("/notes/").text
+old = delete("1-1", "3-2")
+assert "Note 1" in old and "Note 3" in old and "deleted" not in old
+shown = delete("1-1", "3-1", "1-1", "x", "9-1", f"{10**30}-1")
 assert "2 notes were deleted." in shown and "Note 2" in shown and "Note 3" not in shown
 print("done")
 """
@@ -1959,6 +1979,7 @@ def test_several_records_are_selected_as_documented(scaffold, sqlite_url):
     project.replace(index, "columns = [", "columns = [('select', 'narrow'), ")
     project.replace(index, "<tr>\n", f"<tr>\n{cell}")
     project.replace(index, "{% endcall %}\n", f"{{% endcall %}}\n{button}")
+    project.replace(index, "import list_controls,", "import tick_all, list_controls,")
     project.install("app.notes")
     project.revision()
     project.alembic("upgrade", "head")
@@ -2032,6 +2053,67 @@ def test_a_spreadsheet_is_imported_as_documented(scaffold, sqlite_url):
     project.alembic("upgrade", "head")
 
     assert project.python("-c", IMPORT).startswith("done")
+
+
+ONCE = """
+import re
+from run import app
+
+client = app.test_client()
+
+def send(form, title):
+    fields = {one: re.search(f'name="{one}"[^>]*value="([^"]+)"', form)[1] for one in NAMES}
+    return client.post("/notes/", data={"title": title, "text": "", **fields})
+
+NAMES = ("csrf_token", "key")
+form, other = (client.get("/notes/new").text for _ in range(2))
+assert send(form, "").status_code == 422
+assert send(form, "Milk").status_code == send(form, "Milk again").status_code == 302
+assert "This was saved already." in client.get("/notes/").text
+assert send(other, "Tea").status_code == 302
+listed = client.get("/notes/").text
+assert "Milk" in listed and "Tea" in listed and "again" not in listed
+
+def ask(key, title="Rest"):
+    headers = {"Idempotency-Key": key} if key else {}
+    return client.post("/api/v1/tasks", json={"title": title}, headers=headers)
+
+made, again = ask("A"), ask("A", "Other")
+assert (made.status_code, again.status_code) == (201, 200)
+assert made.json == again.json
+codes = [ask(key, f"Rest {n}").status_code for n, key in enumerate(("B", "", "", "x" * 37))]
+assert codes == [201, 201, 201, 400], codes
+print("done")
+"""
+
+
+@pytest.mark.structure
+def test_what_may_not_be_made_twice_is_made_once(scaffold, sqlite_url):
+    document = "docs/operations.md"
+    project = scaffold.on(sqlite_url)
+    rule, column = block_with(document, "text", 'UniqueConstraint("key"').text.splitlines()
+    for module, imports in (("notes", ""), ("tasks", "from flask_babel import lazy_gettext as _l")):
+        write_files(project, f"app/{module}/")
+        models = f"app/{module}/models.py"
+        project.replace(models, "from sqlalchemy import", f"{imports}\nfrom sqlalchemy import")
+        project.replace(models, "import String", "import UniqueConstraint, String")
+        project.replace(models, "    id: Mapped", f"    {rule}\n    {column}\n    id: Mapped")
+    for path, start, words in (
+        ("app/notes/forms.py", "class NoteForm", "HiddenField"),
+        ("app/notes/routes.py", '@bp.post("/")\n', "Note.key =="),
+        ("app/tasks/resources.py", "class TaskList", "Idempotency-Key"),
+    ):
+        text = (project.root / path).read_text(encoding="utf-8")
+        before, _, after = text.partition(start)
+        rest = re.search(r"\n\n\n(?:class|@bp)", after)
+        block = block_with(document, "python", words).text
+        project.write(path, f"{before}{block}{after[rest.start() :] if rest else ''}")
+    project.replace("app/notes/routes.py", "from core", "from sqlalchemy import select\nfrom core")
+    project.install("app.notes", "app.tasks")
+    project.revision()
+    project.alembic("upgrade", "head")
+
+    assert project.python("-c", ONCE).startswith("done")
 
 
 RELATED = """

@@ -1,6 +1,7 @@
-"""The words that all generated modules share: what core has translated they read from there."""
+"""The words of generated modules and of documented ones: they read from core what it translates."""
 
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_ngettext
 
 WORDS = (
     _l("%(name)s was created."),
@@ -13,4 +14,52 @@ WORDS = (
     _l("Edit %(name)s"),
     _l("Last changed"),
     _l("Save"),
+)
+
+# Of the recipes in docs/operations.md: who copies one has its pages in both languages.
+RECIPES = (
+    _l("Attachment"),
+    _l("Choose a PDF or a picture (png, jpg)."),
+    _l("Remove the attachment"),
+    _l("Customer"),
+    _l("At most 99 lines."),
+    _l("Remove this line"),
+    _l("Line"),
+    _l("Add a line"),
+    _l("Delete the selected notes"),
+    _l("Delete them?"),
+    lazy_ngettext("%(num)s note was deleted.", "%(num)s notes were deleted.", 2),
+    _l("CSV file"),
+    _l("Choose a file."),
+    _l("Save the spreadsheet as CSV."),
+    _l("The first line lacks: %(names)s."),
+    _l("%(name)s is there twice."),
+    _l("This is no CSV: save the spreadsheet as one."),
+    _l("There are more than %(number)s lines: divide the file."),
+    lazy_ngettext("%(num)s line was read.", "%(num)s lines were read.", 2),
+    _l("Import notes"),
+    _l("Import"),
+    _l("This was saved already."),
+    _l("The room is taken at this time."),
+    _l("You were signed out, so nothing was saved: go back to copy what you typed."),
+    _l("E-mail"),
+    _l("This is no e-mail address."),
+    _l("Password"),
+    _l("Stay signed in"),
+    _l("This e-mail and this password do not belong together."),
+    _l("Sign in"),
+    _l("Sign out"),
+    _l("New password"),
+    _l("A new password"),
+    _l("Send a link"),
+    _l("If there is an account with this e-mail, a link is on its way."),
+    _l("This link is too old, or was used: ask for another."),
+    _l("The password was changed: sign in with it."),
+    _l("Sign up"),
+    _l("You have an account"),
+    _l("Your account"),
+    _l("A link is on its way: it opens your account."),
+    _l("This link is too old: ask for another."),
+    _l("You have an account: sign in."),
+    _l("Welcome: sign in with your new password."),
 )

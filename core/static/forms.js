@@ -20,6 +20,17 @@ window.addEventListener("pageshow", () => {
   sent = new WeakMap();
 });
 
+/* A box that ticks all others of its form, wherever they stand. */
+for (const all of document.querySelectorAll("[data-ticks]")) {
+  const boxes = document.querySelectorAll(`[type=checkbox][form="${all.dataset.ticks}"]`);
+  all.closest("[hidden]").hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of boxes) {
+      box.checked = all.checked;
+    }
+  });
+}
+
 /* The Escape key takes a question back. */
 document.addEventListener("keydown", (event) => {
   const asked = event.key === "Escape" ? document.querySelectorAll(".confirm[open]") : [];
