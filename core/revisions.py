@@ -325,6 +325,6 @@ def _left_out(operations: Any) -> Iterator[str]:
             change.columns = [one for one in parts if not is_conditional(one)]
             yield from (
                 f"{part.name} of {change.table_name} is for one database alone (ddl_if): write it "
-                "by hand, as docs/operations.md does."
+                "by hand, as docs/recipes.md does."
                 for part in left
             )

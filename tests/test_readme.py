@@ -36,6 +36,7 @@ PAIRS = [
     ("docs/search.md", "docs/busqueda.es.md"),
     ("docs/api.md", "docs/api.es.md"),
     ("docs/operations.md", "docs/operacion.es.md"),
+    ("docs/recipes.md", "docs/recetas.es.md"),
     ("docs/deployment.md", "docs/despliegue.es.md"),
     ("docs/growing.md", "docs/crecer.es.md"),
 ]
@@ -443,11 +444,11 @@ print("done")
 @pytest.mark.structure
 def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     pytest.importorskip("flask_login")
-    document = "docs/operations.md"
+    document = "docs/recipes.md"
     project = scaffold.on(sqlite_url)
     for folder in ("app/notes/", "app/tasks/"):
         write_files(project, folder)
-    write_documented(project, "docs/operations.md", "app/accounts/")
+    write_documented(project, "docs/recipes.md", "app/accounts/")
     for module in ("notes", "tasks"):
         guard = block_with(document, "python", f"@{module}_bp.before_request").text
         project.replace(f"app/{module}/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
@@ -603,9 +604,9 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
     pytest.importorskip("flask_login")
     project = scaffold.on(sqlite_url)
     write_files(project, "app/notes/")
-    write_documented(project, "docs/operations.md", "app/accounts/")
+    write_documented(project, "docs/recipes.md", "app/accounts/")
     write_documented(project, "docs/growing.md", "app/mail/")
-    guard = block_with("docs/operations.md", "python", "def require_role").text
+    guard = block_with("docs/recipes.md", "python", "def require_role").text
     project.replace("app/notes/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
     project.replace(
         "app/accounts/__init__.py",
@@ -613,7 +614,7 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
         "from . import forgotten, roles, routes, sign_up",
     )
     models = (project.root / "app/accounts/models.py").read_text(encoding="utf-8")
-    role = re.search("`(role: .*?)`", (ROOT / "docs/operations.md").read_text("utf-8"))[1]
+    role = re.search("`(role: .*?)`", (ROOT / "docs/recipes.md").read_text("utf-8"))[1]
     project.write("app/accounts/models.py", f"{models}    {role}\n")
     project.install("app.mail", "app.accounts", "app.notes")
     project.alembic_each("revision --autogenerate -m made", "upgrade head")
@@ -664,7 +665,7 @@ def test_the_recipes_speak_spanish(language):
     words = {"_": None, "_l": None, "ngettext": (1, 2)}
     method = {"jinja": "jinja2"}.get(language, language)
 
-    sources = [BytesIO(one.text.encode()) for one in blocks("docs/operations.md", language)]
+    sources = [BytesIO(one.text.encode()) for one in blocks("docs/recipes.md", language)]
     texts = {text for one in sources for _, text, *_ in extract(method, one, words)}
 
     assert len(texts) > 4
@@ -685,10 +686,10 @@ def test_the_code_of_the_documents_passes_the_linter(scaffold):
 @pytest.mark.structure
 def test_the_tokens_of_the_document_guard_an_api(scaffold, sqlite_url):
     pytest.importorskip("flask_login")
-    document = "docs/operations.md"
+    document = "docs/recipes.md"
     project = scaffold.on(sqlite_url)
     write_files(project, "app/tasks/")
-    write_documented(project, "docs/operations.md", "app/accounts/")
+    write_documented(project, "docs/recipes.md", "app/accounts/")
     guard = block_with(document, "python", "before_request(require_token)").text
     project.replace("app/tasks/__init__.py", "\nfrom . import", f"\n{guard}\nfrom . import")
     project.replace(
@@ -1043,7 +1044,7 @@ print("done")
 
 
 def test_the_records_within_others_of_the_documents_are_written(scaffold, sqlite_url):
-    document = "docs/operations.md"
+    document = "docs/recipes.md"
     project = scaffold.on(sqlite_url)
     resources = (
         block_with("README.md", "python", "class TaskItem")
@@ -1219,7 +1220,7 @@ with application.app_context():
 @pytest.mark.structure
 @mostly_on("postgresql")
 def test_who_changed_what_is_kept_as_documented(scaffold, database_url):
-    document = "docs/operations.md"
+    document = "docs/recipes.md"
     project = scaffold.on(database_url)
     write_files(project, "app/notes/")
     write_documented(project, document, "app/audit/")
@@ -1728,7 +1729,7 @@ with app.app_context():
 @pytest.mark.postgresql
 @mostly_on("sqlite")
 def test_the_rows_move_to_another_database_as_documented(scaffold, database_url, tmp_path):
-    document = "docs/operations.md"
+    document = "docs/recipes.md"
     upgrade, move = block_with(document, "sh", "python move.py").commands
     scaffold.add_module("shelves", SHELVES)
     scaffold.write("move.py", block_with(document, "python", "move.py").text)
@@ -1776,12 +1777,10 @@ with create_app().app_context():
 @pytest.mark.parametrize("made_by", ["revisions", "models"])
 def test_no_two_bookings_of_the_document_overlap(scaffold, database_url, made_by):
     project = scaffold.on(database_url)
-    project.add_module(
-        "rooms", block_with("docs/operations.md", "python", "ExcludeConstraint").text
-    )
+    project.add_module("rooms", block_with("docs/recipes.md", "python", "ExcludeConstraint").text)
     if made_by == "revisions":
         project.alembic_each("revision --autogenerate -m made", "upgrade head")
-        (by_hand,) = [one for one in blocks("docs/operations.md", "python") if "op.e" in one.text]
+        (by_hand,) = [one for one in blocks("docs/recipes.md", "python") if "op.e" in one.text]
         revise(project, Block("sh", 'alembic revision -m "no overlap"'), by_hand)
         output = project.alembic_each("upgrade head", "check", "downgrade -1", "upgrade head")
         assert "No new upgrade operations" in output
@@ -1920,7 +1919,7 @@ print("done")
 
 @pytest.mark.structure
 def test_the_uploads_of_the_document_are_kept_and_sent(scaffold, sqlite_url):
-    document = "docs/operations.md"
+    document = "docs/recipes.md"
     project = scaffold.on(sqlite_url)
     write_files(project, "app/notes/")
     project.write("app/notes/forms.py", block_with(document, "python", "FileField").text)
@@ -1967,7 +1966,7 @@ print("done")
 
 @pytest.mark.structure
 def test_several_records_are_selected_as_documented(scaffold, sqlite_url):
-    document, index = "docs/operations.md", "app/notes/templates/notes/note_index.html"
+    document, index = "docs/recipes.md", "app/notes/templates/notes/note_index.html"
     project = scaffold.on(sqlite_url)
     write_files(project, "app/notes/")
     routes = project.root / "app/notes/routes.py"
@@ -2041,8 +2040,8 @@ print("done")
 def test_a_spreadsheet_is_imported_as_documented(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     write_files(project, "app/notes/")
-    write_documented(project, "docs/operations.md", "app/notes/importing.py")
-    write_documented(project, "docs/operations.md", "app/notes/templates/")
+    write_documented(project, "docs/recipes.md", "app/notes/importing.py")
+    write_documented(project, "docs/recipes.md", "app/notes/templates/")
     more = "due: Mapped[date | None]\n    pinned: Mapped[bool] = mapped_column(default=False)"
     project.replace("app/notes/models.py", "    text: Mapped", f"    {more}\n    text: Mapped")
     project.replace("app/notes/models.py", "from flask", "from datetime import date\nfrom flask")
@@ -2089,7 +2088,7 @@ print("done")
 
 @pytest.mark.structure
 def test_what_may_not_be_made_twice_is_made_once(scaffold, sqlite_url):
-    document = "docs/operations.md"
+    document = "docs/recipes.md"
     project = scaffold.on(sqlite_url)
     rule, column = block_with(document, "text", 'UniqueConstraint("key"').text.splitlines()
     for module, imports in (("notes", ""), ("tasks", "from flask_babel import lazy_gettext as _l")):

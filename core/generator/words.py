@@ -16,7 +16,7 @@ WORDS = (
     _l("Save"),
 )
 
-# Of the recipes in docs/operations.md: who copies one has its pages in both languages.
+# Of the recipes in docs/recipes.md: who copies one has its pages in both languages.
 RECIPES = (
     _l("Attachment"),
     _l("Choose a PDF or a picture (png, jpg)."),
