@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, abort, request, stream_with_context
 from sqlalchemy import Select, inspect
@@ -71,7 +72,10 @@ def csv_response(name: str, heads: Sequence[str], rows: Iterable[Sequence[Any]])
     What a text holds is no formula there, either.
     """
     response = Response(stream_with_context(_lines(heads, rows)), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    plain = re.sub(r"[^ !#-\[\]-~]", "_", name)
+    # The name as it is for all browsers of today (RFC 6266 4.3).
+    also = f"; filename*=UTF-8''{quote(name, safe='')}.csv" if plain != name else ""
+    response.headers["Content-Disposition"] = f'attachment; filename="{plain}.csv"{also}'
     return response
 
 
@@ -108,6 +112,7 @@ def _cell(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str):
-        return WITHIN.sub("'", f"'{value}" if STARTS.match(value) else value)
-    return value
+    if value is None or isinstance(value, (int, float)):
+        return value
+    text = str(value)
+    return WITHIN.sub("'", f"'{text}" if STARTS.match(text) else text)

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections import namedtuple
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 
 import pytest
@@ -807,6 +807,7 @@ def test_a_guard_may_decorate_a_view_a_resource_or_a_method(site):
     assert names(Counted.as_view("counted"))
     assert not names(count(guard(lambda: None)))
     assert not names(guard(lambda: None))
+    assert not names(cache(lambda: None))
     assert not names(Whole.as_view("whole"))
     assert not names(Method.as_view("method"))
 

@@ -231,10 +231,15 @@ def test_the_heads_tell_columns_of_one_related_record_apart(app, columns, heads)
 
 
 def test_rows_of_ones_own_are_a_file_too(app):
-    rows = [("=1+1", Decimal("1E+3"), None), ("Plan", Phase.NEW, date(2026, 1, 2))]
+    rows = [("=1+1", Decimal("1E+3"), None), (Shelf(name="=2"), Phase.NEW, date(2026, 1, 2))]
 
-    with app.test_request_context(), csv_response("plans", ["@plan", "Sum", "Of"], rows) as answer:
+    with (
+        app.test_request_context(),
+        csv_response('año "26"', ["@plan", "Sum", "Of"], rows) as answer,
+    ):
         text = answer.get_data(as_text=True)
 
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="plans.csv"'
-    assert text == "\ufeff'@plan,Sum,Of\r\n'=1+1,1000,\r\nPlan,new,2026-01-02\r\n"
+    assert answer.headers["Content-Disposition"] == (
+        "attachment; filename=\"a_o _26_.csv\"; filename*=UTF-8''a%C3%B1o%20%2226%22.csv"
+    )
+    assert text == "\ufeff'@plan,Sum,Of\r\n'=1+1,1000,\r\n'=2,new,2026-01-02\r\n"

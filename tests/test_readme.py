@@ -2027,12 +2027,35 @@ old = "Title;Text;Due;Pinned\\r\\nA\u00f1il;Azul;31/12/1990;No\\r\\nTea\\r\\n"
 assert send(old.encode("cp1252")).status_code == 302
 changed = ("Azul", date(1990, 12, 31), False)
 assert notes() == {"A\u00f1il": changed, "Tea": (None, None, False)}
-assert send(b"Title,Text,Due,Pinned\\nTea,,31/12/90,\\n").status_code == 422
+for text in (b"31/12/90", b"07/20/2026", b"20 jul 2026", b"2026"):
+    assert send(b"Title,Text,Due,Pinned\\nTea,," + text + b",\\n").status_code == 422
+lines = b'New,"two\\nlines",,\\n,,,\\n\\nSour,no milk,,,,more\\nTeapot,,,\\nLast,,,\\n'
+refused = send(head.replace(b";", b",") + lines, "en").text
+assert "6: Text: There is no milk." in refused, refused
+assert "7: The database refuses this line." in refused, refused
+assert len(re.findall(">[0-9]+: ", refused)) == 2, refused
 assert send(b"").status_code == 302
 assert send(b"Title\\n" + b"x\\n" * 5001, "en").text.count("There are more than 5000 lines") == 1
 assert "This is no CSV" in send(b"Title\\n" + b"x" * 140000, "en").text
 assert len(notes()) == 2
 print("done")
+"""
+
+
+# A rule of the model at a field, and one of the database at a column that is none.
+REFUSING = """
+    short: Mapped[str] = mapped_column(String(3), unique=True)
+
+    @validates("text")
+    def refuse(self, name, text):
+        if text == "no milk":
+            raise ValueError("There is no milk.")
+        return text
+
+    @validates("title")
+    def shorten(self, name, title):
+        self.short = (title or "")[:3]
+        return title
 """
 
 
@@ -2044,7 +2067,10 @@ def test_a_spreadsheet_is_imported_as_documented(scaffold, sqlite_url):
     write_documented(project, "docs/recipes.md", "app/notes/templates/")
     more = "due: Mapped[date | None]\n    pinned: Mapped[bool] = mapped_column(default=False)"
     project.replace("app/notes/models.py", "    text: Mapped", f"    {more}\n    text: Mapped")
-    project.replace("app/notes/models.py", "from flask", "from datetime import date\nfrom flask")
+    head = "from datetime import date\nfrom sqlalchemy.orm import validates\nfrom flask"
+    project.replace("app/notes/models.py", "from flask", head)
+    with (project.root / "app/notes/models.py").open("a", encoding="utf-8") as models:
+        models.write(REFUSING)
     project.replace("app/notes/forms.py", '"text")', '"text", "due", "pinned")')
     project.replace("app/notes/__init__.py", "import routes", "import importing, routes")
     project.install("app.notes")

@@ -152,7 +152,8 @@ def _is_decorated(view: Any) -> bool:
     """Tell whether a decorator, which may be a guard as login_required is, stands before a view."""
     while hasattr(view, "__wrapped__"):
         # functools.wraps() takes the names of what it wraps, but not these.
-        if not view.__globals__["__name__"].startswith("flask_limiter"):
+        names = getattr(view, "__globals__", {"__name__": ""})
+        if not names["__name__"].startswith("flask_limiter"):
             return True
         view = view.__wrapped__
     return False

@@ -39,6 +39,7 @@ RECIPES = (
     lazy_ngettext("%(num)s line was read.", "%(num)s lines were read.", 2),
     _l("Import notes"),
     _l("Import"),
+    _l("The database refuses this line."),
     _l("This was saved already."),
     _l("The room is taken at this time."),
     _l("You were signed out, so nothing was saved: go back to copy what you typed."),
