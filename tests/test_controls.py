@@ -7,6 +7,7 @@ import pytest
 from flask import render_template_string
 from werkzeug.serving import make_server
 
+import settings
 from tests import listed
 from tests.reading import Reader
 
@@ -26,6 +27,7 @@ BOXES = """
 def site(make_app, monkeypatch, request):
     menu = [(listed.MENU[0][0], text) for text in ENTRIES[: request.param]]
     monkeypatch.setattr(listed, "MENU", menu)
+    monkeypatch.setattr(settings, "APP_NAME", "A name that takes more than one line of a phone")
     return make_app(["tests.listed"])
 
 
@@ -39,6 +41,11 @@ def shown(browser, site, path, **options):
     yield page
     page.close()
     server.shutdown()
+
+
+def bottom_of(element):
+    box = element.bounding_box()
+    return box["y"] + box["height"]
 
 
 @pytest.mark.parametrize(("site", "folds"), [(4, False), (5, True)], indirect=["site"])
@@ -63,6 +70,7 @@ def test_on_a_phone_the_menu_opens_and_closes(browser, site, scheme):
         before = entry.is_visible()
         button.press("Enter")
         opened = entry.is_visible()
+        gap = page.locator("#_menu").bounding_box()["y"] - bottom_of(button)
         found = axe.run(page).response["violations"]
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         page.keyboard.press("Escape")
@@ -71,6 +79,8 @@ def test_on_a_phone_the_menu_opens_and_closes(browser, site, scheme):
         wide = entry.is_visible(), button.is_visible()
 
     assert (before, opened, closed, wide) == (False, True, True, (True, False))
+    # Below its button, however high the product's name makes the header.
+    assert abs(gap) < 1
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
     assert wider <= 0
 

@@ -26,6 +26,7 @@ RECIPES = (
     _l("Remove this line"),
     _l("Line"),
     _l("Add a line"),
+    _l("Select"),
     _l("Delete the selected notes"),
     _l("Delete them?"),
     lazy_ngettext("%(num)s note was deleted.", "%(num)s notes were deleted.", 2),
