@@ -75,10 +75,20 @@ def test_on_a_phone_the_menu_opens_and_closes(browser, site, scheme):
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         page.keyboard.press("Escape")
         closed = not entry.is_visible()
+        button.press("Enter")
+        page.get_by_role("navigation").get_by_role("link").last.focus()
+        page.keyboard.press("Tab")
+        left = entry.is_visible()
+        clicked = []
+        for _ in range(2):
+            button.click()
+            clicked.append(entry.is_visible())
         page.set_viewport_size({"width": 1280, "height": 568})
         wide = entry.is_visible(), button.is_visible()
 
     assert (before, opened, closed, wide) == (False, True, True, (True, False))
+    # A focus that goes on is not behind it; its button closes it, too.
+    assert (left, clicked) == (False, [True, False])
     # Below its button, however high the product's name makes the header.
     assert abs(gap) < 1
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []

@@ -1729,7 +1729,7 @@ with app.app_context():
 @pytest.mark.postgresql
 @mostly_on("sqlite")
 def test_the_rows_move_to_another_database_as_documented(scaffold, database_url, tmp_path):
-    document = "docs/recipes.md"
+    document = "docs/operations.md"
     upgrade, move = block_with(document, "sh", "python move.py").commands
     scaffold.add_module("shelves", SHELVES)
     scaffold.write("move.py", block_with(document, "python", "move.py").text)
@@ -2133,7 +2133,7 @@ def test_what_may_not_be_made_twice_is_made_once(scaffold, sqlite_url):
         project.replace(models, "import String", "import UniqueConstraint, String")
         project.replace(models, "    id: Mapped", f"    {rule}\n    {column}\n    id: Mapped")
     for path, start, words in (
-        ("app/notes/forms.py", "class NoteForm", "HiddenField"),
+        ("app/notes/forms.py", "class NoteForm", "key = HiddenField"),
         ("app/notes/routes.py", '@bp.post("/")\n', "Note.key =="),
         ("app/tasks/resources.py", "class TaskList", "Idempotency-Key"),
     ):

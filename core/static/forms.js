@@ -31,6 +31,16 @@ for (const all of document.querySelectorAll("[data-ticks]")) {
   });
 }
 
+/* A menu closes when the focus leaves it, or it would hide where that is. */
+for (const menu of document.querySelectorAll("[popover]")) {
+  menu.addEventListener("focusout", ({ relatedTarget }) => {
+    // Its button opens and closes it by itself.
+    if (relatedTarget && !menu.contains(relatedTarget) && relatedTarget.popoverTargetElement !== menu) {
+      menu.hidePopover?.();
+    }
+  });
+}
+
 /* The Escape key takes a question back. */
 document.addEventListener("keydown", (event) => {
   const asked = event.key === "Escape" ? document.querySelectorAll(".confirm[open]") : [];
