@@ -8,6 +8,7 @@ from flask import render_template_string
 from werkzeug.serving import make_server
 
 import settings
+from core.testing import errors_of
 from tests import listed
 from tests.reading import Reader
 
@@ -37,10 +38,12 @@ def shown(browser, site, path, **options):
     server = make_server("127.0.0.1", 0, site, threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()
     page = browser.new_page(base_url=f"http://127.0.0.1:{server.port}", **options)
+    errors = errors_of(page)
     page.goto(path)
     yield page
     page.close()
     server.shutdown()
+    assert errors == []
 
 
 def bottom_of(element):
