@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import config
 from core.generator import command
+from core.generator.additions import joined, with_link
 from core.generator.attributes import KINDS, Spec, read
 from tests.project import ENGINES
 
@@ -42,6 +44,11 @@ def shop(scaffold):
     referrer = "referrer:references:app.clients.models.Client:optional"
     mice = ["ShelfMouse", *EVERY_TYPE, client, referrer, "--plural", "shelf_mice"]
     generate("shop", *mice, "--both")
+    # Further ones go into modules that are there; an enum's name may be taken.
+    mouse = "mouse:references:app.shop.models.ShelfMouse"
+    order = ["Order", "number:string:20:unique", "status:enum:open,sent", "due:date", client, mouse]
+    scaffold.python("-m", "flask", "generate", "shop", *order, "--both")
+    scaffold.python("-m", "flask", "generate", "tasks", "Step", "title:string", "--api")
     return scaffold
 
 
@@ -75,7 +82,7 @@ def test_money_has_the_places_of_the_currency(monkeypatch, currency, places):
 )
 def test_short_names_need_no_formatter(app, tmp_path, attributes):
     spec = Spec("shop", "Article", "articles", [read(one) for one in attributes], True, True)
-    for path, text in command.files(spec).items():
+    for path, text in command.files(spec, {}).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
 
@@ -139,11 +146,71 @@ def test_it_writes_over_nothing(generate, tmp_path):
     models.parent.mkdir(parents=True)
     models.write_text("mine")
 
-    assert "app/tasks exists, and a module is generated with one model" in generate(
-        "tasks Task title:string"
-    )
+    assert "app/tasks exists and is not listed" in generate("tasks Task title:string")
     assert [*models.parent.iterdir()] == [models]
     assert models.read_text() == "mine"
+
+
+MESSY = '''"""The tables."""
+
+import enum
+from decimal import (
+    Decimal,
+)
+
+from sqlalchemy import String  # where texts are
+from core.models import Base
+from .x import a as b
+
+
+class Status(enum.Enum):
+    ON = "on"
+'''
+FURTHER = '''"""The table."""
+
+import enum
+from decimal import Decimal
+
+from sqlalchemy import Numeric, String
+
+from core.models import Base, Versioned
+
+from .x import c
+
+
+class Order(Versioned, Base):
+    pass
+'''
+
+
+def test_a_further_model_stands_behind_the_others_with_its_imports():
+    text = joined("app/shop/models.py", MESSY, FURTHER)
+
+    assert text == (
+        MESSY.replace("import Base", "import Base, Versioned").replace(
+            "import a as b\n", "import a as b, c\nfrom sqlalchemy import Numeric\n"
+        )
+        + "\n\nclass Order(Versioned, Base):\n    pass\n"
+    )
+
+
+def test_a_further_model_takes_no_name_of_another():
+    with pytest.raises(click.ClickException, match=r"app/shop/models\.py has Order already"):
+        joined("app/shop/models.py", "Order = 1\n", FURTHER)
+
+
+@pytest.mark.parametrize(
+    ("menu", "longer"),
+    [
+        ("MENU = [A, B]\nx = 1\n", "MENU = [A, B, C]\nx = 1\n"),
+        ('MENU = [\n    ("añil", _l("Añil")),\n]\n', 'MENU = [\n    ("añil", _l("Añil")), C,\n]\n'),
+        ("MENU = links()\n", None),
+        ("MENU = []\n", None),
+        ("", None),
+    ],
+)
+def test_the_menu_gets_a_link_if_it_is_a_list(menu, longer):
+    assert with_link(menu, "C") == longer
 
 
 def test_pretending_writes_nothing(generate, tmp_path):

@@ -69,7 +69,8 @@ KINDS = {
 class Attribute:
     """One attribute of a model.
 
-    `detail` is the length of a string, the places of an amount, the members, or a model.
+    `detail` is the length of a string, the places of an amount, the members, or a model. The
+    name of an enum begins with that of its `owner`.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Attribute:
     detail: Any = None
     is_optional: bool = False
     is_unique: bool = False
+    owner: str = ""
 
     @property
     def column(self) -> str:
@@ -89,7 +91,12 @@ class Attribute:
     @property
     def enum(self) -> str:
         """Return the name of the class of the members."""
-        return "".join(part.capitalize() for part in self.name.split("_"))
+        return self.owner + "".join(part.capitalize() for part in self.name.split("_"))
+
+    @property
+    def labels(self) -> str:
+        """Return the name of the texts of the members."""
+        return "_".join(filter(None, (snake_case(self.owner), self.name, "labels"))).upper()
 
     @property
     def default(self) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess  # nosec B404
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from flask.cli import with_appcontext
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from config import BASE_DIR
+from core.generator.additions import home_of, link_to, merged, told_apart
 from core.generator.attributes import SHORTEST_TITLE, Attribute, Spec, read, snake_case
 from core.generator.names import check_names, plural_of
 from core.generator.samples import Imports, sample
@@ -61,49 +63,61 @@ def generate(
 
     An attribute is name:type with options, the first one a string. Types: string, text, integer,
     decimal, money, boolean, date, datetime, enum:one,two, references:app.clients.models.Client.
-    Options: a string's longest length, unique, optional. Add further models by hand.
+    Options: a string's longest length, unique, optional. A module that is listed gets a further
+    model: its code goes behind the code that is there.
     """
     folder = BASE_DIR / "app" / module
     plural = plural or plural_of(snake_case(model))
     spec = Spec(module, model, plural, attributes, pages=both or not api, api=both or api)
     if folder.exists():
-        raise click.ClickException(
-            f"app/{module} exists, and a module is generated with one model: write a further one "
-            "by hand, or choose another name."
-        )
-    check_names(spec)
-    texts = files(spec)
+        home = home_of(spec)
+        spec = told_apart(spec)
+        check_names(spec, home)
+        texts = merged(folder, spec, files(spec, home))
+    else:
+        home = {}
+        check_names(spec, home)
+        texts = files(spec, home)
+    _write(folder, texts, pretend)
     if pretend:
-        click.echo("\n".join(f"would write app/{module}/{path}" for path in texts))
         return
-    _write(folder, texts)
+    listing = "" if home else f'Add "app.{module}", to INSTALLED_APPS in settings.py. Then:\n\n'
     click.echo(
-        f'\nAdd "app.{module}", to INSTALLED_APPS in settings.py. Then:\n\n'
-        f'    alembic revision --autogenerate -m "{module}"\n'
+        f"\n{listing}"
+        f'    alembic revision --autogenerate -m "{spec.plural if home else module}"\n'
         "    alembic upgrade head\n"
         f"    python -m pytest app/{module}\n"
         "    make translations\n\n"
         "Anybody may write into it until its blueprint has a guard (README, A login in front)."
     )
+    if spec.pages and home and "__init__.py" not in texts:
+        click.echo(f"\nFor the menu, in MENU of app/{module}/__init__.py: {link_to(spec)}")
     if not _format(folder):
         click.echo(
-            f"\nFor `make check`, once `make lint` has installed it: ruff format app/{module}"
+            f"\nFor `make check`, once `make lint` has installed it: ruff check --fix app/{module} "
+            f"&& ruff format app/{module}"
         )
 
 
-def _write(folder: Path, texts: dict[str, str]) -> None:
+def _write(folder: Path, texts: dict[str, str], pretend: bool) -> None:
     for path, text in texts.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
-        click.echo(f"wrote app/{folder.name}/{path}")
+        done = "add to" if (folder / path).exists() else "write"
+        if not pretend:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+            done = {"write": "wrote", "add to": "added to"}[done]
+        click.echo(f"{'would ' * pretend}{done} app/{folder.name}/{path}")
 
 
-def files(spec: Spec) -> dict[str, str]:
-    """Return the texts of the files of a module, by their paths in it."""
-    environment, values = _environment(), _values(spec)
+def files(spec: Spec, home: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of the files of a model, by their paths in the module.
+
+    `home` has what the templates name of a module that is there, and is empty for a new one.
+    """
+    environment, values = _environment(), {**_values(spec), **home}
     return {
         path: environment.get_template(f"{name}.jinja").render(values)
-        for path, name in _paths(spec).items()
+        for path, name in _paths(spec, is_new=not home).items()
     }
 
 
@@ -126,7 +140,7 @@ def _environment() -> Environment:
     )
 
 
-def _paths(spec: Spec) -> dict[str, str]:
+def _paths(spec: Spec, is_new: bool) -> dict[str, str]:
     """Return the templates of the files, by the files' paths in the module."""
     paths = {path: path for path in SHARED}
     if spec.pages:
@@ -135,6 +149,11 @@ def _paths(spec: Spec) -> dict[str, str]:
         paths |= {f"{start}{name}": f"templates/{name}" for name in TEMPLATES}
     if spec.api:
         paths |= {path: path for path in API}
+    if not is_new:
+        del paths["__init__.py"]
+        # The tests of a further model have files of their own.
+        start = f"tests/test_{spec.record}_"
+        paths = {path.replace("tests/test_", start): name for path, name in paths.items()}
     return paths
 
 
@@ -160,6 +179,10 @@ def _values(spec: Spec) -> dict[str, Any]:
         # The list of the module's only model needs no name of its own.
         "at": "" if spec.module == spec.plural else f"/{spec.plural}",
         "api_name": f"{spec.module}_api" if spec.pages else spec.module,
+        "bp": f"{spec.module}_bp",
+        "prefix": f"/{spec.module}",
+        "own_models": f"app.{spec.module}.models",
+        "is_new": True,
     }
 
 
@@ -171,7 +194,11 @@ def _grouped(imports: Imports) -> dict[str, list[str]]:
 
 def _format(folder: Path) -> bool:
     """Break the lines that names have made too long, where `make lint` has its formatters."""
-    tools = (["ruff", "format", "--quiet"], ["djlint", "--quiet", "--reformat"])
+    tools = (
+        ["ruff", "check", "--quiet", "--fix", "--select", "I"],
+        ["ruff", "format", "--quiet"],
+        ["djlint", "--quiet", "--reformat"],
+    )
     there = [[tool, *arguments] for tool, *arguments in tools if find_spec(tool)]
     for command in there:
         line = [sys.executable, "-m", *command, str(folder)]

@@ -3,8 +3,9 @@
 import builtins
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from keyword import iskeyword
+from typing import Any
 
 import click
 from flask import current_app
@@ -32,9 +33,9 @@ def plural_of(name: str) -> str:
     return f"{name}es" if re.search("(s|x|z|ch|sh)$", name) else f"{name}s"
 
 
-def check_names(spec: Spec) -> None:
+def check_names(spec: Spec, home: Mapping[str, Any]) -> None:
     """Raise click.ClickException for a name that something else has, or that Python cannot take."""
-    for problem in (*_misspelt(spec), *_taken_by_others(spec), *_taken_in_the_code(spec)):
+    for problem in (*_misspelt(spec), *_taken_by_others(spec, home), *_taken_in_the_code(spec)):
         raise click.ClickException(problem)
 
 
@@ -54,16 +55,18 @@ def _misspelt(spec: Spec) -> Iterator[str]:
         yield f"{spec.record!r} needs another word for many: add --plural."
 
 
-def _taken_by_others(spec: Spec) -> Iterator[str]:
-    if spec.module in current_app.blueprints:
+def _taken_by_others(spec: Spec, home: Mapping[str, Any]) -> Iterator[str]:
+    if not home and spec.module in current_app.blueprints:
         yield f"A blueprint is called {spec.module!r}: choose another name."
     table = f"{spec.module}_{spec.record}"
     if table in db.metadata.tables:
         yield f"A table is called {table}: choose another name."
     if len(table) > LONGEST_TABLE:
         yield f"The table's name {table} is longer than {LONGEST_TABLE}: choose shorter ones."
-    url = f"{setting('API_PREFIX')}/{spec.plural}"
-    if spec.api and url in {rule.rule for rule in current_app.url_map.iter_rules()}:
+    urls = [f"{setting('API_PREFIX')}/{spec.plural}"] * spec.api
+    if home and spec.pages:
+        urls.append(f"{home['prefix']}/{spec.plural}")
+    for url in {rule.rule for rule in current_app.url_map.iter_rules()} & {*urls}:
         yield f"{url} is taken: choose another name, or another --plural."
 
 

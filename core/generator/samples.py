@@ -8,6 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import MANYTOONE
 
+from core.base import UTCDateTime
+from core.columns import value_type
+
 Imports = set[tuple[str, str]]
 
 
@@ -40,7 +43,8 @@ def _is_required(column: sa.Column[Any]) -> bool:
 
 def _value(kind: Any, name: str) -> tuple[str, Imports]:
     """Return the code for a value of the column's type, three dots where none is obvious."""
-    python = kind.python_type
+    kind = value_type(kind)
+    python: Any = datetime if isinstance(kind, UTCDateTime) else kind.python_type
     if issubclass(python, Enum):
         return f"{python.__name__}.{next(iter(python)).name}", {
             (python.__module__, python.__name__)
