@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import (
+    BIGINT,
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     Enum,
@@ -85,12 +87,13 @@ def _count_keys_on(table: Table, connection: Any, **options: Any) -> None:
     By itself it gives that of a deleted last row to the next one, which a form that is still open
     on the old one would then change.
     """
-    key = table.autoincrement_column
+    key: Any = table.autoincrement_column
     dialect = connection.dialect
-    if dialect.name != "sqlite" or key is None or len(table.primary_key) > 1:
+    if dialect.name != "sqlite" or not _is_counted(key):
         return
     own = table.dialect_options["sqlite"]
-    if key.type.compile(dialect=dialect) == "INTEGER" and own["with_rowid"]:
+    kind = dialect.type_compiler_instance.process(key.type, type_expression=key)
+    if kind == "INTEGER" and own["with_rowid"]:
         own["autoincrement"] = True
 
 
@@ -129,6 +132,21 @@ def _column(element: CreateColumn, compiler: Any, **options: Any) -> str:
         rule = compiler.preparer.format_constraint(column.table.primary_key)
         text = f"{text.removesuffix(COUNTED)} CONSTRAINT {rule}{COUNTED}"
     return text
+
+
+@compiles(BigInteger, "sqlite")
+@compiles(BIGINT, "sqlite")
+def _big(kind: BigInteger, compiler: Any, type_expression: Any = None, **options: Any) -> str:
+    """Return the one type by which SQLite counts a key, which has 64 bits there, too."""
+    return "INTEGER" if _is_counted(type_expression) else "BIGINT"
+
+
+def _is_counted(column: Any) -> bool:
+    """Tell whether a column is a key by itself that the database counts."""
+    table = getattr(column, "table", None)
+    if not isinstance(table, Table) or table.autoincrement_column is not column:
+        return False
+    return len(table.primary_key) == 1
 
 
 @compiles(JSON, "sqlite")

@@ -473,6 +473,25 @@ def test_a_key_changes_its_type_with_those_that_refer_to_it(scaffold, database_u
         assert {name: keys(connection, name) for name in before} == before
 
 
+@mostly_on("sqlite")
+@pytest.mark.parametrize("first", ["sa.Integer", "sa.BigInteger"])
+def test_a_large_key_counts_on_each_engine(scaffold, database_url, first):
+    project = scaffold.on(database_url).having(PYTHONWARNINGS="")
+    family = FAMILY.replace(", autoincrement=False", "")
+    project.add_module("family", family.replace("sa.BigInteger", first))
+    project.alembic_each("revision --autogenerate -m made --rev-id first", "upgrade head", "check")
+    project.write("app/family/models.py", family.replace("sa.Integer", "sa.BigInteger"))
+    project.alembic_each("revision --autogenerate -m large", "upgrade head", "check")
+
+    with connected(database_url) as connection:
+        for row in range(2):
+            connection.exec_driver_sql("INSERT INTO family_parent (other_id) VALUES (NULL)")
+            connection.exec_driver_sql("INSERT INTO family_child (parent_id) VALUES (1)")
+            connection.exec_driver_sql(f"DELETE FROM family_child WHERE id = {row + 1}")
+        connection.exec_driver_sql("INSERT INTO family_child (parent_id) VALUES (2)")
+        assert connection.exec_driver_sql("SELECT id FROM family_child").scalar() == 3
+
+
 def keys(connection, table):
     return sorted(inspect(connection).get_foreign_keys(table), key=lambda key: key["name"])
 
