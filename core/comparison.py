@@ -49,10 +49,10 @@ class _Own(DefaultImpl):
 
         Alembic takes a size for no difference where the other type has none.
         """
-        if isinstance(column.type, sa.BigInteger) and isinstance(self, SQLiteImpl):
-            # A key that counts is an INTEGER there (core/base.py); a copy may have made it count.
-            kinds = (sa.BIGINT, sa.INTEGER) if column.primary_key else (sa.BIGINT,)
-            return not isinstance(inspected.type, kinds)
+        is_key = isinstance(self, SQLiteImpl) and column.primary_key
+        if is_key and isinstance(column.type, sa.BigInteger):
+            # One that counts is an INTEGER there (core/base.py); a copy may have made it count.
+            return not isinstance(inspected.type, (sa.BIGINT, sa.INTEGER))
         if isinstance(column.type, sa.Float) and type(inspected.type) in FLOATS:
             return is_real(column.type) != is_real(inspected.type)
         if isinstance(inspected.type, SIZED) and self._size(inspected) != self._size(column):
