@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import click
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -271,14 +272,12 @@ def read_dotenv() -> dict[str, str]:
 
     python-dotenv itself passes over such a line, and the variable would be missing.
     """
-    path, given = BASE_DIR / ".env", {}
+    path = BASE_DIR / ".env"
     if not path.exists():
         return {}
     with path.open(encoding="utf-8") as file:
         for line in parse_stream(file):
-            if line.key and line.value is not None:
-                given[line.key] = line.value
-            elif line.key or line.error:
+            if (line.key and line.value is None) or line.error:
                 # Blank lines count as the beginning of what stands below them.
                 start, text = line.original.line, line.original.string
                 number = start + text[: -len(text.lstrip())].count("\n")
@@ -287,7 +286,8 @@ def read_dotenv() -> dict[str, str]:
                     f"Line {number} of .env cannot be read: write it as NAME=value, a value with "
                     "spaces in quotes, and close each quote."
                 )
-    return given
+    # With what `${NAME}` stands for, as the `flask` command reads it.
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
 def _text(value: Any) -> str:

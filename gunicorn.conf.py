@@ -3,11 +3,12 @@
 import os
 import sys
 
-from config import ConfigError, server
+from config import ConfigError
 from core.server import (
     Log,
     Worker,
     close_connections,
+    first_configuration,
     share_memory,
     show_in_a_sentence,
     watch_database,
@@ -16,7 +17,7 @@ from core.server import (
 # What config.py or a module refuses is for the operator, who needs no traceback.
 sys.excepthook = show_in_a_sentence
 try:
-    _server = server()
+    _server = first_configuration()
 except ConfigError as error:
     sys.exit(f"Error: {error.message}")
 bind = _server["bind"]

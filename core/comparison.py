@@ -1,8 +1,10 @@
 """What autogenerate compares and how it writes it: in words that every engine reads."""
 
 import re
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any, Literal
+from uuid import UUID
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
@@ -12,6 +14,7 @@ from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import CreateEnumType
 from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import current_timestamp, now
 
@@ -69,16 +72,14 @@ class _Own(DefaultImpl):
         """Tell whether they differ. PostgreSQL cannot say it of json: never, then."""
         if isinstance(column.type, sa.JSON):
             return False
-        text = TEXT_DEFAULT.fullmatch(reflected or "")
-        if text and declared is not None and isinstance(column.server_default.arg, str):
-            repeated = text[1].replace("''", "'")
-            if isinstance(column.type, sa.Time):
-                # MariaDB repeats one with all its places.
-                repeated = repeated.removesuffix(".000000")
-            return bool(repeated != column.server_default.arg)
-        if isinstance(column.type, sa.Numeric) and _number(declared) is not None:
+        if isinstance(column.type, (sa.Numeric, sa.Float)) and _number(declared) is not None:
             # MariaDB repeats it with all places of the type.
             return _number(declared) != _number(reflected)
+        text = TEXT_DEFAULT.fullmatch(reflected or "")
+        if text and declared is not None and isinstance(column.server_default.arg, str):
+            told = (column.server_default.arg, text[1].replace("''", "'"))
+            first, second = (_value(column.type, one) for one in told)
+            return bool(first != second)
         if isinstance(self, SQLiteImpl):
             # So columns of before were made.
             declared, reflected = (
@@ -112,9 +113,24 @@ class _Own(DefaultImpl):
         return super().render_type(kind, context) or POSTGRESQL.render_type(kind, context)
 
 
+def _value(kind: Any, text: str) -> Any:
+    """Return the value that a default's text stands for: each engine repeats it in its own form."""
+    kind = getattr(kind, "impl_instance", kind)
+    try:
+        if isinstance(kind, sa.DateTime):
+            moment = datetime.fromisoformat(text)
+            # Connections are in UTC.
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if isinstance(kind, sa.Time):
+            return time.fromisoformat(text)
+        return UUID(text) if isinstance(kind, sa.Uuid) else text
+    except ValueError:
+        return text
+
+
 def _number(text: str | None) -> Decimal | None:
     """Return the number in a default, quoted or not; None if it is something else."""
-    found = re.fullmatch(r"\(?'?(-?[0-9.]+)'?\)?(?:::.+)?", text or "")
+    found = re.fullmatch(r"\(?'?(-?[0-9.]+(?:e[+-]?\d+)?)'?\)?(?:::.+)?", text or "", re.IGNORECASE)
     return Decimal(found[1]) if found else None
 
 
@@ -123,12 +139,28 @@ class _OnPostgresql(DefaultImpl):
 
     connection: Any
 
+    def create_table(self, table: sa.Table, **options: Any) -> None:
+        """Make the types of native enums that are not there: a dropped table leaves its own."""
+        for column in table.columns:
+            self._make_type(column)
+        super().create_table(table, **options)
+
     def add_column(self, table_name: str, column: Any, **options: Any) -> None:
         """Make the type of a native enum first, as a new table does."""
-        kind = column.type.dialect_impl(self.dialect)
-        if isinstance(kind, postgresql.ENUM) and kind.create_type and not self.as_sql:
-            kind.create(self.connection, checkfirst=True)
+        self._make_type(column)
         super().add_column(table_name, column, **options)
+
+    def _make_type(self, column: Any) -> None:
+        kind = column.type.dialect_impl(self.dialect)
+        if not isinstance(kind, postgresql.ENUM) or not kind.create_type:
+            return
+        # In which SQLAlchemy looks whether it has made it.
+        made = self.memo.setdefault(f"pg_{kind.__visit_name__}", set())
+        if not self.as_sql:
+            kind.create(self.connection, checkfirst=True)
+        elif (kind.schema, kind.name) not in made:
+            self._exec(CreateEnumType(kind))
+        made.add((kind.schema, kind.name))
 
 
 for _impl, _own in (
@@ -146,6 +178,9 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
     if kind == "type" and not type(item).__module__.startswith("sqlalchemy."):
         return _own_type(item, context)
     if kind == "server_default" and isinstance(item, sa.DefaultClause):
+        if type(item.arg) is str:
+            # Alembic takes quotes off that are the text's own.
+            return repr(item.arg)
         return PORTABLE_DEFAULTS.get(type(item.arg), False)
     return False
 

@@ -43,8 +43,10 @@ CODES: dict[str, set[Any]] = {
 }
 # Where the texts of MariaDB, MySQL and SQLite name a constraint, and where columns.
 NAME = re.compile(
-    r"for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`"
-    r"|CHECK constraint failed: (.+)|failed: index '(.+)'"
+    # The last one: before it stands the value, which somebody has sent.
+    r".*for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`"
+    r"|CHECK constraint failed: (.+)|failed: index '(.+)'",
+    re.DOTALL,
 )
 # Where those of PostgreSQL and MariaDB name the columns of a rule.
 KEY = re.compile(r"(?:Key|.*FOREIGN KEY) \(([\w, \"`]+)\)")
@@ -132,11 +134,11 @@ def _told(
 
 def _circle(error: CircularDependencyError) -> Violation | None:
     """Return what is wrong with records that refer to each other; None if the program is."""
-    if any("Delete" in type(step).__name__ for step in error.cycles):
-        return _told("in_use", ("id",))
-    tables = {step.state.mapper.local_table for step in error.cycles}
-    if len(tables) > 1:
-        return None
+    states = [step.state for step in error.cycles if hasattr(step, "state")]
+    tables = {state.mapper.local_table for state in states}
+    if len(tables) != 1:
+        is_deletion = any("Delete" in type(step).__name__ for step in error.cycles)
+        return _told("in_use", ("id",)) if is_deletion else None
     keys = (key for table in tables for key in table.foreign_keys if key.column.table is table)
     return _told("circle", (key.parent.name for key in keys), min(table.name for table in tables))
 

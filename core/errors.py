@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import sqlalchemy as sa
 from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
@@ -222,6 +224,10 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
     schema = getattr(view, "body_schema", None) or getattr(view, "schema", None)
     if not isinstance(schema, Schema) or schema.opts.model is None:
         return violation.errors
+    if violation.kind == "in_use":
+        # It is about the record as a whole, which its key stands for.
+        keys = [column.name for column in sa.inspect(schema.opts.model).primary_key]
+        return _within(schema, replace(violation, columns=tuple(keys))) or violation.errors
     errors = _within(schema, violation)
     return violation.errors if errors is None else errors
 

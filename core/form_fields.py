@@ -231,6 +231,9 @@ class LinesField(FieldList):  # type: ignore[type-arg]
 
 def _is_untouched(field: Any, empty: Any) -> bool:
     """Return whether a field holds nothing, or what it shows by default."""
+    if getattr(field, "words", ""):
+        # Somebody searches in it (core/choices.py).
+        return False
     if not any(getattr(field, "raw_data", None) or ()):
         return True
     return not field.process_errors and field.data == empty.data

@@ -43,6 +43,9 @@ CONFLICT = _l(
 )
 
 
+# What forms have once they are made.
+OWN = ("meta", "form_errors")
+
 _wrap_formdata = FlaskForm.Meta.wrap_formdata
 
 
@@ -123,6 +126,11 @@ def _derived(form: str, meta: Any, name: str) -> Any:
     if name not in mapper.attrs:
         there_are = ", ".join(mapper.attrs.keys())
         raise LookupError(f"{form} names {name!r}, which {model} lacks; it has {there_are}.")
+    if name in OWN or (name != "data" and hasattr(ModelForm, name)):
+        raise LookupError(
+            f"{form} names {name!r} of {model}, which is something else in every form: call the "
+            f'attribute otherwise, as in {name}_ = mapped_column("{name}", ...).'
+        )
     field, cause = None, None
     try:
         prop = mapper.attrs[name]

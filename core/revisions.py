@@ -145,6 +145,7 @@ def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.C
     for one in operations.ops:
         if isinstance(one, ops.ModifyTableOps):
             _make_indexes_first(one)
+            _compute_last(one)
 
 
 def _make_indexes_first(table: Any) -> None:
@@ -159,6 +160,17 @@ def _make_indexes_first(table: Any) -> None:
     drops = [one for one in changes if one not in made]
     for place, one in zip(places, [*first, *drops, *last], strict=True):
         table.ops[place] = one
+
+
+def _compute_last(table: Any) -> None:
+    """Add what is computed when columns have their types: PostgreSQL changes no type below it."""
+    changes = [one for one in table.ops if isinstance(one, ops.AlterColumnOp)]
+    added = [one for one in table.ops if isinstance(one, ops.AddColumnOp)]
+    computed = [one for one in added if one.column.computed is not None]
+    if changes and computed:
+        rest = [one for one in table.ops if one not in computed]
+        place = rest.index(changes[-1]) + 1
+        table.ops = [*rest[:place], *computed, *rest[place:]]
 
 
 def _drop_keys_first(operations: Any) -> None:

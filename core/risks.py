@@ -55,7 +55,7 @@ def _repeated(changes: Sequence[Any]) -> Iterator[str]:
         is_rule = is_index or isinstance(change, ops.CreateUniqueConstraintOp)
         if not is_rule or change.table_name in new:
             continue
-        columns = [str(column) for column in change.columns]
+        columns = [getattr(column, "name", None) or str(column) for column in change.columns]
         if empty.isdisjoint((change.table_name, column) for column in columns):
             names, table = ", ".join(columns), _table(change)
             known = " AND ".join(f"{column} IS NOT NULL" for column in columns)

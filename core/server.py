@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from ctypes import PyDLL
-from functools import partial
+from functools import cache, partial
 from threading import Thread
 from typing import Any
 
@@ -19,6 +19,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from sqlalchemy.orm import configure_mappers
 from werkzeug.wsgi import ClosingIterator
 
+from config import server
 from core.logs import JSONFormatter
 from services import db, log
 
@@ -149,6 +150,16 @@ class _Chunks:
         except ParseException as error:
             raise OSError(type(error).__name__) from None
         return data
+
+
+@cache
+def first_configuration() -> dict[str, Any]:
+    """Return what config.py says at the start. Raises ConfigError.
+
+    On SIGHUP gunicorn reads its file again, in the same process: a .env that config.py refuses
+    would end the master, and the site with it.
+    """
+    return server()
 
 
 def show_in_a_sentence(kind: type[BaseException], error: BaseException, place: Any) -> None:

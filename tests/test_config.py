@@ -507,7 +507,7 @@ def test_the_env_file_is_read_and_the_real_environment_wins(monkeypatch, tmp_pat
     loaded = config.load()
 
     assert (loaded["HOST"], loaded["PORT"]) == ("0.0.0.0", 8000)
-    assert loaded["SECRET_KEY"] == "a$b${PORT}"
+    assert loaded["SECRET_KEY"] == "a$b7000"
 
 
 @pytest.mark.parametrize("read", [config.load, config.server])

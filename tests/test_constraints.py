@@ -172,6 +172,12 @@ def test_other_errors_are_no_violation(violation, statement):
             id="duplicate-mysql",
         ),
         pytest.param(
+            1062,
+            "Duplicate entry 'a' for key 'b\nfor key 'c' for key 'uq_sample_thing_code'",
+            ("unique", "uq_sample_thing_code", []),
+            id="duplicate-that-names-a-key",
+        ),
+        pytest.param(
             1452,
             "Cannot add or update a child row: a foreign key constraint fails "
             "(`shop`.`sample_thing`, CONSTRAINT `fk_sample_thing_box_id_sample_box` FOREIGN KEY "

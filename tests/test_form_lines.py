@@ -541,6 +541,23 @@ def test_lines_to_remove_and_new_ones_left_blank_are_dropped(app, second, kept):
         assert [line.form.text.data for line in form.lines] == kept
 
 
+def test_a_new_line_in_which_somebody_searches_is_not_dropped(app):
+    class Searching(ModelForm):
+        class Meta:
+            model = Order
+            fields = ("number",)
+            csrf = False
+
+        lines = LinesField(FormField(type("Line", (ThingLineForm,), {"remove": BooleanField("")})))
+
+    sent = {"number": "A1", "lines-0-_key": "", "lines-1-_key": ""}
+    with app.test_request_context(method="POST", data=sent | {"lines-0-near-search": "north"}):
+        form = Searching()
+        form.lines.drop_removed()
+
+        assert [line.form.near.words for line in form.lines] == ["north"]
+
+
 def test_a_stored_line_that_was_emptied_is_not_dropped(orders):
     with orders.test_request_context(method="POST"):
         order = Order(number="A1", lines=[OrderLine(text="a", amount=1)])

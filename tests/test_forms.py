@@ -349,6 +349,12 @@ class MisspeltForm(ModelForm):
         fields = ("foto",)
 
 
+class TakenForm(ModelForm):
+    class Meta:
+        model = Scan
+        fields = ("meta",)
+
+
 class ExtraForm(ModelForm):
     class Meta:
         model = Specimen
@@ -371,7 +377,8 @@ class ComputedForm(ModelForm):
     ("form", "sentence"),
     [
         (ScanForm, "ScanForm has no field for 'photo' of Scan: declare one in the class."),
-        (MisspeltForm, "MisspeltForm names 'foto', which Scan lacks; it has id, photo."),
+        (MisspeltForm, "MisspeltForm names 'foto', which Scan lacks; it has id, photo, meta."),
+        (TakenForm, "TakenForm names 'meta' of Scan, which is something else in every form"),
         (FieldForm, 'FieldForm.Meta has no fields: write fields = ("name", ...).'),
         (ComputedForm, "ComputedForm has no field for 'doubled' of Specimen"),
     ],

@@ -259,6 +259,7 @@ def test_pretending_writes_nothing(generate, tmp_path):
         ("shop Order name:string base:references:core.models.Base", "key is a whole number"),
         ("shop Order name:string version:integer", "cannot be called 'version'"),
         ("shop Order name:string metadata:text", "cannot be called 'metadata'"),
+        ("shop Order name:string meta:text", "cannot be called 'meta'"),
         ("shop Order name:string self:string", "cannot be called 'self'"),
         ("shop Order name:string bool:boolean", "cannot be called 'bool'"),
         ("shop Order name:string data:text", "cannot be called 'data'"),

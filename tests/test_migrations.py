@@ -442,7 +442,10 @@ def test_a_table_in_a_schema_changes_and_what_others_keep_is_left_alone(scaffold
 
 def test_revision_warns_of_what_loses_data_or_fails(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
-    motto = "    motto: Mapped[str | None] = mapped_column(sa.String(20), unique=True)\n"
+    motto = (
+        "    motto: Mapped[str | None] = mapped_column(sa.String(20), unique=True)\n"
+        "    crest: Mapped[str | None] = mapped_column(sa.String(20), unique=True, index=True)\n"
+    )
     project.add_module("people", MODELS.replace("    size:", f"{motto}    size:"))
     with connected(sqlite_url) as connection:
         connection.exec_driver_sql(
@@ -465,6 +468,8 @@ def test_revision_warns_of_what_loses_data_or_fails(scaffold, sqlite_url):
     for warning in expected:
         assert f"WARNING: {warning}" in output
         assert f"# WARNING: {warning}" in text
+    # Nothing stands twice in a new column.
+    assert ".crest" not in text
 
 
 SIZES = """

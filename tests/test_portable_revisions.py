@@ -95,6 +95,11 @@ COLUMNS = """
     first_big: Mapped[int | None] = mapped_column(sa.BigInteger)
     first_small: Mapped[int] = mapped_column(sa.SmallInteger, server_default=sa.text("7"))
     first_string: Mapped[str] = mapped_column(server_default="50% of the maker's")
+    first_quoted: Mapped[str] = mapped_column(server_default="a::b 'x'")
+    first_at: Mapped[datetime] = mapped_column(sa.DateTime, server_default="2026-01-01 10:00:00")
+    first_since: Mapped[datetime] = mapped_column(server_default="2026-01-01 10:00:00")
+    first_hour: Mapped[time] = mapped_column(server_default="09:30")
+    first_ratio: Mapped[float] = mapped_column(server_default="1e3")
     first_code: Mapped[str | None] = mapped_column(sa.String(20), unique=True)
     first_text: Mapped[str | None] = mapped_column(sa.Text)
     first_no: Mapped[bool] = mapped_column(server_default=sa.false())
@@ -326,6 +331,62 @@ def test_tables_in_a_circle_on_a_base_of_their_own_come_and_go(scaffold, databas
     )
 
     assert tables(database_url) == set()
+
+
+NATIVE = """
+import enum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.models import Base
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Thing(Base):
+    __tablename__ = "native_thing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+"""
+COLOURS = """    colour: Mapped[Colour | None] = mapped_column(sa.Enum(Colour, name="colour"))
+    more: Mapped[int] = mapped_column(sa.BigInteger, sa.Computed("amount + 1", persisted=True))
+
+
+class Other(Base):
+    __tablename__ = "native_other"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    colour: Mapped[Colour | None] = mapped_column(sa.Enum(Colour, name="colour"))
+"""
+
+
+@pytest.mark.parametrize("database_url", ENGINES[1:2], indirect=True)
+def test_a_native_enum_comes_once_and_what_is_computed_after_what_it_needs(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.add_module("native", NATIVE)
+    project.alembic_each("revision --autogenerate -m made --rev-id made", "upgrade head")
+    large = NATIVE.replace(
+        "amount: Mapped[int]", "amount: Mapped[int] = mapped_column(sa.BigInteger)"
+    )
+    project.write("app/native/models.py", large + COLOURS)
+    project.alembic_each(
+        "revision --autogenerate -m more --rev-id more",
+        "upgrade head",
+        "check",
+        "downgrade made",
+        "upgrade head",
+        "downgrade base",
+        "upgrade head",
+    )
+
+    script = project.alembic("upgrade", "base:head", "--sql")
+
+    assert script.count("CREATE TYPE colour") == 1
+    assert script.index("CREATE TYPE colour") < script.index("colour colour")
 
 
 PARTS = """

@@ -388,7 +388,7 @@ def test_names_that_are_read_only_add_to_those_of_all_schemas():
     [
         pytest.param(
             {"model": Scan, "fields": ("id", "phtoo")},
-            "OwnSchema names 'phtoo', which Scan lacks; it has id, photo.",
+            "OwnSchema names 'phtoo', which Scan lacks; it has id, photo, meta.",
             id="typo",
         ),
         pytest.param(

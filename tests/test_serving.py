@@ -245,6 +245,16 @@ def git(command, folder):
     subprocess.run(["git", *person, *command.split()], cwd=folder, check=True)
 
 
+def test_sighup_with_an_env_file_that_is_refused_ends_nothing(own_site):
+    with serving(own_site) as server:
+        before = server.workers
+        own_site.write(".env", "a line that says nothing\n")
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.workers and not set(before) & set(server.workers))
+
+        assert server.get("/probe/")["version"] == "one"
+
+
 def test_sighup_says_that_it_brings_neither_new_code_nor_a_new_configuration(own_site):
     with serving(own_site) as server:
         before = server.workers

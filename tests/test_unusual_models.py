@@ -680,7 +680,7 @@ def circle(app):
 
 
 @pytest.mark.usefixtures("circle")
-def test_what_lies_within_itself_is_in_use(app, client):
+def test_what_lies_within_itself_is_told_why_it_stays(app, client):
     with app.app_context():
         db.session.execute(update(Lieu).values(within_id=Lieu.id))
         db.session.commit()
@@ -693,7 +693,7 @@ def test_what_lies_within_itself_is_in_use(app, client):
         told = get_flashed_messages()
 
     assert (answer.status_code, answer.json["detail"]) == (409, told[0])
-    assert told == ["Not deleted: other records still use this one."]
+    assert told == ["A record cannot belong to itself, nor to one that belongs to it."]
 
 
 @pytest.mark.usefixtures("circle")
@@ -985,6 +985,7 @@ def test_what_cannot_be_taken_off_a_record_is_in_the_way_of_its_deletion(app, cl
     gone = client.delete(f"/unusual/harbours/{key}")
 
     assert (answer.status_code, answer.json["detail"]) == (409, told[0])
+    assert answer.json["errors"] == {"key": told}
     assert told == ["Not deleted: other records still use this one."]
     assert gone.status_code == 204
 

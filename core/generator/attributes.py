@@ -35,8 +35,8 @@ class _Reserved(Timestamps, Versioned, ModelForm):
     id = listing = labels = metadata = registry = query = query_class = fields = csrf_token = None
     # What the class of the model still needs below.
     bool = date = datetime = int = str = relationship = mapped_column = None
-    # A model is made from values by their names.
-    self = None
+    # A model is made from values by their names; a form has these once it is made.
+    self = meta = form_errors = None
 
 
 @dataclass(frozen=True)

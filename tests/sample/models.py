@@ -110,6 +110,7 @@ class Scan(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     photo: Mapped[bytes] = mapped_column(LargeBinary)
+    meta: Mapped[str | None] = mapped_column(String(80))
 
 
 specimen_box = Table(
