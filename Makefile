@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone lists them. Plain POSIX sh, for GNU make 3.81 (macOS) and newer.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint check-all slow bench audit translations lock clean venv venv-dev
+.PHONY: help run test check lint format check-all slow bench audit translations lock clean venv venv-dev
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -42,6 +42,12 @@ lint: venv-dev  ## check style, types and imports alone
 	$(PY) -m djlint --quiet --lint core app
 	$(PY) -m djlint --check core app
 	$(PY) scripts/translations.py --check
+
+# djlint says by its status that it has changed something.
+format: venv-dev  ## mend what `make lint` says of style, in Python and in templates
+	$(PY) -m ruff check --fix --quiet .
+	$(PY) -m ruff format --quiet .
+	$(PY) -m djlint --quiet --reformat core app || true
 
 # The last run is everything on PostgreSQL, MariaDB and in the browser; what is the same as in check
 # is not run again.

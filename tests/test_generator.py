@@ -82,7 +82,7 @@ def test_money_has_the_places_of_the_currency(monkeypatch, currency, places):
 )
 def test_short_names_need_no_formatter(app, tmp_path, attributes):
     spec = Spec("shop", "Article", "articles", [read(one) for one in attributes], True, True)
-    for path, text in command.files(spec, {}).items():
+    for path, text in command.files(spec).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
 

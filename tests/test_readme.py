@@ -647,6 +647,22 @@ assert client.get("/api/v1/tasks", auth=("me", "-")).status_code == 401
 assert ask(os.environ["ACCOUNTS_TOKEN"]).status_code == int(os.environ["ACCOUNTS_STATUS"])
 print("done")
 """
+DEVICES = """
+from run import app
+
+client = app.test_client()
+sent = {"email": "me@example.com", "password": "secret", "name": "tablet"}
+refused = client.post("/api/v1/token", json=sent | {"password": "other"})
+assert (refused.status_code, [*refused.json["errors"]]) == (422, ["password"])
+given = client.post("/api/v1/token", json=sent)
+assert given.status_code == 201, given.text
+headers = {"Authorization": f"Bearer {given.json['data']['token']}"}
+assert client.get("/api/v1/tasks", headers=headers).status_code == 200
+assert client.delete("/api/v1/token", headers=headers).status_code == 204
+assert client.get("/api/v1/tasks", headers=headers).status_code == 401
+assert client.delete("/api/v1/token", headers=headers).status_code == 401
+print("done")
+"""
 # What takes a token's rights: its owner has left, or its time is over.
 WITHOUT = {
     "owner": "from app.accounts.models import User\nUser.is_active = False\n",
@@ -705,15 +721,30 @@ def test_the_tokens_of_the_document_guard_an_api(scaffold, sqlite_url):
     nobody = project.run(*accounts, "token", *who)
     project.run(*accounts, "add", who[0], "--password", "secret")
     token = project.run(*accounts, "token", *who).stdout.strip()
-    twice = project.run(*accounts, "token", *who)
+    ended, token = token, project.run(*accounts, "token", *who).stdout.strip()
     having = project.having(ACCOUNTS_TOKEN=token, ACCOUNTS_STATUS="201")
     passed = having.python("-c", TOKENS)
+    assert project.having(ACCOUNTS_TOKEN=ended, ACCOUNTS_STATUS="401").python("-c", TOKENS)
+    project.replace(
+        "app/accounts/__init__.py",
+        "import routes, tokens",
+        "import routes, tokens\nfrom .devices import devices_bp",
+    )
+    assert having.python("-c", DEVICES) == "done\n"
+    role = block_with(document, "python", "g.user.role").text
+    guarded = project.root / "app/tasks/__init__.py"
+    before = guarded.read_text(encoding="utf-8")
+    guarded.write_text(f"{before}\n{role}", encoding="utf-8")
+    # Whoever may write is told that there is such a task already.
+    for name, status in (("reader", "403"), ("owner", "409")):
+        given = f"from app.accounts.models import User\nUser.role = {name!r}\n{TOKENS}"
+        assert having.having(ACCOUNTS_STATUS=status).python("-c", given) == "done\n"
+    guarded.write_text(before, encoding="utf-8")
     over = project.having(ACCOUNTS_TOKEN=token, ACCOUNTS_STATUS="401")
     left = [over.python("-c", f"{WITHOUT[how]}{TOKENS}") for how in WITHOUT]
     gone = [project.run(*accounts, "revoke", *who).returncode for _ in range(2)]
 
     assert nobody.stderr == "Error: There is no user me@example.com.\n"
-    assert twice.stderr == "Error: me@example.com has a token phone already.\n"
     assert passed.startswith("done")
     assert [one.strip() for one in left] == ["done", "done"]
     assert gone == [0, 1]
@@ -2043,7 +2074,8 @@ with app.test_request_context():
     sold = Three().sold
     cells = [typed(sold, text) for text in ("No", "TRUE", "", "s\u00ed ", "x", "'=1", "'a")]
 assert cells == [["false"], ["true"], [""], ["true"], ["x"], ["=1"], ["'a"]], cells
-assert send(b"").status_code == 302
+for nothing in (b"", b"\\0" * 100, head):
+    assert "There is no line below the first one." in send(nothing, "en").text
 assert send(b"Title\\n" + b"x\\n" * 5001, "en").text.count("There are more than 5000 lines") == 1
 assert "This is no CSV" in send(b"Title\\n" + b"x" * 140000, "en").text
 assert len(notes()) == 2

@@ -109,12 +109,12 @@ def _write(folder: Path, texts: dict[str, str], pretend: bool) -> None:
         click.echo(f"{'would ' * pretend}{done} app/{folder.name}/{path}")
 
 
-def files(spec: Spec, home: Mapping[str, Any]) -> dict[str, str]:
+def files(spec: Spec, home: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Return the texts of the files of a model, by their paths in the module.
 
-    `home` has what the templates name of a module that is there, and is empty for a new one.
+    `home` has what the templates name of a module that is there.
     """
-    environment, values = _environment(), {**_values(spec), **home}
+    environment, values = _environment(), {**_values(spec), **(home or {})}
     return {
         path: environment.get_template(f"{name}.jinja").render(values)
         for path, name in _paths(spec, is_new=not home).items()

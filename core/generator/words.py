@@ -34,6 +34,7 @@ RECIPES = (
     _l("Choose a file."),
     _l("Save the spreadsheet as CSV."),
     _l("The first line lacks: %(names)s."),
+    _l("There is no line below the first one."),
     _l("%(name)s is there twice."),
     _l("This is no CSV: save the spreadsheet as one."),
     _l("There are more than %(number)s lines: divide the file."),
