@@ -17,6 +17,7 @@ from wtforms.widgets import Select
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
 from core.form_fields import asked_once
+from core.forms import SEARCH_BUTTON
 from core.i18n import EMPTY
 from core.paging import options_of
 from core.schemas import reader_of
@@ -127,6 +128,9 @@ class SearchSelectField(SelectFieldBase):
         return db.session.scalar(found) is not None
 
     def pre_validate(self, form: BaseForm) -> None:
+        if not hasattr(form, "searched") and request.form.get(SEARCH_BUTTON) == self.name:
+            # A form that does not tell a search from a save.
+            raise ValidationError(self.results or self.gettext("Not a valid choice."))
         is_unknown = self.raw_data and self.raw_data[0] and self.data is None
         if is_unknown and getattr(form, "searched", None) is None:
             raise ValidationError(self.gettext("Not a valid choice."))

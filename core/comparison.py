@@ -69,9 +69,9 @@ class _Own(DefaultImpl):
     def compare_server_default(
         self, inspected: Any, column: Any, declared: str | None, reflected: str | None
     ) -> bool:
-        """Tell whether they differ. PostgreSQL cannot say it of json: never, then."""
+        """Tell whether they differ; of json, which PostgreSQL cannot compare, if there is one."""
         if isinstance(column.type, sa.JSON):
-            return False
+            return (declared is None) != (reflected in (None, "NULL"))
         if isinstance(column.type, (sa.Numeric, sa.Float)) and _number(declared) is not None:
             # MariaDB repeats it with all places of the type.
             return _number(declared) != _number(reflected)

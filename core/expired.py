@@ -1,5 +1,6 @@
 """Shows an expired form again, with what was typed in it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -56,7 +57,7 @@ def form_endpoint() -> str | None:
 
     Its page is that of x_new for x_create, of x_edit for x_update, else its own.
     """
-    endpoint = str(request.endpoint).replace("_create", "_new").replace("_update", "_edit")
+    endpoint = re.sub("_create$", "_new", re.sub("_update$", "_edit", str(request.endpoint)))
     return endpoint if "GET" in _methods(endpoint) else None
 
 

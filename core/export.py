@@ -111,7 +111,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False)
+        value = json.dumps(value, ensure_ascii=False, default=str)
     if value is None or isinstance(value, (int, float)):
         return value
     text = str(value)

@@ -77,7 +77,8 @@ def _related(listing: Listing) -> list[tuple[str, Any]]:
     by_column = {
         frozenset(one.local_columns): one.mapper.class_
         for one in relations
-        if one.direction is MANYTOONE
+        # A control offers keys.
+        if one.direction is MANYTOONE and all(column.primary_key for column in one.remote_side)
     }
     keys = ((name, frozenset([listing.column(name)])) for name in listing.filters)
     return [(name, by_column[key]) for name, key in keys if key in by_column]

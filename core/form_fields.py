@@ -234,8 +234,13 @@ def _is_untouched(field: Any, empty: Any) -> bool:
     if getattr(field, "words", ""):
         # Somebody searches in it (core/choices.py).
         return False
-    if not any(getattr(field, "raw_data", None) or ()):
+    sent = getattr(field, "raw_data", None) or ()
+    if not any(sent):
         return True
+    if isinstance(empty, SelectField) and empty.data is None:
+        # Which of the choices a browser sends if nobody chooses.
+        first: Any = next(iter(empty.iter_choices()), None)
+        return first is not None and sent == [str(first.value)]
     return not field.process_errors and field.data == empty.data
 
 
@@ -340,7 +345,7 @@ class JSONField(TextAreaField):
         self.data = None
         try:
             if valuelist[0].strip():
-                self.data = JSON().deserialize(current_app.json.loads(valuelist[0]))
+                self.data = JSON(allow_none=True).deserialize(current_app.json.loads(valuelist[0]))
         except (ValueError, marshmallow.ValidationError):
             raise ValueError(gettext("This is not valid JSON.")) from None
 
@@ -361,8 +366,12 @@ class SecondsField(LocalDecimalField):
             return
         most = int(LONGEST.total_seconds())
         # Here, as validators see a span, which is no number.
-        NumberRange(-most, most)(Form(), self)
-        self.data = timedelta(microseconds=int(self.data * 10**6))
+        number = self.data
+        try:
+            NumberRange(-most, most)(Form(), self)
+        finally:
+            self.data = None
+        self.data = timedelta(microseconds=int(number * 10**6))
 
     def _value(self) -> str:
         if self.raw_data or self.data is None:

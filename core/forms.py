@@ -22,7 +22,7 @@ from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
 from wtforms_sqlalchemy.orm import ModelConversionError
 
-from core.columns import attribute_of, limits_of, looks_at_others
+from core.columns import attribute_of, limits_of, looks_at_others, server_value
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
@@ -227,7 +227,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             field = self._fields[name]
             if not _is_left_alone(field, obj, name):
                 try:
-                    field.populate_obj(obj, name)
+                    _set(field, obj, name)
                 except (ValueError, ValidationError) as error:
                     field.errors = refused[name] = _messages(error)
         if refused:
@@ -344,10 +344,22 @@ def _refuse(errors: dict[str, list[str]], session: Any) -> None:
         raise RefusedError(dict(errors))
 
 
+def _set(field: Field, record: Any, name: str) -> None:
+    stored = getattr(record, name, None)
+    if field.data is None and _filled_by_database(record, name):
+        # Cleared: it has again what the database gives a new record.
+        setattr(record, name, server_value(sa.inspect(type(record)).columns[name].server_default))
+    elif isinstance(stored, InstrumentedSet):
+        setattr(record, name, set(field.data))
+    else:
+        field.populate_obj(record, name)
+
+
 def _is_left_alone(field: Field, record: Any, name: str) -> bool:
     """Tell whether the database fills the field, or its text is the stored one as it was shown."""
     if field.data is None and _filled_by_database(record, name):
-        return True
+        default = server_value(sa.inspect(type(record)).columns[name].server_default)
+        return default is None or not sa.inspect(record).persistent
     stored = getattr(record, name, None)
     return isinstance(stored, str) and not _differ(field, stored)
 

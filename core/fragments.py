@@ -86,7 +86,8 @@ def key_of_fields(fields: Iterable[Field]) -> Hashable | None:
 
 def _is_plain(field: Field) -> bool:
     """Tell whether nothing was typed, and what is set can be told apart, and stays."""
-    untouched = not field.raw_data and not field.errors and not callable(field.default)
+    untouched = not (field.raw_data or field.errors or getattr(field, "words", ""))
+    untouched = untouched and not callable(field.default)
     return untouched and isinstance(field.data, PLAIN)
 
 

@@ -17,6 +17,7 @@ from babel.numbers import (
     format_decimal,
     get_currency_precision,
     get_decimal_symbol,
+    get_group_symbol,
     parse_decimal,
 )
 from flask import Blueprint, Flask, Response, abort, g, has_request_context, redirect, request
@@ -261,6 +262,10 @@ def read_decimal(text: str) -> Decimal:
     text = text.strip()
     if re.fullmatch(r"[-+]?\d+([.,]\d{1,2})?", text):
         return Decimal(text.replace(",", "."))
+    group = get_group_symbol(get_locale())
+    if group.isspace():
+        # Which no keyboard has.
+        text = text.replace(" ", group)
     try:
         number = parse_decimal(text, locale=get_locale(), strict=True)
     except (NumberFormatError, InvalidOperation) as error:

@@ -338,7 +338,7 @@ def test_what_the_database_fills_may_be_left_out(client, url, stored):
     answer = submit(client, url, grade="")
 
     assert answer.status_code == 302
-    assert stored("grade") == {"grade": 3}
+    assert stored("grade") == {"grade": 7}
 
 
 def test_what_the_other_values_decide_may_be_left_out(app):

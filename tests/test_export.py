@@ -149,6 +149,11 @@ def test_no_part_of_a_text_is_a_formula_where_something_else_separates(client, s
     assert read(download(client))[1][1] == kept
 
 
+def test_what_json_holds_is_no_formula_and_may_be_exact():
+    assert export._cell({"a": "x;=1"}) == """{"a": "x;'=1"}"""
+    assert export._cell([Decimal("1.50"), date(2026, 1, 2)]) == '["1.50", "2026-01-02"]'
+
+
 def test_a_long_list_is_read_in_parts_that_are_forgotten(app, client, save, monkeypatch):
     monkeypatch.setattr(export, "CHUNK", 2)
     for number in range(9):

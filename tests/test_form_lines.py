@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from sqlalchemy.orm import Mapped, declarative_base, mapped_column
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, FieldList, Form, FormField, StringField
+from wtforms import BooleanField, FieldList, Form, FormField, SelectField, StringField
 from wtforms.validators import Length
 
 from core.choices import SearchSelectField
@@ -511,6 +511,7 @@ def test_a_removed_line_stays_away_when_the_page_comes_back(orders):
 class RemovedLineForm(LineForm):
     note = StringField("Note", default="none")
     urgent = BooleanField("Urgent")
+    kind = SelectField("Kind", choices={"a": "A", "b": "B"})
     remove = BooleanField("Remove")
 
 
@@ -523,6 +524,8 @@ class DroppingForm(OrderForm):
     [
         pytest.param({"text": "", "amount": ""}, ["Tea"], id="blank"),
         pytest.param({"text": " ", "amount": "", "note": "none"}, ["Tea"], id="as-shown"),
+        pytest.param({"text": "", "amount": "", "kind": "a"}, ["Tea"], id="first-choice"),
+        pytest.param({"text": "", "amount": "", "kind": "b"}, ["Tea", None], id="chosen"),
         pytest.param({"text": "", "amount": "0"}, ["Tea", None], id="zero"),
         pytest.param({"text": "", "amount": "x"}, ["Tea", None], id="wrong"),
         pytest.param({"text": "", "amount": "", "note": "yes"}, ["Tea", None], id="other-text"),

@@ -772,6 +772,70 @@ def test_a_form_that_a_view_changes_is_kept_apart(app, change):
         assert changed.cache_key != usual.cache_key
 
 
+def test_a_form_with_words_of_the_url_is_not_kept(app):
+    with app.test_request_context(f"{NEW}?tag-search=evil"):
+        assert SoftForm().cache_key is None
+
+
+class GradeForm(ModelForm):
+    class Meta:
+        model = Specimen
+        fields = ("line", "grade", "span")
+
+
+def test_what_the_database_fills_is_filled_again_where_it_is_cleared(app, save):
+    specimen = save(Specimen(line="a", grade=9))
+    with app.test_request_context(method="POST"):
+        specimen = db.session.get(Specimen, specimen.id)
+        form = GradeForm(MultiDict({"line": "a", "grade": ""}), obj=specimen)
+        form.populate_obj(specimen)
+        db.session.commit()
+
+        assert specimen.grade == 7
+
+
+def test_a_span_out_of_range_is_none(app):
+    with app.test_request_context(method="POST"):
+        form = GradeForm(MultiDict({"line": "a", "span": "9" * 20}))
+
+        assert not form.validate()
+        assert form.span.data is None
+
+
+class CratesForm(ModelForm):
+    class Meta:
+        model = Tag
+        fields = ("name", "crate_set")
+
+
+def test_a_collection_without_order_is_set(app, save):
+    crates = [save(Crate(row=1, place=place)) for place in (1, 2)]
+    with app.test_request_context(method="POST"):
+        tag = Tag(name="a")
+        db.session.add(tag)
+        sent = [("name", "b"), *(("crate_set", str(one.id)) for one in crates)]
+        CratesForm(MultiDict(sent), obj=tag).populate_obj(tag)
+        db.session.flush()
+
+        assert {crate.place for crate in tag.crate_set} == {1, 2}
+
+
+def test_a_search_saves_no_form_of_any_kind(app):
+    class Plain(FlaskForm):
+        tag = SearchSelectField("Tag", model=Tag)
+
+    sent = {"_search": "tag", "tag-search": "so", "tag": ""}
+    with app.test_request_context(method="POST", data=sent):
+        form = Plain(meta={"csrf": False})
+
+        assert not form.validate_on_submit()
+
+
+def test_null_is_no_json_that_is_wrong(app):
+    with app.test_request_context(method="POST"):
+        assert not SpecimenForm(MultiDict({"extra": "null"})).extra.process_errors
+
+
 def test_a_form_with_values_of_the_url_is_not_kept(app):
     with app.test_request_context(f"{NEW}?price=mine"):
         assert ThingForm(MultiDict({"price": "mine"})).cache_key is None

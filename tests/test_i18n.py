@@ -11,7 +11,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.numbers import get_currency_precision
 from flask import abort, jsonify, render_template_string
-from flask_babel import gettext, lazy_gettext
+from flask_babel import force_locale, gettext, lazy_gettext
 from flask_limiter.errors import RateLimitExceeded
 from limits import parse
 from markupsafe import Markup
@@ -235,6 +235,11 @@ def test_what_is_not_there_is_shown_as_such(app, shown):
 def test_a_number_is_read_as_it_is_written(app, language, text, number):
     with app.test_request_context(headers={"Accept-Language": language}):
         assert read_decimal(text) == Decimal(number)
+
+
+def test_a_space_divides_where_the_language_has_one_of_its_own(app):
+    with app.test_request_context(), force_locale("fr"):
+        assert read_decimal("1 234,50") == Decimal("1234.50")
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

@@ -152,6 +152,9 @@ class Crate(Versioned, Base):
 
 
 Tag.crates = relationship(Crate, secondary=crate_tag, back_populates="tags")
+Tag.crate_set = relationship(
+    Crate, secondary=crate_tag, collection_class=set, overlaps="crates,tags"
+)
 
 
 class Specimen(Base):
