@@ -27,7 +27,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 
 from core.constraints import Violation, violation_of
 from core.database import READ_METHODS, codes_of, reason
-from core.expired import shown_again
+from core.expired import form_endpoint, shown_again
 from core.problem import TITLES, problem, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from core.schemas import Schema
@@ -137,7 +137,8 @@ def answer(
 def _page(status: int, detail: str | None) -> str:
     title, text = PAGES.get(status) or PAGES[500 if status >= 500 else 400]
     if status == 404 and request.method == "POST" and request.url_rule:
-        text = LOST
+        # A button alone has nothing typed in it.
+        text = LOST if form_endpoint() else DELETED
     return render_template(
         [f"errors/{status}.html", "errors/error.html"],
         status=status,

@@ -75,8 +75,10 @@ def _headers(app: Flask) -> dict[str, str]:
 
 def content_security_policy(added: dict[str, list[str]]) -> str:
     """Return the policy with the origins of settings.CSP added to its directives."""
-    policy = {**dict.fromkeys(added, CSP["default-src"]), **CSP}
+    # A directive that is no list of sources (report-uri) has nothing of its own.
+    usual = {name: CSP["default-src"] if "-src" in name else [] for name in added}
+    policy = {**usual, **CSP}
     for name, sources in added.items():
         # Beside another, browsers ignore 'none'.
         policy[name] = [*(source for source in policy[name] if source != "'none'"), *sources]
-    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in policy.items())
+    return "; ".join(" ".join([name, *sources]) for name, sources in policy.items())

@@ -363,3 +363,11 @@ def test_a_form_with_a_file_takes_as_much_as_one_without(client):
     media_type = f"multipart/form-data; boundary={boundary}"
 
     assert client.post("/sample/things", data=body, content_type=media_type).status_code == 422
+
+
+def test_a_directive_that_is_no_list_of_sources_is_left_as_it_is():
+    added = {"report-uri": ["/csp"], "upgrade-insecure-requests": [], "worker-src": ["blob:"]}
+
+    policy = content_security_policy(added).split("; ")
+
+    assert {"report-uri /csp", "upgrade-insecure-requests", "worker-src 'self' blob:"} < {*policy}
