@@ -43,7 +43,7 @@ CONFLICT = _l(
 )
 
 
-# What forms have once they are made.
+# What forms have once they are made: no name for a field.
 OWN = ("meta", "form_errors")
 
 _wrap_formdata = FlaskForm.Meta.wrap_formdata
@@ -225,11 +225,10 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             obj.expect_version(version.data)
         for name in self.Meta.fields:
             field = self._fields[name]
-            if not _is_left_alone(field, obj, name):
-                try:
-                    _set(field, obj, name)
-                except (ValueError, ValidationError) as error:
-                    field.errors = refused[name] = _messages(error)
+            try:
+                _set(field, obj, name)
+            except (ValueError, ValidationError) as error:
+                field.errors = refused[name] = _messages(error)
         if refused:
             # Views commit where database_rules() brings the form back.
             event.listen(db.session(), "before_commit", partial(_refuse, refused), once=True)
@@ -345,23 +344,18 @@ def _refuse(errors: dict[str, list[str]], session: Any) -> None:
 
 
 def _set(field: Field, record: Any, name: str) -> None:
-    stored = getattr(record, name, None)
-    if field.data is None and _filled_by_database(record, name):
-        # Cleared: it has again what the database gives a new record.
-        setattr(record, name, server_value(sa.inspect(type(record)).columns[name].server_default))
-    elif isinstance(stored, InstrumentedSet):
-        setattr(record, name, set(field.data))
-    else:
-        field.populate_obj(record, name)
-
-
-def _is_left_alone(field: Field, record: Any, name: str) -> bool:
-    """Tell whether the database fills the field, or its text is the stored one as it was shown."""
+    """Set a field; not one that the database fills, nor a text that is the stored one as shown."""
     if field.data is None and _filled_by_database(record, name):
         default = server_value(sa.inspect(type(record)).columns[name].server_default)
-        return default is None or not sa.inspect(record).persistent
+        if default is not None and sa.inspect(record).persistent:
+            # Cleared: it has again what the database gives a new record.
+            setattr(record, name, default)
+        return
     stored = getattr(record, name, None)
-    return isinstance(stored, str) and not _differ(field, stored)
+    if isinstance(stored, InstrumentedSet):
+        setattr(record, name, set(field.data))
+    elif not isinstance(stored, str) or _differ(field, stored):
+        field.populate_obj(record, name)
 
 
 def _filled_by_database(record: Any, name: str) -> bool:

@@ -12,6 +12,7 @@ import click
 from flask import Blueprint, current_app
 
 from core.generator.attributes import Spec
+from core.modules import installed_modules
 
 # One that a file imports, and what it calls it where that is another.
 Name = tuple[str, str | None]
@@ -20,14 +21,15 @@ Name = tuple[str, str | None]
 def home_of(spec: Spec) -> dict[str, Any]:
     """Return what the templates name of the module. Raises click.ClickException if it lacks it."""
     name = f"app.{spec.module}"
-    if name not in [module.entry for module in current_app.extensions["modules"]]:
+    package = next((one.package for one in installed_modules() if one.entry == name), None)
+    if package is None:
         raise click.ClickException(
             f'app/{spec.module} exists and is not listed: add "{name}", to INSTALLED_APPS in '
             "settings.py, and a further model can be added to it; or choose another name."
         )
     values: dict[str, Any] = {"is_new": False, "at": f"/{spec.plural}"}
     if spec.pages:
-        package, apis = import_module(name), current_app.extensions["api_blueprints"]
+        apis = current_app.extensions["api_blueprints"]
         of_pages = [
             (variable, one)
             for variable, one in vars(package).items()
@@ -41,8 +43,7 @@ def home_of(spec: Spec) -> dict[str, Any]:
         variable, blueprint = of_pages[0]
         values |= {"bp": variable, "prefix": blueprint.url_prefix or ""}
     if spec.api:
-        resources = getattr(import_module(name), "resources", None)
-        api = getattr(resources, "api", None)
+        api = getattr(getattr(package, "resources", None), "api", None)
         if api is None:
             raise click.ClickException(
                 f"{name} has no resources.py with an `api`: leave out --api and --both, or choose "
@@ -54,7 +55,7 @@ def home_of(spec: Spec) -> dict[str, Any]:
 
 def told_apart(spec: Spec) -> Spec:
     """Return the spec with names for its enums that the module has not given yet."""
-    taken = vars(import_module(f"app.{spec.module}")).get("models")
+    taken = getattr(import_module(f"app.{spec.module}"), "models", None)
     attributes = [
         replace(one, owner=spec.model) if hasattr(taken, one.enum) else one
         for one in spec.attributes

@@ -10,7 +10,7 @@ import click
 import sqlalchemy as sa
 from babel.numbers import get_currency_precision
 
-from core.forms import ModelForm
+from core.forms import OWN, ModelForm
 from core.listing import listing_of
 from core.models import Base, Timestamps, Versioned
 from core.setting import setting
@@ -35,8 +35,8 @@ class _Reserved(Timestamps, Versioned, ModelForm):
     id = listing = labels = metadata = registry = query = query_class = fields = csrf_token = None
     # What the class of the model still needs below.
     bool = date = datetime = int = str = relationship = mapped_column = None
-    # A model is made from values by their names; a form has these once it is made.
-    self = meta = form_errors = None
+    # A model is made from values by their names.
+    self = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def read(text: str) -> Attribute:
     """Read `name:type` with its options. Raises click.BadParameter, with the remedy."""
     name, _, rest = text.partition(":")
     type_, *options = rest.split(":")
-    if hasattr(_Reserved, name):
+    if name in OWN or hasattr(_Reserved, name):
         raise click.BadParameter(
             f"an attribute cannot be called {name!r}, which has a meaning of its own in a model or "
             "a form: choose another name."

@@ -69,15 +69,13 @@ def generate(
     folder = BASE_DIR / "app" / module
     plural = plural or plural_of(snake_case(model))
     spec = Spec(module, model, plural, attributes, pages=both or not api, api=both or api)
-    if folder.exists():
-        home = home_of(spec)
+    home = home_of(spec) if folder.exists() else {}
+    if home:
         spec = told_apart(spec)
-        check_names(spec, home)
-        texts = merged(folder, spec, files(spec, home))
-    else:
-        home = {}
-        check_names(spec, home)
-        texts = files(spec, home)
+    check_names(spec, home)
+    texts = files(spec, home)
+    if home:
+        texts = merged(folder, spec, texts)
     _write(folder, texts, pretend)
     if pretend:
         return
@@ -101,12 +99,11 @@ def generate(
 
 def _write(folder: Path, texts: dict[str, str], pretend: bool) -> None:
     for path, text in texts.items():
-        done = "add to" if (folder / path).exists() else "write"
+        plan, done = ("add to", "added to") if (folder / path).exists() else ("write", "wrote")
         if not pretend:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")
-            done = {"write": "wrote", "add to": "added to"}[done]
-        click.echo(f"{'would ' * pretend}{done} app/{folder.name}/{path}")
+        click.echo(f"{f'would {plan}' if pretend else done} app/{folder.name}/{path}")
 
 
 def files(spec: Spec, home: Mapping[str, Any] | None = None) -> dict[str, str]:
