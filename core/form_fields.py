@@ -80,7 +80,25 @@ def _choice(value: str, label: Any, *state: Any) -> Choice:
 
 
 class EnumField(SelectField):
-    """A choice; what is none of them is told as such."""
+    """A choice; what is none of them is told as such.
+
+    What its callable `choices` returns is the same for all readers of a language.
+    """
+
+    # The stubs have neither.
+    _choices_stale: bool
+    _choices_callable: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer = kwargs["choices"]
+
+    @property
+    def choices_key(self) -> Hashable:
+        """Return what stands for the choices (core/fragments.py); None if a view may have more."""
+        # Stale until somebody reads them, and may change the list.
+        is_own = self._choices_stale and self._choices_callable is self._offer
+        return self._offer if is_own else None
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         try:

@@ -98,9 +98,8 @@ def _shows(field: Field) -> Hashable:
 
 
 def _choices(field: Field) -> Hashable:
-    """Return what an empty field offers; one whose choices do not change says so."""
-    if hasattr(field, "choices_key"):
-        return field.choices_key  # type: ignore[no-any-return]
-    if not hasattr(field, "iter_choices"):
-        return None
+    """Return what an empty field offers, or what stands for it, which need not be made."""
+    key: Hashable = getattr(field, "choices_key", None)
+    if key is not None or not hasattr(field, "iter_choices"):
+        return key
     return tuple((choice.value, str(choice.label)) for choice in field.iter_choices())

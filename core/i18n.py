@@ -37,6 +37,7 @@ from flask_wtf.i18n import translations as stock_texts
 from jinja2 import pass_eval_context
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from core.assets import YEAR
 from core.modules import installed_modules
@@ -137,7 +138,8 @@ def select_language() -> Locale:
         return _parsed(languages[0])
     if wants_problem():
         return _parsed("en")
-    return _parsed(_cookie("lang", languages) or _asked_for(languages) or languages[0])
+    wanted = request.headers.get("Accept-Language", "")
+    return _parsed(_cookie("lang", languages) or _asked_for(wanted, *languages) or languages[0])
 
 
 class _Locale(Locale):
@@ -181,13 +183,14 @@ def text_key(text: Any) -> Hashable:
     return str(text)
 
 
-def _asked_for(languages: list[str]) -> str | None:
+@lru_cache(maxsize=64)
+def _asked_for(header: str, *languages: str) -> str | None:
     """Return the first that the browser asks for; to all at once, "en-GB, es" would be Spanish."""
     # Who asks for es-MX reads es_CL rather than the next language, or the first of the site; who
     # asks for zh-Hant does not read another script.
     asked = (
         LanguageAccept([(wanted, quality)]).best_match(languages)
-        for language, quality in request.accept_languages
+        for language, quality in parse_accept_header(header, LanguageAccept)
         for wanted in (language, re.sub("[-_]([a-zA-Z]{2}|[0-9]{3})$", "", language))
     )
     return next(filter(None, asked), None)

@@ -742,6 +742,10 @@ def _choose_less(form):
     form.size.choices = [("small", "Small")]
 
 
+def _drop_one(form):
+    form.size.choices.pop()
+
+
 def _describe(form):
     form.name.description = "For one reader."
 
@@ -760,8 +764,8 @@ def _fix(form):
 
 @pytest.mark.parametrize(
     "change",
-    [_choose_less, _describe, _hide, _call, _fix, lambda form: form.__delitem__("note")],
-    ids=["choices", "help", "widget", "kind of widget", "flags", "fields"],
+    [_choose_less, _drop_one, _describe, _hide, _call, _fix, lambda form: form.__delitem__("note")],
+    ids=["choices", "one choice less", "help", "widget", "kind of widget", "flags", "fields"],
 )
 def test_a_form_that_a_view_changes_is_kept_apart(app, change):
     with app.test_request_context(NEW):
