@@ -50,6 +50,9 @@ TCP = {
     "tcp_user_timeout": 15000,
 }
 
+# Arguments of a connection that a URL does not change; the `options` have what it says of them.
+OURS = {"isolation_level", "options", "init_command"}
+
 ORIGIN = re.compile(r"https?://[\w.-]+(:[0-9]+)?")
 HOST = re.compile(r"[\w.-]+")
 REDIS = re.compile(
@@ -133,7 +136,8 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "DATABASE_URL": ("", str),
     "TEST_DATABASE_URL": ("", str),
     "TRUSTED_HOSTS": ("", _hosts),
-    "HOST": ("127.0.0.1", str),
+    # As in a URL, an address of IPv6 may stand in brackets.
+    "HOST": ("127.0.0.1", lambda text: text.strip("[]")),
     "PORT": ("5000", partial(_integer, most=65535)),
     "LOG_LEVEL": ("INFO", _log_level),
     "PROXY_COUNT": ("0", _integer),
@@ -198,7 +202,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     debug = _debug(env, overrides)
     url = _database_url(env, overrides)
     _check_driver(url)
-    secret_key = _secret_key(env)
+    key = secret_key(env)
     cookie_secure = env["COOKIE_SECURE"]
     if cookie_secure is None:
         cookie_secure = env["APP_ENV"] == "production"
@@ -208,11 +212,11 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         **{name: env[name] for name in VARIABLES if not name.endswith("DATABASE_URL")},
         "DEBUG": debug,
         "TESTING": env["APP_ENV"] == "testing",
-        "SECRET_KEY": secret_key,
+        "SECRET_KEY": key,
         # Flask's own limit is for the texts of a form with a file, and for no others.
         "MAX_FORM_MEMORY_SIZE": env["MAX_CONTENT_LENGTH"],
         # Flask-WTF knows no fallbacks: without a key of their own, a rotation kills open forms.
-        "WTF_CSRF_SECRET_KEY": env["WTF_CSRF_SECRET_KEY"] or secret_key,
+        "WTF_CSRF_SECRET_KEY": env["WTF_CSRF_SECRET_KEY"] or key,
         "TRUSTED_HOSTS": _trusted_hosts(env),
         "SQLALCHEMY_DATABASE_URI": url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(url, env),
@@ -310,7 +314,8 @@ def _debug(env: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
     return debug
 
 
-def _secret_key(env: Mapping[str, Any]) -> str:
+def secret_key(env: Mapping[str, Any]) -> str:
+    """Return the key that signs; raises ConfigError for one that production must not have."""
     key: str = env["SECRET_KEY"]
     if env["APP_ENV"] == "testing":
         return key or secrets.token_urlsafe(48)
@@ -329,8 +334,9 @@ def _secret_key(env: Mapping[str, Any]) -> str:
 
 def _missing(env: Mapping[str, Any], name: str, remedy: str) -> ConfigError:
     """Return what says that production lacks a variable, and which others it lacks as well."""
-    others = [one for one in REQUIRED if one != name and not env[one]]
-    also = f" Missing too: {', '.join(others)}." if others else ""
+    others = [one for one in REQUIRED if one != name and not env.get(one)]
+    # Without a colon: the remedy begins behind the last one.
+    also = f" Set {' and '.join(others)} as well." if others else ""
     return ConfigError(f"{name} is missing: {remedy}{also}")
 
 
@@ -476,7 +482,10 @@ def _sqlite_path(name: str, url: URL) -> URL:
 
 
 def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
-    """Return create_engine's arguments; each database refuses those of the others."""
+    """Return create_engine's arguments; each database refuses those of the others.
+
+    What the URL itself says of them holds: a schema of PostgreSQL, a longer timeout.
+    """
     timeout = env["DB_STATEMENT_TIMEOUT_MS"]
     if url.get_backend_name() == "sqlite":
         # core/database.py begins transactions itself: sqlite3's own begin comes too late.
@@ -491,10 +500,12 @@ def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
     if url.get_backend_name() == "postgresql":
         options["connect_args"] |= {"application_name": _cookie_name(False), **TCP}
         if not env["DB_PGBOUNCER"]:
-            options["connect_args"]["options"] = (
+            ours = (
                 f"-c statement_timeout={timeout} -c lock_timeout={min(timeout or 5000, 5000)} "
                 "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
             )
+            theirs = url.normalized_query.get("options", ())
+            options["connect_args"]["options"] = " ".join((ours, *theirs))
     elif url.get_backend_name() in ("mysql", "mariadb"):
         # Each kind of comment is read by one of the two servers: their timeouts differ in name.
         # Longer than the server's own limits: they answer, this cuts the connection.
@@ -507,4 +518,6 @@ def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
             f"/*M! , max_statement_time = {timeout / 1000} */ "
             f"/*!50708 , max_execution_time = {timeout} */"
         )
+    for name in options["connect_args"].keys() & url.query.keys() - OURS:
+        del options["connect_args"][name]
     return options

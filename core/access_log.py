@@ -8,6 +8,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.wsgi import ClosingIterator
 
+from core.health import PROBES
+
 log = logging.getLogger("access")
 
 
@@ -57,7 +59,7 @@ def _counted(body: Iterable[bytes], finish: Callable[[int], None]) -> Iterable[b
 def _write(environ: dict[str, Any], answer: dict[str, str], started: float, size: int) -> None:
     path = environ.get("PATH_INFO", "")
     # Probes come every few seconds and would drown the rest.
-    level = logging.DEBUG if path.startswith("/health/") else logging.INFO
+    level = logging.DEBUG if path in PROBES else logging.INFO
     if not log.isEnabledFor(level):
         return
     entry = {

@@ -16,8 +16,7 @@ from wtforms.widgets import Select
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
-from core.form_fields import asked_once
-from core.forms import SEARCH_BUTTON
+from core.form_fields import SEARCH_BUTTON, asked_once
 from core.i18n import EMPTY
 from core.paging import options_of
 from core.schemas import reader_of

@@ -35,6 +35,8 @@ from core.fields import JSON
 from core.filters import MOST_CHOICES
 from core.i18n import EMPTY, from_local, local, read_decimal, write_decimal, write_seconds
 
+# The button of a field that searches (core/choices.py) instead of saving the form.
+SEARCH_BUTTON = "_search"
 # What core/forms.py takes away, to have the choices read again.
 CHOICES = "andamio.choices"
 
@@ -249,8 +251,8 @@ class LinesField(FieldList):  # type: ignore[type-arg]
 
 def _is_untouched(field: Any, empty: Any) -> bool:
     """Return whether a field holds nothing, or what it shows by default."""
-    if getattr(field, "words", ""):
-        # Somebody searches in it (core/choices.py).
+    if getattr(field, "words", "") or request.form.get(SEARCH_BUTTON) == field.name:
+        # Somebody searches in it.
         return False
     sent = getattr(field, "raw_data", None) or ()
     if not any(sent):

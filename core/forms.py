@@ -26,13 +26,11 @@ from core.columns import attribute_of, limits_of, looks_at_others, server_value
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
-from core.form_fields import CHOICES, key_text
+from core.form_fields import CHOICES, SEARCH_BUTTON, key_text
 from core.fragments import key_of_fields
 from core.models import Versioned
 from services import db
 
-# The button of a field that searches (core/choices.py) instead of saving the form.
-SEARCH_BUTTON = "_search"
 # The first of a form, which the Enter key presses.
 ENTER_BUTTON = "_enter"
 # What a page sends, behind the form's prefix, that shows what is stored beside what was typed.

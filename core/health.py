@@ -20,6 +20,8 @@ WAIT = 1.0
 FRESH = 3.0
 HANGS = 9.0
 
+PROBES = ("/health/live", "/health/ready")
+
 bp = Blueprint("health", __name__, url_prefix="/health")
 
 
@@ -106,7 +108,7 @@ class _Probes:
         self.host = host
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO", "").startswith("/health/"):
+        if environ.get("PATH_INFO") in PROBES:
             environ["HTTP_HOST"] = self.host
             for name in ("HTTP_X_FORWARDED_HOST", "HTTP_COOKIE"):
                 environ.pop(name, None)

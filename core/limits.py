@@ -134,7 +134,7 @@ def _init_limiter(app: Flask) -> None:
     }
     try:
         limiter.init_app(app)
-    except ConfigurationError as error:
+    except (ConfigurationError, ValueError) as error:
         raise ConfigError(
             f"REDIS_URL cannot be used ({error}): mend it, or install the package by "
             "`pip install -r requirements-optional.txt`."

@@ -42,6 +42,7 @@ from core.paging import RECORDS, ListPage
 from core.rows import rows_of
 from core.schema_state import schema_state
 from core.setting import setting
+from core.urls import request_path
 from services import bootstrap, db
 
 # Whose texts are in the reader's language.
@@ -89,7 +90,8 @@ def _here() -> str:
     """Return where a switch of the header leads back to."""
     is_read = request.method in READ_METHODS and "expired" not in g
     if is_read or form_endpoint() == str(request.endpoint):
-        return f"{request.root_path}{request.full_path.rstrip('?')}"
+        query = request.query_string.decode(errors="replace")
+        return f"{request_path()}?{query}" if query else request_path()
     with suppress(BuildError):
         return url_for(str(form_endpoint()), **(request.view_args or {}))
     return url_for("core.welcome")
@@ -149,7 +151,8 @@ def list_query(model: Any) -> Query:
     listing = listing_of(model)
     query = listing.read(args, lambda message: None, typed_condition)
     filtered = (listing.filter_of(name) for name in args if name not in query.args)
-    left_out = tuple(found[0] for found in filtered if found)
+    # Once, of both ends of a range.
+    left_out = tuple(dict.fromkeys(found[0] for found in filtered if found))
     return replace(query, left_out=left_out) if left_out else query
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
-from flask import request
 from flask_sqlalchemy.pagination import Pagination
 from sqlalchemy.ext.compiler import compiles
 
@@ -18,6 +17,7 @@ from core.reads import keep, read, reads_are_prepared
 from core.rows import rows_of
 from core.setting import setting
 from core.text import sort_key
+from core.urls import request_path
 from services import db
 
 # Rows are counted up to here; beyond, "more than" is what a reader needs and all a list can afford.
@@ -158,7 +158,7 @@ class ListPage(Pagination):
     @cached_property
     def path(self) -> str:
         """Return the URL of the whole list, on this site, with what the view alone reads."""
-        path = quote(f"{request.root_path}{request.path}")
+        path = request_path()
         return f"{path}?{urlencode(self.kept, doseq=True)}" if self.kept else path
 
     @cached_property

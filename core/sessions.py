@@ -74,7 +74,17 @@ class RedisSessions(SessionInterface):
     def __init__(self, app: Flask) -> None:
         redis = import_module("redis")
         timeouts = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
-        client = redis.Redis.from_url(app.config["REDIS_URL"], **timeouts)
+        # Flask-Limiter's name for what Redis itself calls unix://.
+        url = app.config["REDIS_URL"].replace("redis+unix:", "unix:", 1)
+        try:
+            client = redis.Redis.from_url(url, **timeouts)
+            # Looks at what stands in the query, without a connection.
+            client.connection_pool.make_connection()
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"REDIS_URL cannot be used for sessions ({error}): write it as "
+                "redis://localhost:6379/0."
+            ) from None
         prefix = f"{app.config['SESSION_COOKIE_NAME']}:"
         library = import_module("flask_session.redis")
         self.away = redis.RedisError

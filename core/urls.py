@@ -2,14 +2,20 @@
 
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
-from flask import Flask
+from flask import Flask, request
 from werkzeug.routing import BaseConverter, IntegerConverter, UnicodeConverter, ValidationError
 
 from core.encoding import JSONProvider
 from core.fields import CLOCK, DAY
 
 MAX_KEY = 2**63 - 1
+
+
+def request_path() -> str:
+    """Return the path of the request as a URL writes it, also where it holds a # or a ?."""
+    return quote(f"{request.root_path}{request.path}")
 
 
 def init_urls(app: Flask) -> None:

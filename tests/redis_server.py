@@ -20,6 +20,7 @@ class Server:
         self.program = program("redis-server")
         self.port = free_port()
         self.folder = folder
+        self.socket = folder / "redis.sock"
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = redis.Redis.from_url(self.url)
         self.start()
@@ -27,7 +28,8 @@ class Server:
     def start(self) -> None:
         options = ["--port", str(self.port), "--dir", str(self.folder), "--save", ""]
         self.process = subprocess.Popen(
-            [self.program, *options, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL
+            [self.program, *options, "--bind", "127.0.0.1", "--unixsocket", str(self.socket)],
+            stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 10
         while True:

@@ -94,7 +94,7 @@ def refusal(overrides):
             "DATABASE_URL is missing: set it, for example "
             "DATABASE_URL=postgresql://user:password@localhost/name; "
             "`createdb name` makes an empty PostgreSQL database. "
-            "Missing too: SECRET_KEY, TRUSTED_HOSTS.",
+            "Set SECRET_KEY and TRUSTED_HOSTS as well.",
             id="several-at-once",
         ),
         pytest.param(
@@ -482,6 +482,19 @@ def test_postgresql_gets_its_timeouts_at_the_start_of_a_connection():
     }
 
 
+def test_what_the_url_says_of_a_connection_holds():
+    query = "?options=-csearch_path%3Dshop&connect_timeout=20&application_name=shop"
+    loaded = config.load(PRODUCTION | {"DATABASE_URL": f"{PRODUCTION['DATABASE_URL']}{query}"})
+
+    engine = create_engine(loaded["SQLALCHEMY_DATABASE_URI"], **loaded["SQLALCHEMY_ENGINE_OPTIONS"])
+    _, arguments = engine.dialect.create_connect_args(engine.url)
+    arguments |= loaded["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"]
+
+    assert arguments["options"].startswith("-c statement_timeout=15000 ")
+    assert arguments["options"].endswith(" -c timezone=UTC -csearch_path=shop")
+    assert (arguments["connect_timeout"], arguments["application_name"]) == ("20", "shop")
+
+
 def test_behind_pgbouncer_no_options_are_sent():
     options = config.load(PRODUCTION | {"DB_PGBOUNCER": "true"})["SQLALCHEMY_ENGINE_OPTIONS"]
 
@@ -573,6 +586,14 @@ def test_development_answers_this_machine_only():
 )
 def test_a_redis_is_named_by_any_url_that_its_libraries_read(url):
     assert config.load({"REDIS_URL": url})["REDIS_URL"] == url
+
+
+def test_an_address_of_ipv6_stands_in_brackets_or_not(monkeypatch):
+    for host in ("::1", "[::1]"):
+        monkeypatch.setenv("HOST", host)
+
+        assert config.server()["bind"] == "[::1]:5000"
+        assert config.load()["HOST"] == "::1"
 
 
 def test_hosts_are_named_as_browsers_send_them():

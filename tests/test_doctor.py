@@ -635,7 +635,9 @@ def test_a_taken_port_is_a_warning(make_app):
         ),
     ],
 )
-def test_a_key_that_production_would_refuse_is_a_warning(make_app, keys, named):
+def test_a_key_that_production_would_refuse_is_a_warning(make_app, monkeypatch, keys, named):
+    # Which production would refuse, too.
+    monkeypatch.setenv("FLASK_DEBUG", "1")
     result = examine(make_app(**keys))
 
     text, remedy = result.findings["secrets", "warn"]

@@ -561,6 +561,23 @@ def test_a_new_line_in_which_somebody_searches_is_not_dropped(app):
         assert [line.form.near.words for line in form.lines] == ["north"]
 
 
+def test_a_new_line_whose_search_has_no_words_is_not_dropped(app):
+    class Asking(ModelForm):
+        class Meta:
+            model = Order
+            fields = ("number",)
+            csrf = False
+
+        lines = LinesField(FormField(type("Line", (ThingLineForm,), {"remove": BooleanField("")})))
+
+    sent = {"number": "A1", "lines-0-_key": "", "lines-1-_key": "", "_search": "lines-1-near"}
+    with app.test_request_context(method="POST", data=sent):
+        form = Asking()
+        form.lines.drop_removed()
+
+        assert [line.name for line in form.lines] == ["lines-1"]
+
+
 def test_a_stored_line_that_was_emptied_is_not_dropped(orders):
     with orders.test_request_context(method="POST"):
         order = Order(number="A1", lines=[OrderLine(text="a", amount=1)])

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
-from flask import g
+from flask import g, request
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -200,6 +200,18 @@ def test_health_answers_under_any_host(make_app, production, path, proxies):
     answer = client.get(path, headers={"Host": "10.0.0.7:8000", "X-Forwarded-Host": "probe"})
 
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_pages_of_a_product_below_health_are_as_all_others(make_app, production):
+    app = make_app(**production)
+    app.add_url_rule("/health/patients", view_func=lambda: request.cookies["who"])
+    client = app.test_client()
+    client.set_cookie("who", "Ana", domain="localhost")
+
+    answer = client.get("/health/patients", base_url="https://localhost")
+    stranger = client.get("/health/patients", base_url="https://evil.example")
+
+    assert (answer.text, stranger.status_code) == ("Ana", 400)
 
 
 def test_the_question_takes_no_lock_that_writers_need(site, questions):

@@ -288,6 +288,12 @@ def test_a_page_answers_any_url(app, query):
     assert file.status_code == (400 if "left out" in page.text else 200)
 
 
+def test_a_range_that_makes_no_sense_is_told_of_once(app):
+    page = app.test_client().get("/listed/?filter[day][gte]=soon&filter[day][lte]=late").text
+
+    assert re.search("left out: (.*)", page)[1] == "Day"
+
+
 FILTERED = [
     ("filter[name]=OWL", [3]),
     ("filter[name][in]=OWL,owlet", [3, 4]),

@@ -2,9 +2,10 @@
 
 import re
 from decimal import Decimal
+from urllib.parse import unquote
 
 import pytest
-from flask import get_flashed_messages, render_template_string
+from flask import get_flashed_messages, render_template, render_template_string
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DataError, DBAPIError
 
@@ -513,6 +514,7 @@ def test_a_model_without_a_listing_is_listed_in_the_order_of_its_key(app, save):
         ("/sample/things", "/sample/things/new"),
         ("/sample/things/{id}", "/sample/things/{id}/edit"),
         ("/sample/both?x=1", "/sample/both?x=1"),
+        ("/sample/both?x=%23%3F", "/sample/both?x=%23%3F"),
         ("/sample/boxes/{id}/delete", "/"),
         ("/sample/nowhere", "/"),
     ],
@@ -521,6 +523,18 @@ def test_on_a_page_that_answers_a_form_a_switch_leads_to_the_form(client, thing,
     page = Reader(client.post(sent_to.format(id=thing.id)).text)
 
     assert page.forms[0].values["next"] == back.format(id=thing.id)
+
+
+@pytest.mark.parametrize("name", ["C%23", "what%3F", "50%25", "ñandú"])
+def test_a_switch_leads_back_to_a_page_of_any_name(make_app, name):
+    app = make_app()
+    app.add_url_rule("/tags/<name>", view_func=lambda name: render_template("base.html"))
+    client = app.test_client()
+
+    target = Reader(client.get(f"/tags/{name}").text).forms[0].values["next"]
+
+    assert client.get(target).status_code == 200
+    assert unquote(target) == unquote(f"/tags/{name}")
 
 
 def title_of(answer):

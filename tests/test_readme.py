@@ -1637,6 +1637,8 @@ with application.test_request_context(f"{url}?per_page=1&count=exact"):
     assert page_of(task_schema, gone).json["meta"]["total"] == 1
 made = [client.post(url, json={"title": "0", "project_id": 1}).status_code for _ in range(2)]
 assert made == AGAIN, made
+with application.app_context():
+    db.engine.dispose()
 print("done")
 """
 FILED = """

@@ -201,6 +201,29 @@ def test_redis_without_its_address_is_refused(make_app):
     )
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:99999/0", "redis://127.0.0.1:1/0?socket_timeout=soon"]
+)
+@pytest.mark.parametrize("holds_sessions", [False, True])
+def test_a_redis_that_no_library_can_reach_is_one_sentence(make_app, url, holds_sessions):
+    with pytest.raises(ConfigError, match="REDIS_URL cannot be used"):
+        make_app(RATE_LIMIT="5/minute", SESSION_REDIS=holds_sessions, REDIS_URL=url)
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://127.0.0.1:1/main", "redis://127.0.0.1/0?a=b"])
+def test_a_redis_for_limits_alone_is_told_so(make_app, url):
+    with pytest.raises(ConfigError, match="REDIS_URL cannot be used for sessions"):
+        make_app(SESSION_REDIS=True, REDIS_URL=url)
+
+
+def test_sessions_live_in_a_redis_behind_a_socket(make_site, store):
+    client = make_site(REDIS_URL=f"redis+unix://{store.socket}").test_client()
+
+    client.get("/set/Ana")
+
+    assert client.get("/get").text == "Ana"
+
+
 def test_a_missing_library_is_one_sentence(make_app, monkeypatch):
     monkeypatch.setitem(sys.modules, "flask_session.redis", None)
 

@@ -537,7 +537,7 @@ def test_the_document_says_how_declared_fields_write_what_may_be_missing(app, cl
 def test_a_computed_decimal_that_is_rounded_is_found_and_given_once(app, client):
     for width in (1, 3, 6, 6, 7):
         client.post("/unusual/sheets", json={"width": width, "height": 1})
-    found = client.get("/unusual/sheets?filter[cost]=0.63").json["data"]
+    found = client.get("/unusual/sheets?filter[cost]=0.64").json["data"]
     place, costs = "sort=cost", []
     for _ in range(5):
         page = client.get(f"/unusual/sheets?per_page=1&{place}").json
@@ -549,7 +549,7 @@ def test_a_computed_decimal_that_is_rounded_is_found_and_given_once(app, client)
         db.session.commit()
 
     assert [one["width"] for one in found] == [6, 6]
-    assert costs == dumped == ["0.11", "0.32", "0.63", "0.63", "0.74"]
+    assert costs == dumped == ["0.11", "0.32", "0.64", "0.64", "0.74"]
     assert page["meta"]["next_cursor"] is None
 
 

@@ -14,8 +14,17 @@ from typing import IO
 from prometheus_client import CollectorRegistry, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-FOLDER = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-FOLDER.mkdir(parents=True, exist_ok=True)
+from core.module_errors import ModuleError
+
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+FOLDER = Path(os.environ[VARIABLE])
+try:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise ModuleError(
+        f"{VARIABLE} names {error.filename}, which cannot be made ({error.strerror}): name a "
+        "folder that the user of the server may write to."
+    ) from None
 
 
 def number() -> int:

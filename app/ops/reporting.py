@@ -12,6 +12,7 @@ from . import ops_bp
 from .optional import load
 
 VARIABLE = "SENTRY_DSN"
+HEADERS = ("accept", "accept-language", "content-type", "host", "user-agent")
 
 
 @ops_bp.record_once
@@ -21,14 +22,14 @@ def report(state: BlueprintSetupState) -> None:
         return
     sentry = load(VARIABLE, "sentry_sdk")
     try:
-        # What people send stays here: no bodies, no variables of the code, no query strings.
+        # What people send stays here: no bodies, no variables of the code.
         sentry.init(
             dsn,
             environment=state.app.config["APP_ENV"],
             max_request_body_size="never",
             include_local_variables=False,
-            before_send=_without_query,
-            before_send_transaction=_without_query,
+            before_send=_without_secrets,
+            before_send_transaction=_without_secrets,
         )
     except load(VARIABLE, "sentry_sdk.utils").BadDsn as error:
         raise ModuleError(
@@ -37,6 +38,10 @@ def report(state: BlueprintSetupState) -> None:
     state.app.before_request(lambda: sentry.set_tag("request_id", request_id()))
 
 
-def _without_query(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
-    event.get("request", {}).pop("query_string", None)
+def _without_secrets(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the query, and headers: one may be a key, the Referer has a query of its own."""
+    request = event.get("request", {})
+    request.pop("query_string", None)
+    headers = request.get("headers", {}).items()
+    request["headers"] = {name: text for name, text in headers if name.lower() in HEADERS}
     return event

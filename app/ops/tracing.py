@@ -16,7 +16,7 @@ from .optional import load
 
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 # Probes and scrapes would bury the rest.
-EXCLUDED = "/health/,/metrics$"
+EXCLUDED = "/health/live$,/health/ready$,/metrics$"
 # How long the end of a process waits for its last spans: by itself it would be half a minute where
 # nobody takes them.
 LAST_MS = 1000

@@ -92,7 +92,7 @@ class Sheet(Base):
     area: Mapped[int] = mapped_column(Computed("width * height", persisted=True))
     # Rounded, as docs/api.md says.
     cost: Mapped[Decimal] = mapped_column(
-        Numeric(8, 2), Computed("round(width * 0.105, 2)", persisted=True)
+        Numeric(8, 2), Computed("round(width * 0.106, 2)", persisted=True)
     )
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

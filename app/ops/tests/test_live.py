@@ -171,7 +171,13 @@ def test_a_crash_reaches_sentry_with_its_request_and_nothing_that_was_sent(shaky
     with served(shaky, SENTRY_DSN=dsn) as url:
         status, _ = get(
             f"{url}/shaky/crash?token=of-the-query",
-            **{"X-Request-ID": "request-of-mine", "Cookie": "session=of-the-cookie"},
+            **{
+                "X-Request-ID": "request-of-mine",
+                "Cookie": "session=of-the-cookie",
+                "Referer": f"{url}/reset?token=of-the-referer",
+                "X-Shop-Key": "of-the-header",
+                "User-Agent": "Lynx",
+            },
         )
         sent = until(lambda: [body for _, body in collector.received if b"torn" in body])[0]
 
@@ -183,7 +189,8 @@ def test_a_crash_reaches_sentry_with_its_request_and_nothing_that_was_sent(shaky
     assert event["environment"] == "production"
     frames = event["exception"]["values"][0]["stacktrace"]["frames"]
     assert not [frame for frame in frames if "vars" in frame]
-    for secret in (b"of-the-query", b"of-the-cookie"):
+    assert event["request"]["headers"]["User-Agent"] == "Lynx"
+    for secret in (b"of-the-query", b"of-the-cookie", b"of-the-referer", b"of-the-header"):
         assert secret not in sent
 
 
