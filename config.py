@@ -1,5 +1,6 @@
 """WHERE the product runs: the only reader of the environment and .env; refuses what is unsafe."""
 
+import inspect
 import os
 import re
 import secrets
@@ -453,12 +454,23 @@ def parse_url(name: str, text: str) -> URL:
 
 def _check_driver(url: URL) -> None:
     try:
-        url.get_dialect().import_dbapi()
+        dialect = url.get_dialect()
+        driver: Any = dialect.import_dbapi()
     except (ImportError, NoSuchModuleError) as error:
         raise ConfigError(
             f"DATABASE_URL needs the driver {url.drivername}, which is not installed: install it "
             "(MariaDB's by `pip install -r requirements-optional.txt`) or use another URL."
         ) from error
+    if dialect.name not in ("mysql", "mariadb"):
+        # The others say so themselves when they connect.
+        return
+    try:
+        inspect.signature(driver.connect).bind(**dialect().create_connect_args(url)[1])
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"DATABASE_URL holds what {dialect.driver} does not know ({error}): mend what stands "
+            "behind its ?, or leave it out; TLS is ?ssl_ca=/path/of/ca.pem."
+        ) from None
 
 
 def _sqlite_path(name: str, url: URL) -> URL:

@@ -513,6 +513,16 @@ def test_mariadb_gets_its_timeouts_by_a_first_command():
     )
 
 
+def test_what_the_driver_of_mariadb_does_not_know_is_told():
+    pytest.importorskip("pymysql", reason="the driver of MariaDB is optional")
+    url = "mysql://u:hunter2@localhost/shop?ssl-mode=REQUIRED"
+
+    with pytest.raises(config.ConfigError, match="argument 'ssl-mode'") as refusal:
+        config.load(PRODUCTION | {"DATABASE_URL": url})
+
+    assert "hunter2" not in refusal.value.message
+
+
 def test_the_env_file_is_read_and_the_real_environment_wins(monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("PORT=7000\nHOST=0.0.0.0\nSECRET_KEY=a$b${PORT}\n")
     monkeypatch.setenv("PORT", "8000")
