@@ -1,6 +1,7 @@
 """The shared objects, created unbound; core/factory.py binds them to an application."""
 
 import logging
+import re
 from ipaddress import IPv6Network
 
 from flask import current_app, request
@@ -21,9 +22,14 @@ bootstrap = Bootstrap5()
 compress = Compress()
 
 
+WITH_PORT = re.compile(r"\[([^]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
+
+
 def _client() -> str:
     """Return whom a limit counts: who has one address of IPv6 has all of its network."""
-    address = get_remote_address()
+    # Some proxies write the port, too, which differs for each connection.
+    found = WITH_PORT.fullmatch(address := get_remote_address())
+    address = found[1] or found[2] if found else address
     try:
         network = IPv6Network((address, 64), strict=False)
     except ValueError:

@@ -28,7 +28,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, default_exceptions
 from core.constraints import Violation, violation_of
 from core.database import READ_METHODS, codes_of, reason
 from core.expired import form_endpoint, shown_again
-from core.problem import TITLES, problem, wants_problem
+from core.problem import TITLES, problem, title_of, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from core.schemas import Schema
 from core.tags import tags
@@ -129,7 +129,7 @@ def answer(
             response = Response(_page(status, None if is_default else detail), status)
         except Exception:  # It is the product's, and may ask for what has failed already.
             log.exception("The page of an error failed")
-            response = Response(f"{TITLES[status]}\n", status, mimetype="text/plain")
+            response = Response(f"{title_of(status)}\n", status, mimetype="text/plain")
     response.headers.extend(headers or {})
     return response
 

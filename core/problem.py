@@ -25,6 +25,11 @@ TITLES = {status.value: status.phrase for status in HTTPStatus} | {
 }
 
 
+def title_of(status: int) -> str:
+    """Return the name of a status; of one that no RFC knows, that of its class (RFC 9110, 15)."""
+    return TITLES.get(status) or TITLES[500 if status >= 500 else 400]
+
+
 def wants_problem() -> bool:
     """Tell whether the request is for an API: by its prefix, or its blueprint."""
     if request.endpoint == DOCS:
@@ -58,7 +63,7 @@ def problem(status: int, detail: str | None, errors: Mapping[str, Any] | None = 
     """Return a problem; `errors` is {"field": ["message"]}."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": TITLES[status],
+        "title": title_of(status),
         "status": status,
         "detail": detail and str(detail),
         "request_id": request_id(),

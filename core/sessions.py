@@ -111,7 +111,11 @@ class RedisSessions(SessionInterface):
 
     def regenerate(self, session: SessionMixin) -> None:
         """Give the session a new id, as after a login; the old one opens nothing any more."""
-        self.store.regenerate(session)
+        try:
+            self.store.regenerate(session)
+        except self.away as error:
+            log.error("sessions unavailable: %s", type(error).__name__)
+            raise ServiceUnavailable(retry_after=RETRY_AFTER) from None
 
 
 class _Serializer:

@@ -865,6 +865,24 @@ def test_the_limit_of_a_role_counts(site, postgresql_url):
     assert "of the 7 that the server allows" in found["connections", "fail"][0]
 
 
+@pytest.mark.mariadb
+def test_the_limit_of_a_user_of_mariadb_counts(site, database_url):
+    user = f"'narrow_{os.getpid()}'@'%%'"
+    with connected(database_url) as connection:
+        connection.exec_driver_sql(f"CREATE USER {user} WITH MAX_USER_CONNECTIONS 7")
+        connection.exec_driver_sql(f"GRANT ALL ON *.* TO {user}")
+    try:
+        name = f"narrow_{os.getpid()}"
+        url = config.parse_url("DATABASE_URL", database_url).set(username=name, password="")
+
+        found = deployment(site(DATABASE_URL=url))
+    finally:
+        with connected(database_url) as connection:
+            connection.exec_driver_sql(f"DROP USER {user}")
+
+    assert "of the 7 that the server allows" in found["connections", "fail"][0]
+
+
 @pytest.fixture
 def two_roles(scaffold, tmp_path):
     """A clone as the owner of its database has it, and as the role of docs/migrations.md."""

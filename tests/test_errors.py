@@ -152,7 +152,13 @@ def test_who_is_not_known_reads_how_to_log_in(make_app, security, guard, challen
 
 
 @pytest.mark.parametrize(
-    ("status", "title"), [(413, "Content Too Large"), (422, "Unprocessable Content")]
+    ("status", "title"),
+    [
+        (413, "Content Too Large"),
+        (422, "Unprocessable Content"),
+        (444, "Bad Request"),
+        (599, "Internal Server Error"),
+    ],
 )
 def test_a_problem_has_the_title_of_the_rfc_on_every_python(app, status, title):
     with app.test_request_context("/outside/things"):

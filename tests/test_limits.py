@@ -130,7 +130,8 @@ class TestRates:
             pytest.param("2001:db8::1", "2001:db8::ffff:2", 429, id="a-network"),
             pytest.param("2001:db8::1", "2001:db8:0:1::1", 200, id="two-networks"),
             pytest.param("::ffff:10.0.0.1", "::ffff:10.0.0.2", 200, id="mapped"),
-            pytest.param("[2001:db8::1]:80", "[2001:db8::2]:80", 200, id="with-port"),
+            pytest.param("[2001:db8::1]:80", "[2001:db8::2]:81", 429, id="with-ports"),
+            pytest.param("9.9.9.9:1001", "9.9.9.9:1002", 429, id="with-ports-of-ipv4"),
         ],
     )
     def test_a_network_of_one_client_counts_as_one(self, client, one, other, status):

@@ -155,6 +155,15 @@ def test_an_unsound_request_id_is_replaced_for_nginx_and_the_app_alike(front):
     assert front.lines(1)[0]["request_id"] == given
 
 
+def test_a_line_of_the_log_is_json_whatever_was_asked_for(front):
+    front.forget()
+    with socket.create_connection(front.address) as client:
+        client.sendall(b"GET /caf\xe9\xff HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        client.recv(1)
+
+    assert front.lines(1)[0]["path"] == "/caf"
+
+
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
 def test_the_etag_of_a_compressed_item_can_be_sent_back(front, encoding):
     body = json.dumps({**THING, "code": encoding, "note": "long " * 500}).encode()

@@ -51,6 +51,7 @@ def set_name(name):
 
 
 def renew():
+    session.setdefault("name", "nobody")
     current_app.session_interface.regenerate(session)
     return ""
 
@@ -180,6 +181,7 @@ def test_without_redis_pages_say_so_and_health_stays(make_site, store, capsys):
         api = client.get("/outside/things/1")
         ready = [one.get("/health/ready").status_code for one in (client, stranger)]
         unsaved = stranger.get("/set/Eva")
+        login = stranger.get("/renew")
     finally:
         store.start()
 
@@ -187,6 +189,7 @@ def test_without_redis_pages_say_so_and_health_stays(make_site, store, capsys):
     assert (api.status_code, api.mimetype) == (503, "application/problem+json")
     assert ready == [200, 200]
     assert unsaved.status_code == 200
+    assert (login.status_code, login.headers["Retry-After"]) == (503, "5")
     assert "session not saved: ConnectionError" in capsys.readouterr().err
     assert client.get("/get").status_code == 200
 

@@ -16,14 +16,16 @@ from core.limits import has_guard
 from core.modules import installed_modules
 from services import db
 
+# 0 is no limit of the user.
+MYSQL = "SELECT least(@@max_connections, coalesce(nullif(@@max_user_connections, 0), 2147483647))"
 # What the server, the role and the database allow; the least of them counts.
 LIMITS = {
     "postgresql": "SELECT least(current_setting('max_connections')::int"
     " - current_setting('superuser_reserved_connections')::int,"
     " nullif(rolconnlimit, -1), nullif(datconnlimit, -1))"
     " FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()",
-    "mysql": "SELECT @@max_connections",
-    "mariadb": "SELECT @@max_connections",
+    "mysql": MYSQL,
+    "mariadb": MYSQL,
 }
 
 

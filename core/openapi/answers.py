@@ -6,7 +6,7 @@ from apispec import APISpec
 
 from core.errors import DETAILS, INVALID
 from core.limits import LIMIT_HEADERS
-from core.problem import MEDIA_TYPE, TITLES
+from core.problem import MEDIA_TYPE, title_of
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "integer", "minimum": 0}
@@ -103,7 +103,7 @@ def problems(*statuses: int) -> dict[str, Any]:
 
 
 def _name(status: int) -> str:
-    return TITLES[status].replace(" ", "")
+    return title_of(status).replace(" ", "")
 
 
 def _problem(status: int, text: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _problem(status: int, text: str) -> dict[str, Any]:
     limits = LIMIT_HEADERS if status == 429 else ()
     example = {
         "type": "about:blank",
-        "title": TITLES[status],
+        "title": title_of(status),
         "status": status,
         "detail": text,
         "request_id": "4bf92f3577b34da6a3ce929d0e0e4736",

@@ -6,7 +6,8 @@ const AGAIN = 5000;
 let sent = new WeakMap();
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || !form.matches("[method=post i]")) {
+  // Not form.matches(): that is a field of this name, if there is one.
+  if (event.defaultPrevented || !Element.prototype.matches.call(form, "[method=post i]")) {
     return;
   }
   if (event.timeStamp - sent.get(form) < AGAIN) {
@@ -58,7 +59,10 @@ for (const box of document.querySelectorAll("[data-search-select]")) {
   const input = box.querySelector("input[type=search]");
   const button = box.querySelector("button");
   const id = box.dataset.searchSelect;
+  let asked = 0;
   const search = async () => {
+    const mine = ++asked;
+    const before = document.getElementById(id).value;
     try {
       const data = new FormData(button.form);
       // A search needs no files, which may be too large.
@@ -68,9 +72,13 @@ for (const box of document.querySelectorAll("[data-search-select]")) {
         }
       }
       data.set(button.name, button.value);
-      // Not form.action: that is a field of this name, if there is one.
+      // Nor form.action.
       const answer = await fetch(button.form.getAttribute("action") ?? "", { method: "POST", body: data });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (mine !== asked) {
+        // Other words were sought meanwhile.
+        return;
+      }
       const select = page.getElementById(id);
       const found = page.querySelector(`[data-search-select="${id}"]`);
       box.querySelector("input[type=hidden]").value = found.querySelector("input[type=hidden]").value;
@@ -80,12 +88,24 @@ for (const box of document.querySelectorAll("[data-search-select]")) {
       for (const token of button.form.querySelectorAll("[name=csrf_token]")) {
         token.value = select.form.querySelector("[name=csrf_token]").value;
       }
+      const old = document.getElementById(id);
+      const active = document.activeElement;
+      if (old.value !== before) {
+        // What was chosen meanwhile stays.
+        const { value, text } = old.selectedOptions[0];
+        const known = [...select.options].find((option) => option.value === value);
+        (known ?? select.appendChild(new Option(text, value))).selected = true;
+      }
       // The whole select: of options that move one by one the browser chooses one by itself.
-      document.getElementById(id).replaceWith(select);
-      select.focus();
+      old.replaceWith(select);
+      if (active === old || active === document.body || box.contains(active)) {
+        select.focus();
+      }
     } catch {
       // Whatever came back was not the form: the journey of the page shows what it is.
-      button.form.requestSubmit(button);
+      if (mine === asked) {
+        button.form.requestSubmit(button);
+      }
     }
   };
   button.addEventListener("click", (event) => {

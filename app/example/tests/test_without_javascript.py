@@ -213,3 +213,42 @@ def test_a_search_that_gets_no_form_makes_the_journey(browser, large_site):
 
         expect(page).to_have_url(re.compile("/products$"))
         expect(page.get_by_role("status")).to_have_text("1 result")
+
+
+def test_a_late_answer_of_a_search_takes_nothing_back(browser, large_site):
+    with browser.new_context(base_url=large_site) as context:
+        page = context.new_page()
+        page.goto("/example/products/new")
+        select = page.get_by_label("Category", exact=True)
+        _search_by_enter(page, "category 0042")
+
+        # It answers when a choice is made, and the user writes elsewhere.
+        late = _held_search(page, "category 0055")
+        [chosen] = select.select_option("Category 0042")
+        page.get_by_label("Name").focus()
+        late.continue_()
+        expect(select.locator("option")).to_have_text(["—", "Category 0055", "Category 0042"])
+        expect(select).to_have_value(chosen)
+        expect(page.get_by_label("Name")).to_be_focused()
+
+        # It answers when other words were sought.
+        late = _held_search(page, "category 0066")
+        _search_by_enter(page, "category 0077")
+        [chosen] = select.select_option("Category 0077")
+        with page.expect_response("**/products"):
+            late.continue_()
+        page.wait_for_timeout(300)
+        expect(select).to_have_value(chosen)
+        expect(page.get_by_label("Search: Category")).to_have_value("category 0077")
+
+
+def _held_search(page, words):
+    """Search for words; return the request, which waits to be sent."""
+    held = []
+    # No method of a list: Playwright marks the function.
+    page.route("**/products", lambda route: held.append(route), times=1)  # noqa: PLW0108
+    page.get_by_label("Search: Category").fill(words)
+    page.keyboard.press("Enter")
+    while not held:
+        page.wait_for_timeout(20)
+    return held[0]
