@@ -1,7 +1,10 @@
 """One line per request in production: around Flask itself, so the same under every server."""
 
 import logging
-from collections.abc import Callable, Iterable
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -10,6 +13,11 @@ from werkzeug.wsgi import ClosingIterator
 
 from core.health import PROBES
 
+FAILED = b"Internal Server Error\n"
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+KEPT = "andamio.request_id"
+
 log = logging.getLogger("access")
 
 
@@ -17,6 +25,14 @@ def init_access_log(app: Flask) -> None:
     """Log each request with its outcome; LOG_LEVEL=WARNING turns it off, DEBUG adds probes."""
     if log.isEnabledFor(logging.INFO):
         app.wsgi_app = AccessLog(app.wsgi_app)  # type: ignore[method-assign]
+
+
+def id_of(environ: dict[str, Any]) -> str:
+    """Return the id of a request: the client's if it is well-formed, else a new one."""
+    if KEPT not in environ:
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        environ[KEPT] = sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
+    return str(environ[KEPT])
 
 
 class AccessLog:
@@ -36,36 +52,58 @@ class AccessLog:
             answer.update(headers, status=status)
             return start_response(status, headers, *rest)
 
-        body = self.wsgi_app(environ, respond)
+        try:
+            body = self.wsgi_app(environ, respond)
+        except Exception as error:
+            # Outside of Flask's own handlers, as in a function of teardown_request.
+            _tell(environ, "The request broke off", error)
+            body = [FAILED]
+            headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(FAILED)))]
+            respond("500 INTERNAL SERVER ERROR", headers, sys.exc_info())
         size = "0" if environ["REQUEST_METHOD"] == "HEAD" else answer.get("Content-Length")
         if size is None:
-            return _counted(body, lambda sent: _write(environ, answer, started, sent))
+            return _counted(environ, body, lambda sent: _write(environ, answer, started, sent))
         _write(environ, answer, started, int(size))
         return body
 
 
-def _counted(body: Iterable[bytes], finish: Callable[[int], None]) -> Iterable[bytes]:
+def _counted(
+    environ: dict[str, Any], body: Iterable[bytes], finish: Callable[[int], None]
+) -> Iterable[bytes]:
     """Pass a stream on and tell its size at the end, also when the client has left."""
-    sent = [0]
+    sent = 0
 
-    def count(chunk: bytes) -> bytes:
-        sent[0] += len(chunk)
-        return chunk
+    def chunks() -> Iterator[bytes]:
+        nonlocal sent
+        try:
+            for chunk in body:
+                sent += len(chunk)
+                yield chunk
+        except Exception as error:
+            _tell(environ, "The answer broke off", error)
+            raise
 
     close = getattr(body, "close", lambda: None)
-    return ClosingIterator(map(count, body), [close, lambda: finish(sent[0])])
+    return ClosingIterator(chunks(), [close, lambda: finish(sent)])
+
+
+def _tell(environ: dict[str, Any], text: str, error: Exception) -> None:
+    """Log an error with its request, which Flask does not know any more."""
+    logging.getLogger("app").error(text, exc_info=error, extra={"request": _request(environ)})
+
+
+def _request(environ: dict[str, Any]) -> dict[str, Any]:
+    path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
+    return {"request_id": id_of(environ), "method": environ["REQUEST_METHOD"], "path": path}
 
 
 def _write(environ: dict[str, Any], answer: dict[str, str], started: float, size: int) -> None:
-    path = environ.get("PATH_INFO", "")
     # Probes come every few seconds and would drown the rest.
-    level = logging.DEBUG if path in PROBES else logging.INFO
+    level = logging.DEBUG if environ.get("PATH_INFO") in PROBES else logging.INFO
     if not log.isEnabledFor(level):
         return
     entry = {
-        "request_id": answer.get("X-Request-ID", ""),
-        "method": environ["REQUEST_METHOD"],
-        "path": path.encode("latin-1").decode("utf-8", "replace"),
+        **_request(environ),
         "status": int(answer["status"][:3]),
         "duration_ms": round((perf_counter() - started) * 1000, 1),
         "bytes": size,

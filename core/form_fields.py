@@ -203,9 +203,12 @@ class LinesField(FieldList):  # type: ignore[type-arg]
 
     # The keys of the lines that the page showed first: it sends them back whatever becomes of them.
     keys_shown: Sequence[str] = ()
+    _is_read = False
 
     def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
+        self._is_read = False
         super().process(formdata, data, extra_filters)
+        self._is_read = True
         stored = () if data is unset_value else map(key_text, data or ())
         self.keys_shown = formdata.getlist(f"{self.name}-_shown") if formdata else ["", *stored]
 
@@ -226,6 +229,11 @@ class LinesField(FieldList):  # type: ignore[type-arg]
             return False
         empty = line.form_class(formdata=None, obj=line.object_data)
         return all(_is_untouched(field, empty[field.short_name]) for field in line.form)
+
+    def _compact_indices(self) -> None:
+        # Lines that are read keep their numbers, by which fields look for what was sent, too.
+        if self._is_read:
+            super()._compact_indices()  # type: ignore[misc]
 
     def _extract_indices(self, prefix: str, formdata: Any) -> Any:
         # WTForms takes more for digits than int() does.

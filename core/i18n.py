@@ -47,6 +47,7 @@ from core.setting import setting
 # What stands where there is nothing.
 EMPTY = "—"
 THEMES = ("auto", "light", "dark")
+MOST_PLACES = 10
 # Letters that are written from the right, and what turns the letters behind it.
 OTHER_DIRECTION = re.compile(
     r"[\u0590-\u08FF\u200F\u202A-\u202E\u2066-\u2069\uFB1D-\uFDFF\uFE70-\uFEFC"
@@ -83,6 +84,7 @@ def init_i18n(app: Flask) -> None:
     app.jinja_env.globals.update(
         # As HTML writes it (BCP 47): es-CO, which Python calls es_CO.
         language=lambda: str(get_locale()).replace("_", "-"),
+        form_language=lambda: str(form_locale()),
         languages={code: _own_name(code) for code in setting("LANGUAGES")},
         money=money,
         theme=lambda: _cookie("theme", THEMES) or "auto",
@@ -207,8 +209,21 @@ def money(amount: Decimal | None) -> str:
     )
 
 
-def _number(number: Decimal | int | None) -> str:
-    return _formatted(format_decimal, number, reader_locale())
+def _number(number: Decimal | float | None) -> str:
+    """Return a number as the language writes it, a decimal with the places that it has."""
+    if not isinstance(number, Decimal) or not number.is_finite():
+        return _formatted(format_decimal, number, reader_locale())
+    places = max(0, -int(number.as_tuple().exponent))
+    if places > MOST_PLACES:
+        # What an average has, by which nobody means all of them.
+        return _formatted(format_decimal, number, reader_locale())
+    return _formatted(_with_places, number, reader_locale(), places=places)
+
+
+def _with_places(number: Decimal, locale: Locale, places: int) -> str:
+    fraction = "." + "0" * places if places else ""
+    pattern = re.sub(r"\.#+", fraction, locale.decimal_formats[None].pattern)
+    return format_decimal(number, pattern, locale)
 
 
 def local(moment: datetime) -> datetime:
@@ -257,20 +272,27 @@ def _formatted(function: Callable[..., str], value: Any, locale: Locale, **optio
     return EMPTY if value is None else function(value, locale=locale, **options)
 
 
+def form_locale() -> Locale:
+    """Return the language that a form was shown in, by its `_lang`: its reader's may be another."""
+    code = request.form.get("_lang", "") if has_request_context() else ""
+    return _parsed(code) if code in setting("LANGUAGES") else get_locale()
+
+
 def read_decimal(text: str) -> Decimal:
     """Read a number as people type it: "12,50" and "12.50" alike, "1.234,50" by the language.
 
     Raises ValueError for what is no number.
     """
+    locale = form_locale()
     text = text.strip()
     if re.fullmatch(r"[-+]?\d+([.,]\d{1,2})?", text):
         return Decimal(text.replace(",", "."))
-    group = get_group_symbol(get_locale())
+    group = get_group_symbol(locale)
     if group.isspace():
         # Which no keyboard has.
         text = text.replace(" ", group)
     try:
-        number = parse_decimal(text, locale=get_locale(), strict=True)
+        number = parse_decimal(text, locale=locale, strict=True)
     except (NumberFormatError, InvalidOperation) as error:
         raise ValueError("not a number") from error
     # Python alone reads underscores, exponents and names of numbers that are none.
@@ -286,7 +308,7 @@ def write_decimal(number: Decimal | float, places: int | None = None) -> str:
         text = str(number)
     else:
         text = f"{number:f}" if places is None else f"{number:.{places}f}"
-    return text.replace(".", get_decimal_symbol(get_locale()))
+    return text.replace(".", get_decimal_symbol(form_locale()))
 
 
 def write_seconds(span: timedelta) -> str:

@@ -3,18 +3,14 @@
 import json
 import logging
 import re
-import secrets
 import sys
 from datetime import UTC, datetime
 
-from flask import Flask, Response, has_request_context, request
+from flask import Flask, has_request_context, request
 
-from core.access_log import init_access_log
+from core.access_log import id_of, init_access_log
 from core.encoding import encode
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-HEADER = "X-Request-ID"
-KEPT = "andamio.request_id"
 # In ASCII: Unicode knows ends of lines that could forge one.
 ENCODER = json.JSONEncoder(default=str)
 # Werkzeug's lines have colours in them.
@@ -25,7 +21,7 @@ NOISY = ("alembic.runtime.plugins", "alembic.ddl.postgresql")
 
 
 def init_logs(app: Flask) -> None:
-    """Send every log line of the process to stderr and give each answer its request id."""
+    """Send every log line of the process to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.set_name("core.logs")
     handler.setFormatter(JSONFormatter() if _is_production(app) else LineFormatter())
@@ -41,7 +37,6 @@ def init_logs(app: Flask) -> None:
     logging.getLogger("alembic.runtime.migration").addFilter(
         lambda record: not has_request_context()
     )
-    app.after_request(_add_request_id)
     # In development the server prints such lines itself.
     if _is_production(app):
         # Python's own go to stderr as they are.
@@ -51,11 +46,7 @@ def init_logs(app: Flask) -> None:
 
 def request_id() -> str:
     """Return the id of the current request: the client's if it is well-formed, else a new one."""
-    environ = request.environ
-    if KEPT not in environ:
-        sent = environ.get("HTTP_X_REQUEST_ID", "")
-        environ[KEPT] = sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
-    return str(environ[KEPT])
+    return id_of(request.environ)
 
 
 class LineFormatter(logging.Formatter):
@@ -86,8 +77,8 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if known := getattr(record, "request", None) or _request():
-            entry |= known
+        known = getattr(record, "request", None)
+        entry |= known if isinstance(known, dict) else _request()
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         line = encode(entry, str)
@@ -106,8 +97,3 @@ def _request() -> dict[str, object]:
     if not has_request_context():
         return {}
     return {"request_id": request_id(), "method": request.method, "path": request.path}
-
-
-def _add_request_id(response: Response) -> Response:
-    response.headers.add(HEADER, request_id())
-    return response

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from core.access_log import id_of
 from core.database import READ_METHODS
 from core.setting import setting
 from services import csrf
@@ -51,6 +52,8 @@ class _Headers:
                 headers = [header for header in headers if header[0] != "Content-Type"]
             sent = {name.lower() for name, _ in headers}
             added = [(name, value) for name, key, value in self.headers if key not in sent]
+            if "x-request-id" not in sent:
+                added.append(("X-Request-ID", id_of(environ)))
             return start_response(status, headers + added, *rest)
 
         return self.wsgi_app(environ, respond)

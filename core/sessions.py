@@ -126,9 +126,10 @@ class _Serializer:
 
     def decode(self, data: bytes) -> Any:
         try:
-            return TaggedJSONSerializer().loads(data.decode())
-        except ValueError:
+            found = TaggedJSONSerializer().loads(data.decode())
+        except (ValueError, TypeError, LookupError):
             return None  # What cannot be read is no session: a new one begins.
+        return found if isinstance(found, dict) else None
 
 
 def _require_store() -> None:

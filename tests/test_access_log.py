@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from flask import Response
+from flask import Response, after_this_request, g
+from werkzeug.test import EnvironBuilder
 
 SENT = "0123abcd-EF"
 
@@ -129,3 +130,59 @@ def test_development_leaves_it_to_its_own_server(make_app, capsys):
     make_app(APP_ENV="development").test_client().get("/")
 
     assert "request" not in capsys.readouterr().err
+
+
+def let_break(app):
+    """Give an application hooks and a stream that fail."""
+
+    def fail(*given):
+        raise RuntimeError("torn")
+
+    def stream():
+        yield b"abc"
+        fail()
+
+    def after():
+        after_this_request(fail)
+        return "ok"
+
+    def teardown():
+        g.fails = True
+        return "ok"
+
+    app.add_url_rule("/after", "after", after)
+    app.add_url_rule("/teardown", "teardown", teardown)
+    app.add_url_rule("/broken", "broken", lambda: Response(stream()))
+    app.teardown_request(lambda error: g.pop("fails", None) and fail())
+    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+
+
+@pytest.mark.parametrize("path", ["/after", "/teardown"])
+def test_what_fails_outside_of_all_handlers_has_its_id(site, capsys, path):
+    app, answer = site().application, {}
+    let_break(app)
+
+    # Werkzeug's client raises what a server replaces.
+    environ = EnvironBuilder(path, headers={"X-Request-ID": SENT}).get_environ()
+    body = app(environ, lambda status, headers, *rest: answer.update(headers, status=status))
+
+    assert answer["status"] == "500 INTERNAL SERVER ERROR"
+    assert (answer["X-Request-ID"], answer["X-Content-Type-Options"]) == (SENT, "nosniff")
+    assert int(answer["Content-Length"]) == len(b"".join(body))
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    said = [(line["logger"], line["request_id"], line.get("status")) for line in lines]
+    assert ("access", SENT, 500) in said
+    assert ("app", SENT, None) in said
+
+
+def test_a_stream_that_breaks_off_says_whose_it_was(site, capsys):
+    client = site()
+    let_break(client.application)
+
+    with pytest.raises(RuntimeError, match="torn"):
+        client.get("/broken", headers={"X-Request-ID": SENT}, buffered=True)
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    [error] = [line for line in lines if line["level"] == "ERROR"]
+    assert (error["request_id"], error["path"]) == (SENT, "/broken")
+    assert "torn" in error["exception"]

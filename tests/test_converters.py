@@ -600,3 +600,25 @@ def test_a_form_takes_what_the_api_takes(app, note, thin, taken):
 
         assert form.validate(), form.errors
         assert (form.note.data, form.thin.data) == taken
+
+
+def test_a_number_is_read_in_the_language_in_which_its_form_was_shown(client, url, stored):
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+    form = form_on(client.get(url))
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    refused = client.post(form.action, data={**form.values, "exact": "1.234,75", "whole": "x"})
+    again = form_on(refused)
+    answer = client.post(form.action, data={**again.values, "whole": "-5"})
+
+    assert (form.values["_lang"], again.values["_lang"]) == ("es", "es")
+    assert again.values["exact"] == "1.234,75"
+    assert answer.status_code == 302
+    assert stored("exact") == {"exact": Decimal("1234.75")}
+
+
+def test_a_form_of_an_unknown_language_is_read_in_the_readers(client, url, stored):
+    answer = submit(client, url, exact="1,234.75", _lang="xx")
+
+    assert answer.status_code == 302
+    assert stored("exact") == {"exact": Decimal("1234.75")}

@@ -561,6 +561,27 @@ def test_a_new_line_in_which_somebody_searches_is_not_dropped(app):
         assert [line.form.near.words for line in form.lines] == ["north"]
 
 
+def test_words_are_of_the_line_in_which_they_were_typed(app):
+    class Gapped(ModelForm):
+        class Meta:
+            model = Order
+            fields = ("number",)
+            csrf = False
+
+        lines = LinesField(FormField(ThingLineForm))
+
+    sent = {f"lines-{place}-near-search": f"word {place}" for place in (1, 4)}
+    with app.test_request_context(method="POST", data=sent):
+        form = Gapped()
+        words = [(line.name, line.form.near.words) for line in form.lines]
+        added = form.lines.append_entry()
+        form.lines.pop_entry(0)
+
+    assert words == [("lines-1", "word 1"), ("lines-4", "word 4")]
+    assert [line.name for line in form.lines] == ["lines-0", "lines-1"]
+    assert form.lines[1] is added
+
+
 def test_a_new_line_whose_search_has_no_words_is_not_dropped(app):
     class Asking(ModelForm):
         class Meta:

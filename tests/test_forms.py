@@ -1079,7 +1079,7 @@ def test_a_form_of_no_model_is_rendered(app, method):
     [sent] = page.forms
     labels = [own["for"] for tag, own in page.tags if tag == "label"]
     focused = [own["name"] for _, own in page.tags if "autofocus" in own]
-    assert set(sent.values) == {"csrf_token", "next", "visible", "key"}
+    assert set(sent.values) == {"csrf_token", "_lang", "next", "visible", "key"}
     assert labels == ["visible", "key", "remember"]
     assert page.tag("input", id="key")["aria-describedby"] == "key-help"
     assert page.tag("input", id="submit")["class"] == "btn btn-primary"

@@ -482,3 +482,22 @@ def test_today_is_the_day_of_the_products_zone(monkeypatch):
         days.append(today())
 
     assert days[0] < days[1]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (Decimal("2.50"), "2,50"),
+        (Decimal("2.5"), "2,5"),
+        (Decimal("1234.5678"), "1.234,5678"),
+        (Decimal("0.0004"), "0,0004"),
+        (Decimal("1E+3"), "1.000"),
+        (Decimal("2.50000000000000000000"), "2,5"),
+        (Decimal("Infinity"), "∞"),
+        (1234567, "1.234.567"),
+        (0.5, "0,5"),
+    ],
+)
+def test_a_number_has_the_places_that_it_has(app, number, text):
+    with app.test_request_context(headers=SPANISH):
+        assert render_template_string("{{ number | numberformat }}", number=number) == text

@@ -165,10 +165,11 @@ def test_what_lies_in_redis_is_read_as_data_and_never_run(make_site, store):
     [key] = store.client.keys()
     assert json.loads(store.client.get(key))["name"] == "Ana"
 
-    store.client.set(key, pickle.dumps({"name": "run"}))
+    for data in (pickle.dumps({"name": "run"}), b"[1]", b'"x"', b'{" t":1}'):
+        store.client.set(key, data)
 
-    assert app.test_client().get("/get").text == "nobody"
-    assert client.get("/get").text == "nobody"
+        assert app.test_client().get("/get").text == "nobody"
+        assert client.get("/get").text == "nobody"
 
 
 def test_without_redis_pages_say_so_and_health_stays(make_site, store, capsys):
