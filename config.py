@@ -172,8 +172,9 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     # PostgreSQL's limit.
     "DB_STATEMENT_TIMEOUT_MS": ("15000", partial(_integer, most=2**31 - 1)),
     "DB_PGBOUNCER": ("false", _flag),
-    "WEB_CONCURRENCY": ("2", partial(_integer, least=1)),
-    "WEB_THREADS": ("4", partial(_integer, least=1)),
+    # More than any machine serves with: gunicorn would fork until it dies.
+    "WEB_CONCURRENCY": ("2", partial(_integer, least=1, most=500)),
+    "WEB_THREADS": ("4", partial(_integer, least=1, most=500)),
     "COOKIE_SECURE": ("", _flag),
     "ALEMBIC_ALLOW_DROP": ("", _list),
 }

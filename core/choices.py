@@ -18,6 +18,7 @@ from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
 from core.form_fields import SEARCH_BUTTON, asked_once
 from core.i18n import EMPTY
+from core.listing import text_of
 from core.paging import options_of
 from core.schemas import reader_of
 from services import db
@@ -143,7 +144,7 @@ class SearchSelectField(SelectFieldBase):
     def iter_choices(self) -> Iterator[Any]:
         key, options = self._chosen_key(), self._found if self.is_large else self._first
         if key and key not in options:
-            options = {key: str(self.data), **options}
+            options = {key: text_of(self.data), **options}
         yield Choice("", EMPTY, not key, {})
         for value, text in options.items():
             yield Choice(value, text, value == key, {})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,6 +50,7 @@ from core.form_fields import (
     WallField,
 )
 from core.i18n import EMPTY, write_decimal
+from core.listing import text_of
 from core.models import label_of
 from core.text import clean_text, sort_key
 
@@ -236,7 +238,12 @@ def _read_answer(value: Any) -> bool:
 
 def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> dict[str, Any]:
     """Let related records stand as a person looks for them; the stock query has no order at all."""
-    field_args["query_factory"] = lambda: sorted(query_factory(), key=sort_key)
+    text: Callable[[Any], str] = field_args.setdefault("get_label", text_of)
+    if isinstance(text, str):
+        # As of WTForms: an attribute.
+        text = attrgetter(text)
+    ordered = partial(sorted, key=lambda record: sort_key(text(record)))
+    field_args["query_factory"] = lambda: ordered(query_factory())
     return field_args
 
 

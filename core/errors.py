@@ -1,6 +1,6 @@
 """Every failure ends here, from anywhere: as a page, or as a problem for the API."""
 
-import re
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
@@ -82,9 +82,22 @@ PAGES = {
     500: (_l("Something went wrong"), _l("The fault is ours and was logged: try again later.")),
     503: (_l("Back in a moment"), _l("A part of the site does not answer: try again shortly.")),
 }
-# SQLite and MySQL report faults of the program, too, as operational errors: these pass.
-SQLITE_PASSING = re.compile("locked|busy|unable to open|disk I/O|full", re.IGNORECASE)
-MYSQL_FAULTS = {1054, 1364}
+# SQLite and MySQL report faults of the program, too, as operational errors: these pass. Of MySQL a
+# full disk or table, too many connections or threads, a broken one, a shutdown, a lock, a limit of
+# time, a server that is read only for now.
+SQLITE_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+}
+MYSQL_PASSING = {
+    *(1021, 1114, 1040, 1203, 1226, 1041, 1135, 1042, 1043, 1047, 1129, *range(1152, 1162)),
+    *(1053, 1077, 1078, 1079, 1080, 1205, 1317, 1927, 1969, 3024, 1290, 1836),
+}
+# PostgreSQL's, of a text that is too long for its index; others of the class are the program's.
+TOO_LONG = "54000"
 # Of a deadlock and of changes that met, which the database undoes for one of both.
 MET = {"40P01", "40001", 1213, 1020}
 # PostgreSQL's, of a server that stands by until it is promoted; SQLAlchemy has it as InternalError.
@@ -258,6 +271,8 @@ def is_refused(error: Exception) -> bool:
     """Tell whether the database, a driver or a type refused a value."""
     if isinstance(error, DataError):
         return True
+    if isinstance(error, DBAPIError) and TOO_LONG in codes_of(error):
+        return True
     # It may be a fault of the program, too.
     refused = isinstance(error, StatementError) and isinstance(
         error.orig, (ArithmeticError, ValueError)
@@ -282,6 +297,14 @@ def _is_passing(error: Exception) -> bool:
         return True
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False
-    if db.engine.dialect.name == "sqlite":
-        return bool(SQLITE_PASSING.search(str(error.orig)))
-    return MYSQL_FAULTS.isdisjoint(codes_of(error))
+    dialect = db.engine.dialect.name
+    if dialect == "sqlite":
+        # The byte above tells more of it.
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in SQLITE_PASSING
+    if dialect == "postgresql":
+        return not str(getattr(error.orig, "pgcode", "")).startswith(TOO_LONG[:2])
+    # Where no statement was sent, the connection failed; numbers of the driver are of it, too.
+    numbers = {number for number in codes_of(error) if isinstance(number, int)}
+    return error.statement is None or any(
+        number in MYSQL_PASSING or number < 1000 or 2000 <= number < 3000 for number in numbers
+    )

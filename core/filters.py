@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext
+from flask_sqlalchemy.model import Model
 from marshmallow import ValidationError
 from sqlalchemy.orm import MANYTOONE
 
@@ -27,7 +28,7 @@ from core.i18n import (
     write_moment,
     write_seconds,
 )
-from core.listing import Condition, Listing, listing_of
+from core.listing import Condition, Listing, listing_of, text_of
 from core.models import label_of
 from core.paging import ListPage, options_of
 from core.text import clean_text
@@ -190,6 +191,7 @@ WRITERS: dict[type, Callable[[Any], Any]] = {
     Decimal: write_decimal,
     float: write_decimal,
     dict: partial(json.dumps, ensure_ascii=False, default=shown),
+    Model: text_of,
     list: _several,
     set: _several,
 }

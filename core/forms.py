@@ -221,7 +221,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         version = self._fields.get("version")
         if version is not None and version.data is not None and sa.inspect(obj).persistent:
             obj.expect_version(version.data)
-        for name in self.Meta.fields:
+        for name in self._shown():
             field = self._fields[name]
             try:
                 _set(field, obj, name)
@@ -254,10 +254,14 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
                 form.version.data, form.version.raw_data = version, [str(version)]
         self._show_stored()
 
+    def _shown(self) -> list[str]:
+        """Return the names of the model's fields without those that were taken away (`del`)."""
+        return [name for name in self.Meta.fields if name in self._fields]
+
     def _show_stored(self) -> None:
         if CONFLICT not in self.form_errors:
             self.form_errors.append(CONFLICT)
-        for name in self.Meta.fields:
+        for name in self._shown():
             if not hasattr(self.record, name):
                 # What can only be written, as a password, has nothing to show.
                 continue

@@ -112,6 +112,9 @@ def _text(place: Any, text: str, /, **values: Any) -> str:
     found = _translations().ugettext(text)
     if place.autoescape:
         found = Markup(found)  # nosec B704 - of the catalogue; it escapes what is put in.
+    if not values:
+        # "Discount (%)" is no format, as it is none in Python.
+        return found.replace("%%", "%")  # type: ignore[no-any-return]
     return found % _each_apart(values)  # type: ignore[no-any-return]
 
 
@@ -198,9 +201,9 @@ def _asked_for(header: str, *languages: str) -> str | None:
     return next(filter(None, asked), None)
 
 
-def money(amount: Decimal | None) -> str:
-    """Return an amount in settings.CURRENCY as the language writes it."""
-    currency = setting("CURRENCY")
+def money(amount: Decimal | None, currency: str = "") -> str:
+    """Return an amount in a currency, by default settings.CURRENCY, as the language writes it."""
+    currency = currency or setting("CURRENCY")
     # A price of 2.50 in a currency without cents is none of 2.
     is_whole = amount is None or not isfinite(amount) or amount == int(amount)
     fits = is_whole or get_currency_precision(currency) > 0

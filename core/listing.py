@@ -321,6 +321,13 @@ def listing_of(model: Any) -> Listing:
     return declared or Listing(default=key_names(model)[0], model=model)
 
 
+def text_of(record: Any) -> str:
+    """Return what a record is called: the `label` of its model's listing, else `__str__`."""
+    listing = getattr(record, "listing", None)
+    label = listing.label if isinstance(listing, Listing) else ""
+    return str(getattr(record, label) if label else record)
+
+
 def check_select(model: Any, statement: Any) -> None:
     """Raise ValueError unless it selects the model: what it asks of another would narrow nothing.
 

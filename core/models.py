@@ -72,7 +72,7 @@ def label_of(model: Any, name: str) -> Any:
     A label made by lazy_gettext stays one, so that each request reads its own language.
     """
     label = getattr(model, "labels", {}).get(name)
-    return label or name.removesuffix("_id").replace("_", " ").capitalize()
+    return label or name.removesuffix("_id").strip("_").replace("_", " ").capitalize()
 
 
 class Timestamps:

@@ -82,7 +82,7 @@ def test_what_breaks_the_rules_of_its_fields_is_told_to_programs_and_people_alik
 
 # Under test a crash reaches the test.
 @pytest.mark.parametrize("app", ["production"], indirect=True)
-@pytest.mark.parametrize("fault", ["crash", "broken_query", "older_schema"])
+@pytest.mark.parametrize("fault", ["crash", "broken_query", "unknown_function", "older_schema"])
 def test_a_fault_of_the_program_says_nothing_of_its_inside(client, face, fault):
     answer = client.get(f"{face}/faults/{fault}")
 

@@ -423,6 +423,18 @@ def test_a_subclass_names_its_own_fields(app):
     assert (thing.name, thing.code) == ("Key", "K1")
 
 
+def test_a_field_that_is_taken_away_stays_as_it_is(app, save):
+    thing_id = save(Thing(name="Key", code="K1", price=1, box=Box(name="Drawer"))).id
+    with app.test_request_context(method="POST", data={"_conflict": "1"}):
+        thing = db.session.get(Thing, thing_id)
+        form = ThingForm(MultiDict({"name": "Bolt", "code": "K2"}), obj=thing)
+        del form.code
+        form.populate_obj(thing)
+        form.show_conflict()
+
+        assert (thing.name, thing.code) == ("Bolt", "K1")
+
+
 def test_a_subclass_keeps_what_its_base_declares_by_hand(app):
     class HandForm(ModelForm):
         name = StringField("By hand")

@@ -209,6 +209,16 @@ def test_a_page_shows_each_moment_that_is_stored(app, monkeypatch, zone, moment,
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [("Discount (%)", "Discount (%)"), ("50% off", "50% off"), ("100 %%", "100 %")],
+)
+def test_a_per_cent_sign_is_one_in_a_template(app, text, shown):
+    with app.test_request_context():
+        assert render_template_string(f'{{{{ _("{text}") }}}}') == shown
+        assert render_template_string("{{ _('%(n)s%%', n='<') }}") == "&lt;%"
+
+
+@pytest.mark.parametrize(
     "shown",
     ["none | dateformat", "none | datetimeformat", "none | numberformat", "money(none)"],
 )
@@ -269,6 +279,9 @@ def test_money_is_written_as_the_language_does(app, monkeypatch, language, curre
     with app.test_request_context(headers={"Accept-Language": language}):
         assert money(Decimal("1234.50")) == text
         assert money(Decimal("7.00")).count("0") == get_currency_precision(currency)
+    monkeypatch.setattr(settings, "CURRENCY", "XXX", raising=False)
+    with app.test_request_context(headers={"Accept-Language": language}):
+        assert money(Decimal("1234.50"), currency) == text
 
 
 def test_the_first_language_is_for_those_who_ask_for_none(make_app, monkeypatch):

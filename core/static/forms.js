@@ -113,7 +113,8 @@ for (const box of document.querySelectorAll("[data-search-select]")) {
     search();
   });
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") {
+    // Not the one that ends a word of Chinese or Japanese.
+    if (event.key === "Enter" && !event.isComposing) {
       event.preventDefault();
       search();
     }

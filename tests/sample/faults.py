@@ -22,6 +22,10 @@ def broken_query() -> None:
     db.session.execute(text("SELECT 1 FROM sample_nowhere"))
 
 
+def unknown_function() -> None:
+    db.session.execute(text("SELECT busy_days(1)"))
+
+
 def too_long() -> None:
     db.session.add(Box(name="x" * 41))
     db.session.commit()
@@ -74,6 +78,7 @@ def fault(name: str) -> str:
     if name == "duplicate":
         db.session.add_all([Box(name="Twice"), Box(name="Twice")])
         db.session.commit()
-    faults = (crash, broken_query, older_schema, too_long, full_pool, lost_update, vanished, unfit)
+    faults = (crash, broken_query, unknown_function, older_schema, too_long)
+    faults += (full_pool, lost_update, vanished, unfit)
     {f.__name__: f for f in faults}[name]()
     return "no fault"

@@ -91,16 +91,13 @@ class Thing(Timestamps, Versioned, Base):
 
 
 class Tag(Base):
-    """A key that is no number."""
+    """A key that is no number; it is called what its label is."""
 
     __tablename__ = "sample_tag"
     listing = Listing(search=("name",), default="name", label="name")
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     name: Mapped[str] = mapped_column(String(40))
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Scan(Base):

@@ -45,7 +45,7 @@ def test_each_picture_has_its_bars_and_a_text_for_those_who_cannot_see_it(client
         "Bar chart: Products by status; the numbers stand in the table below.",
     ]
     widths = [re.findall(r'<rect[^>]* width="([0-9.]+)%"', picture) for picture in pictures]
-    assert widths == [["80.0", "32.0"], ["32.0", "80.0"]]
+    assert widths == [["70.0", "28.0"], ["28.0", "70.0"]]
     captions = re.findall(r"<caption[^>]*>\s*(.*?)\s*</caption>", text)
     assert captions == ["Products by category", "Products by status"]
     assert "Coffee &lt;&amp;&gt; mor" in pictures[0]
