@@ -866,6 +866,7 @@ def test_the_limit_of_a_role_counts(site, postgresql_url):
 
 
 @pytest.mark.mariadb
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 def test_the_limit_of_a_user_of_mariadb_counts(site, database_url):
     user = f"'narrow_{os.getpid()}'@'%%'"
     with connected(database_url) as connection:
