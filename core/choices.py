@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow
 import sqlalchemy as sa
-from flask import request
+from flask import has_request_context, request
 from flask_babel import gettext, ngettext
 from wtforms.fields import SelectFieldBase
 from wtforms.form import BaseForm
@@ -16,7 +16,7 @@ from wtforms.widgets import Select
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
-from core.form_fields import SEARCH_BUTTON, asked_once
+from core.form_fields import SEARCH_BUTTON, asked_once, posted
 from core.i18n import EMPTY
 from core.listing import text_of
 from core.paging import options_of
@@ -73,7 +73,8 @@ class SearchSelectField(SelectFieldBase):
     def _posted(self, part: str) -> str:
         # Not its `values`: an expired form is treated as a GET.
         name = f"{self.name}-{part}"
-        words = request.form.get(name) or request.args.get(name, "")
+        asked = request.args.get(name, "") if has_request_context() else ""
+        words = posted().get(name) or asked
         return words.replace("\x00", "").strip()[:200]
 
     @property
@@ -128,7 +129,7 @@ class SearchSelectField(SelectFieldBase):
         return db.session.scalar(found) is not None
 
     def pre_validate(self, form: BaseForm) -> None:
-        if not hasattr(form, "searched") and request.form.get(SEARCH_BUTTON) == self.name:
+        if not hasattr(form, "searched") and posted().get(SEARCH_BUTTON) == self.name:
             # A form that does not tell a search from a save.
             raise ValidationError(self.results or self.gettext("Not a valid choice."))
         is_unknown = self.raw_data and self.raw_data[0] and self.data is None

@@ -10,8 +10,9 @@ from typing import Any
 
 import marshmallow
 import sqlalchemy as sa
-from flask import current_app, request
+from flask import current_app, has_request_context, request
 from flask_babel import gettext
+from werkzeug.datastructures import MultiDict
 from wtforms import DateField, Form, TimeField
 from wtforms.fields import (
     DateTimeLocalField,
@@ -41,8 +42,15 @@ SEARCH_BUTTON = "_search"
 CHOICES = "andamio.choices"
 
 
+def posted() -> MultiDict[str, str]:
+    """Return what was posted: nothing outside of a request, where a command fills in a form."""
+    return request.form if has_request_context() else MultiDict()
+
+
 def asked_once(key: Hashable, ask: Callable[[], Any]) -> Any:
     """Return what ask() does, asked once in a request: each line of a form has the same choices."""
+    if not has_request_context():
+        return ask()
     # Not in g, which a context around several requests shares.
     answers = request.environ.setdefault(CHOICES, {})
     if key not in answers:
@@ -259,7 +267,7 @@ class LinesField(FieldList):  # type: ignore[type-arg]
 
 def _is_untouched(field: Any, empty: Any) -> bool:
     """Return whether a field holds nothing, or what it shows by default."""
-    if getattr(field, "words", "") or request.form.get(SEARCH_BUTTON) == field.name:
+    if getattr(field, "words", "") or posted().get(SEARCH_BUTTON) == field.name:
         # Somebody searches in it.
         return False
     sent = getattr(field, "raw_data", None) or ()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from flask import g, request
+from flask import g, has_request_context, request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError
@@ -26,7 +26,7 @@ from core.columns import attribute_of, limits_of, looks_at_others, server_value
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
-from core.form_fields import CHOICES, SEARCH_BUTTON, key_text
+from core.form_fields import CHOICES, SEARCH_BUTTON, key_text, posted
 from core.fragments import key_of_fields
 from core.models import Versioned
 from services import db
@@ -56,7 +56,7 @@ def _texts_alone(self: Any, form: Any, formdata: Any) -> Any:
             # Posted, though the request is treated as a GET (core/expired.py).
             formdata, g.expired_shown = g.expired, True
     sent = _wrap_formdata(self, form, formdata)
-    if not sent or not request.files:
+    if not sent or not has_request_context() or not request.files:
         return sent
     texts = {field.name for field in form if not isinstance(field, FileField)}
     pairs = sent.items(multi=True)
@@ -179,7 +179,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         self.stored: dict[str, str] = {}
         is_kept = obj is not None and not is_new
         mark = f"{self._prefix}{CONFLICT_MARK}"
-        if is_kept and self.is_submitted() and mark in request.form:
+        if is_kept and self.is_submitted() and mark in posted():
             # The page of a conflict came back for a search or a line more, before it was saved.
             self._show_stored()
 
@@ -197,9 +197,9 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     @property
     def searched(self) -> str | None:
         """Return the name of the field that the form was sent to search in, by button or Enter."""
-        typed = _each(self) if ENTER_BUTTON in request.form else ()
+        typed = _each(self) if ENTER_BUTTON in posted() else ()
         by_enter = (field.name for field in typed if getattr(field, "has_new_words", False))
-        return request.form.get(SEARCH_BUTTON, next(by_enter, None))
+        return posted().get(SEARCH_BUTTON, next(by_enter, None))
 
     @property
     def cache_key(self) -> Hashable | None:
@@ -208,7 +208,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         None for a form that shows what somebody typed or what is stored.
         """
         shown = [field for name, field in self._fields.items() if name != "csrf_token"]
-        sent = self.is_submitted() or request.form
+        sent = self.is_submitted() or posted()
         key = None if self.record is not None or sent or self.focus_on else key_of_fields(shown)
         return key and (type(self), key)
 
@@ -235,7 +235,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
         # One of the choices may be what is gone: read them again.
-        request.environ.pop(CHOICES, None)
+        if has_request_context():
+            request.environ.pop(CHOICES, None)
         # Those of another record, made in the same commit, may have the name of a field here.
         columns = violation.columns if violation.is_about(self.Meta.model) else ()
         names = {self._name_of(column) for column in columns} & set(self._fields)

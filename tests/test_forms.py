@@ -423,6 +423,24 @@ def test_a_subclass_names_its_own_fields(app):
     assert (thing.name, thing.code) == ("Key", "K1")
 
 
+def test_a_command_fills_in_a_form_without_a_request(app, save):
+    class ImportForm(ThingForm):
+        tag = SearchSelectField("Tag", model=Tag)
+
+    box_id = save(Box(name="Drawer")).id
+    rows = [{"name": "Key", "code": "K1", "price": "1,50", "box": str(box_id)}, {"name": "Nut"}]
+    rows = [{**row, "amount": "0", "size": "small"} for row in rows]
+    with app.app_context():
+        forms = [ImportForm(MultiDict(row), meta={"csrf": False}) for row in rows]
+        valid = [form.validate() for form in forms]
+        forms[0].populate_obj(thing := Thing())
+        db.session.rollback()
+
+    assert valid == [True, False]
+    assert thing.price == Decimal("1.50")
+    assert "code" in forms[1].errors
+
+
 def test_a_field_that_is_taken_away_stays_as_it_is(app, save):
     thing_id = save(Thing(name="Key", code="K1", price=1, box=Box(name="Drawer"))).id
     with app.test_request_context(method="POST", data={"_conflict": "1"}):

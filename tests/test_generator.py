@@ -236,7 +236,7 @@ def test_pretending_writes_nothing(generate, tmp_path):
         ("shop Order name:string order:enum:a,b", "would be called Order"),
         ("shop Pizza name:string base:enum:thin,thick", "would be called Base"),
         ("shop List name:string", "cannot use the name 'list'"),
-        ("shop Sheep name:string --plural sheep", "add --plural"),
+        ("shop Sheep name:string --plural sheep", "as --plural sheep_list"),
         (f"shop {'Order' * 12} name:string", "is longer than 63"),
         ("shop Order name:string --api --plural openapi.json", "cannot use the name"),
         ("shop Order", "Missing argument"),

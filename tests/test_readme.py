@@ -360,8 +360,10 @@ def test_the_login_of_the_readme_guards_pages_and_api(scaffold, sqlite_url):
 
 def test_the_link_of_the_readme_leads_to_the_site(app, monkeypatch):
     monkeypatch.setitem(app.config, "TRUSTED_HOSTS", ["example.com"])
+    monkeypatch.setenv("NOTES_SITE", "https://example.com")
     # In place of a module's page, which is not there.
     values = {
+        "os": os,
         "current_app": app,
         "url_for": lambda _, **options: url_for("core.welcome", **options),
     }
@@ -1444,9 +1446,25 @@ def test_a_tenant_of_the_document_reaches_nothing_of_another(scaffold, database_
     fixture = block_with("docs/api.md", "python", "of_a_tenant").text
     project.write("app/tasks/tests/conftest.py", fixture)
     project.write("app/tasks/tests/test_tasks.py", OF_A_TENANT)
+    belonging = block_with("docs/api.md", "python", "open_to_all").text
+    project.write("app/tasks/tests/test_tenants.py", belonging)
     tested = project.run("python", "-m", "pytest", "-q", "app/tasks")
     assert tested.returncode == 0, tested.stdout
+    text = (project.root / "app/tasks/models.py").read_text(encoding="utf-8")
+    project.write("app/tasks/models.py", text + DAMAGE)
+    tested = project.run("python", "-m", "pytest", "-q", "app/tasks/tests/test_tenants.py")
+    assert "['Damage']" in tested.stdout, tested.stdout
 
+
+DAMAGE = """
+from sqlalchemy import ForeignKey
+
+
+class Damage(Base):
+    __tablename__ = "tasks_damage"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks_task.id"))
+"""
 
 TIDYING = """
 

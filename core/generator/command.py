@@ -2,7 +2,7 @@
 
 import subprocess  # nosec B404
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def generate(
     )
     if spec.pages and home and "__init__.py" not in texts:
         click.echo(f"\nFor the menu, in MENU of app/{module}/__init__.py: {link_to(spec)}")
-    if not _format(folder):
+    if not _format([folder / path for path in texts]):
         click.echo(
             f"\nFor `make check`, once `make lint` has installed it: ruff check --fix app/{module} "
             f"&& ruff format app/{module}"
@@ -189,15 +189,16 @@ def _grouped(imports: Imports) -> dict[str, list[str]]:
     return {module: sorted(name for one, name in imports if one == module) for module in modules}
 
 
-def _format(folder: Path) -> bool:
+def _format(paths: Sequence[Path]) -> bool:
     """Break the lines that names have made too long, where `make lint` has its formatters."""
     tools = (
-        ["ruff", "check", "--quiet", "--fix", "--select", "I"],
-        ["ruff", "format", "--quiet"],
-        ["djlint", "--quiet", "--reformat"],
+        (".py", ["ruff", "check", "--quiet", "--fix", "--select", "I"]),
+        (".py", ["ruff", "format", "--quiet"]),
+        (".html", ["djlint", "--quiet", "--reformat"]),
     )
-    there = [[tool, *arguments] for tool, *arguments in tools if find_spec(tool)]
-    for command in there:
-        line = [sys.executable, "-m", *command, str(folder)]
-        subprocess.run(line, check=False, capture_output=True, cwd=BASE_DIR)  # nosec B603
+    there = [(ending, command) for ending, command in tools if find_spec(command[0])]
+    for ending, command in there:
+        if files := [str(path) for path in paths if path.suffix == ending]:
+            line = [sys.executable, "-m", *command, *files]
+            subprocess.run(line, check=False, capture_output=True, cwd=BASE_DIR)  # nosec B603
     return len(there) == len(tools)

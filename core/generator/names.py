@@ -52,7 +52,7 @@ def _misspelt(spec: Spec) -> Iterator[str]:
                 "to z without accents, digits and _."
             )
     if spec.record == spec.plural:
-        yield f"{spec.record!r} needs another word for many: add --plural."
+        yield f"{spec.record!r} needs another word for many, as --plural {spec.record}_list."
 
 
 def _taken_by_others(spec: Spec, home: Mapping[str, Any]) -> Iterator[str]:
