@@ -1,6 +1,7 @@
 """Holds the documents to their word: commands are run, code is served, tables are compared."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
