@@ -100,6 +100,8 @@ MYSQL_PASSING = {
 TOO_LONG = "54000"
 # Of a deadlock and of changes that met, which the database undoes for one of both.
 MET = {"40P01", "40001", 1213, 1020}
+# What changes nothing but how the pages look to who pressed it (core/i18n.py).
+SWITCHES = ("preferences.language", "preferences.theme")
 # PostgreSQL's, of a server that stands by until it is promoted; SQLAlchemy has it as InternalError.
 READ_ONLY = "25006"
 
@@ -165,6 +167,10 @@ def _refused_form(error: CSRFError) -> ResponseReturnValue:
         return _http_error(error)
     if "referrer" in str(error.description):
         return answer(400, FOREIGN_FORM)
+    endpoint = str(request.endpoint)
+    if endpoint in SWITCHES and request.headers.get("Sec-Fetch-Site") == "same-origin":
+        # Of a tab that has outlived its session. The browser itself says whose button it is.
+        return current_app.view_functions[endpoint]()
     page = shown_again()
     return answer(400, EXPIRED_BUTTON) if page is None else page
 

@@ -124,6 +124,8 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
         column = page.listing.column(name)
         label = label_of(page.listing.model, name)
         column_type = value_type(column.type)
+        if isinstance(column_type, sa.Interval):
+            label = gettext("%(label)s in seconds", label=label)
         choices = [*(known.get(name) or choices_of(column_type))]
         if choices and column.nullable:
             choices.append((EMPTY, gettext("no value")))

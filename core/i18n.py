@@ -20,7 +20,17 @@ from babel.numbers import (
     get_group_symbol,
     parse_decimal,
 )
-from flask import Blueprint, Flask, Response, abort, g, has_request_context, redirect, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    g,
+    has_app_context,
+    has_request_context,
+    redirect,
+    request,
+)
 from flask_babel import (
     Babel,
     Domain,
@@ -38,6 +48,7 @@ from jinja2 import pass_eval_context
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
+from wtforms.meta import DefaultMeta
 
 from core.assets import YEAR
 from core.modules import installed_modules
@@ -340,7 +351,13 @@ class _FormTexts:
         return found if is_ours else stock_texts.ngettext(one, many, number)  # type: ignore[no-any-return]
 
 
-FlaskForm.Meta.get_translations = lambda meta, form: _FormTexts()
+def _form_texts(meta: Any, form: Any) -> Any:
+    return _FormTexts() if has_app_context() else _stock_form_texts(meta, form)
+
+
+# Of plain forms, too, which stand within others.
+_stock_form_texts = DefaultMeta.get_translations
+DefaultMeta.get_translations = FlaskForm.Meta.get_translations = _form_texts
 
 
 class _Domain(Domain):  # type: ignore[misc]

@@ -5,16 +5,19 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
+from types import SimpleNamespace
 
 import pytest
 
 import settings
 from core import filters
 from core.filters import controls, related_choices, shown
+from core.listing import Listing
 from core.pages import page_of
 from core.testing import app_on_test_database
 from tests.listed.models import Entry, Phase, Shelf
 from tests.reading import Reader
+from tests.sample.models import Specimen
 
 
 @pytest.fixture(scope="module")
@@ -311,3 +314,13 @@ def test_a_value_is_shown_in_words(app, monkeypatch, value, text):
     language = {} if isinstance(value, (bool, type(None), enum.Enum)) else {"Accept-Language": "es"}
     with app.test_request_context(headers=language):
         assert shown(value) == text
+
+
+def test_a_span_of_time_names_its_unit(app):
+    listing = Listing(filters=("span",), default="id", model=Specimen)
+    page = SimpleNamespace(listing=listing, query=SimpleNamespace(args={}))
+
+    with app.test_request_context():
+        labels = [control.label for control in controls(page, ())]
+
+    assert labels == ["Span in seconds from", "Span in seconds to"]

@@ -23,8 +23,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, FileField, HiddenField, PasswordField, StringField, SubmitField
-from wtforms.validators import DataRequired, Regexp
+from wtforms import (
+    BooleanField,
+    FileField,
+    Form,
+    FormField,
+    HiddenField,
+    PasswordField,
+    StringField,
+    SubmitField,
+)
+from wtforms.validators import DataRequired, InputRequired, Regexp
 from wtforms.widgets import HiddenInput, TextInput
 
 from core.choices import SearchSelectField
@@ -1144,3 +1153,19 @@ def test_a_decimal_that_sqlite_cannot_keep_is_told_in_the_form(make_app):
             db.session.execute(select(bindparam("n", Decimal("1" * 18), Numeric(20, 2))))
 
     assert form.form_errors == ["A value is too long or out of range."]
+
+
+def test_a_plain_form_within_another_speaks_the_readers_language(app):
+    class Street(Form):
+        street = StringField(validators=[InputRequired()])
+
+    class Address(FlaskForm):
+        inner = FormField(Street)
+
+    with app.test_request_context(headers={"Accept-Language": "es"}, method="POST"):
+        form = Address(MultiDict({"x": "y"}), meta={"csrf": False})
+        form.validate()
+
+    assert form.inner.street.errors == ["Este campo es obligatorio."]
+    alone = Street(MultiDict())
+    assert not alone.validate()

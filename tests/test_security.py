@@ -371,3 +371,13 @@ def test_a_directive_that_is_no_list_of_sources_is_left_as_it_is():
     policy = content_security_policy(added).split("; ")
 
     assert {"report-uri /csp", "upgrade-insecure-requests", "worker-src 'self' blob:"} < {*policy}
+
+
+@pytest.mark.parametrize(("site", "status"), [("same-origin", 302), ("cross-site", 400), ("", 400)])
+def test_a_tab_that_outlived_its_session_still_changes_its_colours(client, site, status):
+    headers = {"Sec-Fetch-Site": site, "Referer": "http://localhost/"}
+
+    answer = client.post("/theme", data={"theme": "dark", "next": "/"}, headers=headers)
+
+    assert answer.status_code == status
+    assert ("theme=dark" in answer.headers.get("Set-Cookie", "")) is (status == 302)
