@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
@@ -170,7 +170,7 @@ def _refused_form(error: CSRFError) -> ResponseReturnValue:
     endpoint = str(request.endpoint)
     if endpoint in SWITCHES and request.headers.get("Sec-Fetch-Site") == "same-origin":
         # Of a tab that has outlived its session. The browser itself says whose button it is.
-        return current_app.view_functions[endpoint]()
+        return make_response(current_app.view_functions[endpoint]())
     page = shown_again()
     return answer(400, EXPIRED_BUTTON) if page is None else page
 

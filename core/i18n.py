@@ -351,13 +351,16 @@ class _FormTexts:
         return found if is_ours else stock_texts.ngettext(one, many, number)  # type: ignore[no-any-return]
 
 
+_stock_form_texts = DefaultMeta.get_translations
+
+
 def _form_texts(meta: Any, form: Any) -> Any:
     return _FormTexts() if has_app_context() else _stock_form_texts(meta, form)
 
 
 # Of plain forms, too, which stand within others.
-_stock_form_texts = DefaultMeta.get_translations
-DefaultMeta.get_translations = FlaskForm.Meta.get_translations = _form_texts
+DefaultMeta.get_translations = _form_texts  # type: ignore[method-assign,assignment]
+FlaskForm.Meta.get_translations = _form_texts
 
 
 class _Domain(Domain):  # type: ignore[misc]
