@@ -1824,6 +1824,81 @@ with create_app().app_context():
 """
 
 
+SALES = """
+from flask import Blueprint, flash, redirect, render_template_string, url_for
+from flask_babel import gettext as _
+
+from core.pages import database_rules, expect_shown_version
+from services import db
+
+from .models import Invoice, Status
+
+bp = Blueprint("sales", __name__, url_prefix="/sales")
+PAGE = '''{% extends "base.html" %}{% from "macros/form.html" import post_button %}
+{% block title %}{{ invoice }}{% endblock %}{% block content %}BUTTONS{% endblock %}'''
+
+
+@bp.get("/<int:id>")
+def invoice_show(id):
+    return render_template_string(PAGE, invoice=db.get_or_404(Invoice, id))
+
+
+"""
+ISSUING = """
+import re
+from concurrent.futures import ThreadPoolExecutor
+from core.factory import create_app
+from services import db
+from app.sales.models import Invoice, Series, Status
+
+app = create_app({"WTF_CSRF_ENABLED": False})
+with app.app_context():
+    db.create_all()
+    db.session.add_all(Invoice(customer=f"C{n}", total=1) for n in range(9))
+    db.session.commit()
+
+def step(id, name, **data):
+    return app.test_client().post(f"/sales/{id}/{name}", data=data).status_code
+
+def issue(id):
+    if id % 3:
+        return step(id, "issued")
+    with app.app_context():
+        db.session.get(Invoice, id).become(Status.ISSUED)
+        db.session.rollback()
+
+assert step(1, "paid") == 409
+page = app.test_client().get("/sales/1").text
+assert re.findall('action="([^"]*)"', page.partition("<main")[2]) == ["/sales/1/issued"], page
+assert step(1, "issued") == 302
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(issue, range(2, 10)))
+with app.app_context():
+    issued = [one.number for one in db.session.query(Invoice) if one.number]
+    assert sorted(issued) == [1, 2, 3, 4, 5, 6], issued
+    assert db.session.get(Series, "invoices").last == 6
+assert [step(1, "voided", version=1), step(1, "voided"), step(1, "paid")] == [302, 302, 409]
+with app.app_context():
+    assert (db.session.get(Invoice, 1).status, db.session.get(Invoice, 1).number) == (
+        Status.VOIDED, 1
+    )
+print("done")
+"""
+
+
+@pytest.mark.structure
+@mostly_on("postgresql")
+def test_the_numbers_of_the_document_have_no_gaps(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.write("app/sales/models.py", block_with("docs/recipes.md", "python", "NEXT").text)
+    view = block_with("docs/recipes.md", "python", "invoice_step").text
+    buttons = block_with("docs/recipes.md", "html", "invoice.following").text
+    project.write("app/sales/__init__.py", SALES.replace("BUTTONS", buttons) + view)
+    project.install("app.sales")
+
+    assert project.python("-c", ISSUING).strip() == "done"
+
+
 @pytest.mark.structure
 @mostly_on("postgresql")
 @pytest.mark.parametrize("made_by", ["revisions", "models"])

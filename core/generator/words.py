@@ -18,6 +18,11 @@ WORDS = (
 
 # Of the recipes in docs/recipes.md: who copies one has its pages in both languages.
 RECIPES = (
+    _l("Draft"),
+    _l("Issued"),
+    _l("Paid"),
+    _l("Voided"),
+    _l("%(status)s cannot follow %(now)s."),
     _l("Attachment"),
     _l("Choose a PDF or a picture (png, jpg)."),
     _l("Remove the attachment"),
