@@ -54,7 +54,7 @@ TCP = {
 # Arguments of a connection that a URL does not change; the `options` have what it says of them.
 OURS = {"isolation_level", "options", "init_command"}
 
-ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[\w.-]+)(:(?P<port>[0-9]{1,5}))?")
+ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9_.-]+)(:(?P<port>[0-9]{1,5}))?")
 HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*\.?")
 REDIS = re.compile(
     r"rediss?://([^/?#]*@)?(\[[^]/]+\]|[^/?#@:]*)(:[0-9]*)?([/?].*)?"
@@ -96,33 +96,29 @@ def _origins(text: str) -> list[str]:
     # Flask-CORS takes one with a star or a bracket in it for a pattern, which others match, too.
     found = [ORIGIN.fullmatch(origin) for origin in _list(text.lower())]
     if not all(one and int(one["port"] or 0) < 2**16 for one in found):
-        raise ValueError("origins such as https://shop.example.com without a path, or * for all")
+        raise ValueError(
+            "origins such as https://shop.example.com without a path and with xn--... for other "
+            "letters, or * for all"
+        )
     return [_as_sent(one["scheme"], one["host"], one["port"]) for one in found if one]
 
 
 def _as_sent(scheme: str, host: str, port: str | None) -> str:
     """Return an origin as browsers write it: without the port that goes without saying."""
     is_usual = port in (None, {"http": "80", "https": "443"}[scheme])
-    return f"{scheme}://{_ascii(host)}{'' if is_usual else f':{port}'}"
+    return f"{scheme}://{host}{'' if is_usual else f':{port}'}"
 
 
 def _hosts(text: str) -> list[str]:
     # Browsers send them so, and Flask compares letter by letter.
-    hosts = [_ascii(host) for host in _list(text.lower())]
+    hosts = _list(text.lower())
     # Flask compares names alone: what has more in it is never answered.
     if not all(map(HOST.fullmatch, hosts)):
         raise ValueError(
-            "names such as example.com or .example.com, without https://, port, _ or *"
+            "names such as example.com or .example.com, without https://, port, _ or *, and with "
+            "xn--... for other letters"
         )
     return hosts
-
-
-def _ascii(host: str) -> str:
-    """Return a name as it is sent (IDNA): münchen.example is xn--mnchen-3ya.example."""
-    try:
-        return ".".join(label.encode("idna").decode() for label in host.split("."))
-    except UnicodeError:
-        raise ValueError("names whose parts between dots have at most 63 characters") from None
 
 
 def _redis(text: str) -> str:
@@ -452,7 +448,9 @@ def parse_url(name: str, text: str) -> URL:
     """Return `text` as a URL with the driver this project installs; `name` is for the message."""
     scheme, separator, rest = text.partition("://")
     # The path of a file may have one, the query and, behind a ?, a password as well.
-    parts = () if scheme.startswith("sqlite") else (rest.partition("?")[0], rest.partition("/")[0])
+    is_file = scheme.startswith("sqlite")
+    head = rest.partition("?")[0].rpartition("/")[0]
+    parts = () if is_file else (head, rest.partition("/")[0])
     at = next((part.rindex("@") for part in parts if "@" in part), 0)
     # A raw @ in the password is common in hosts' consoles; SQLAlchemy needs it escaped.
     rest = rest[:at].replace("@", "%40").replace("/", "%2F") + rest[at:]

@@ -3,7 +3,6 @@
 import logging
 import re
 import secrets
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any
@@ -12,8 +11,6 @@ from flask import Flask
 from werkzeug.wsgi import ClosingIterator
 
 from core.health import PROBES
-
-FAILED = b"Internal Server Error\n"
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 KEPT = "andamio.request_id"
@@ -57,9 +54,9 @@ class AccessLog:
         except Exception as error:
             # Outside of Flask's own handlers, as in a function of teardown_request.
             _tell(environ, "The request broke off", error)
-            body = [FAILED]
-            headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(FAILED)))]
-            respond("500 INTERNAL SERVER ERROR", headers, sys.exc_info())
+            # The server answers: gunicorn would add other headers to those that it was given.
+            _write(environ, {"status": "500"}, started, 0)
+            raise
         size = "0" if environ["REQUEST_METHOD"] == "HEAD" else answer.get("Content-Length")
         if size is None:
             return _counted(environ, body, lambda sent: _write(environ, answer, started, sent))

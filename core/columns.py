@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 from sqlalchemy.sql.elements import Grouping
 
 from core.base import UTCDateTime
@@ -123,6 +124,12 @@ def server_value(default: Any) -> Any:
     if not isinstance(default, sa.DefaultClause):
         return None
     return sa.literal(default.arg) if isinstance(default.arg, str) else default.arg
+
+
+def set_server_value(record: Any, name: str, value: Any) -> None:
+    """Set what server_value() returns, which no validator of the model (`@validates`) can judge."""
+    set_committed_value(record, name, value)
+    flag_modified(record, name)
 
 
 def key_names(entity: Any) -> list[str]:

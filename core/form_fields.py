@@ -101,7 +101,7 @@ class EnumField(SelectField):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._offer = kwargs["choices"]
+        self._offer = self._choices_callable
 
     @property
     def choices_key(self) -> Hashable:

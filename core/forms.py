@@ -22,7 +22,13 @@ from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import HiddenInput
 from wtforms_sqlalchemy.orm import ModelConversionError
 
-from core.columns import attribute_of, limits_of, looks_at_others, server_value
+from core.columns import (
+    attribute_of,
+    limits_of,
+    looks_at_others,
+    server_value,
+    set_server_value,
+)
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
@@ -352,7 +358,7 @@ def _set(field: Field, record: Any, name: str) -> None:
         default = server_value(sa.inspect(type(record)).columns[name].server_default)
         if default is not None and sa.inspect(record).persistent:
             # Cleared: it has again what the database gives a new record.
-            setattr(record, name, default)
+            set_server_value(record, name, default)
         return
     stored = getattr(record, name, None)
     if isinstance(stored, InstrumentedSet):

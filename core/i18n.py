@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
@@ -237,7 +237,8 @@ def _number(number: Decimal | float | None) -> str:
 def _with_places(number: Decimal, locale: Locale, places: int) -> str:
     fraction = "." + "0" * places if places else ""
     pattern = re.sub(r"\.#+", fraction, locale.decimal_formats[None].pattern)
-    return format_decimal(number, pattern, locale)
+    with localcontext(prec=100):
+        return format_decimal(number, pattern, locale)
 
 
 def local(moment: datetime) -> datetime:
@@ -289,7 +290,8 @@ def _formatted(function: Callable[..., str], value: Any, locale: Locale, **optio
 def form_locale() -> Locale:
     """Return the language that a form was shown in, by its `_lang`: its reader's may be another."""
     code = request.form.get("_lang", "") if has_request_context() else ""
-    return _parsed(code) if code in setting("LANGUAGES") else get_locale()
+    known = {str(locale): locale for locale in map(_parsed, setting("LANGUAGES"))} if code else {}
+    return known.get(code) or get_locale()
 
 
 def read_decimal(text: str) -> Decimal:

@@ -24,6 +24,7 @@ from core.columns import (
     looks_at_others,
     may_be_blank,
     server_value,
+    set_server_value,
     value_type,
 )
 from core.fields import (
@@ -128,6 +129,13 @@ class Converter(ModelConverter):
         kwargs = super()._get_field_kwargs_for_property(prop)
         if any(_sets_itself(column, prop.parent) for column in getattr(prop, "columns", ())):
             kwargs["dump_only"] = True
+        own, *inherited = getattr(prop, "columns", ()) or (sa.null(),)
+        for column in filter(_names_records, inherited):
+            # The key of the table that the model's own extends, to which it refers.
+            if _is_text(own.type):
+                kwargs["validate"].append(validate.Regexp(IN_URL, error=NOT_IN_URL))
+            elif isinstance(column.type, sa.Integer) and not _sets_itself(column, prop.parent):
+                kwargs["validate"].append(validate.Range(min=0))
         return kwargs
 
     def _get_field_class_for_data_type(self, data_type: Any) -> Any:
@@ -137,7 +145,7 @@ class Converter(ModelConverter):
         super()._add_column_kwargs(kwargs, column)
         kind = value_type(column.type)
         low, high = limits_of_column(column)
-        is_key = getattr(column, "primary_key", False) and not column.foreign_keys
+        is_key = _names_records(column)
         if is_key and isinstance(kind, sa.Integer):
             # The URL of a record holds its key, and has no minus.
             low = 0
@@ -153,6 +161,11 @@ class Converter(ModelConverter):
         if is_key and _is_text(kind):
             kwargs["validate"].append(validate.Regexp(IN_URL, error=NOT_IN_URL))
         _add_default(kwargs, column)
+
+
+def _names_records(column: Any) -> bool:
+    """Tell whether a column is a key that the client chooses, with which a URL ends."""
+    return bool(getattr(column, "primary_key", False)) and not column.foreign_keys
 
 
 def _sets_itself(column: Any, mapper: Any) -> bool:
@@ -181,6 +194,9 @@ def _add_default(kwargs: dict[str, Any], column: Any) -> None:
     default = getattr(column, "default", None)
     if getattr(column, "onupdate", None) or getattr(column, "server_onupdate", None):
         # What is absent a change sets by itself.
+        return
+    if getattr(column, "primary_key", False):
+        # A new record has it from its column; a PUT would move one that is there.
         return
     if default is not None and default.is_scalar:
         kwargs["load_default"] = partial(deepcopy, default.arg)
@@ -298,7 +314,10 @@ class Schema(SQLAlchemyAutoSchema):
         # What a collection holds is asked for when it is set, half of the record before it.
         session = object_session(record)
         with session.no_autoflush if session else nullcontext():
-            self._set(record, values if partial else self._server_defaults() | values)
+            for name, value in ({} if partial else self._server_defaults()).items():
+                if name not in values:
+                    set_server_value(record, name, value)
+            self._set(record, values)
 
     def new(self, values: Mapping[str, Any]) -> Any:
         """Return a new record with these values, by the names of attributes."""

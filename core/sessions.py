@@ -78,8 +78,9 @@ class RedisSessions(SessionInterface):
         url = app.config["REDIS_URL"].replace("redis+unix:", "unix:", 1)
         try:
             client = redis.Redis.from_url(url, **timeouts)
-            # Looks at what stands in the query, without a connection.
-            client.connection_pool.make_connection()
+            # Looks at what stands in the query, without to connect.
+            pool = client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)
         except (TypeError, ValueError) as error:
             raise ConfigError(
                 f"REDIS_URL cannot be used for sessions ({error}): write it as "

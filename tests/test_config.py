@@ -144,7 +144,8 @@ def refusal(overrides):
             pytest.param(
                 {"CORS_ORIGINS": f"https://shop.example.com,{origin}"},
                 f"CORS_ORIGINS is 'https://shop.example.com,{origin}': set it to origins such as "
-                "https://shop.example.com without a path, or * for all.",
+                "https://shop.example.com without a path and with xn--... for other letters, or * "
+                "for all.",
                 id=f"origin-{origin}",
             )
             for origin in (
@@ -159,7 +160,8 @@ def refusal(overrides):
             pytest.param(
                 {"TRUSTED_HOSTS": f"example.com,{host}"},
                 f"TRUSTED_HOSTS is 'example.com,{host}': set it to names such as example.com or "
-                ".example.com, without https://, port, _ or *.",
+                ".example.com, without https://, port, _ or *, and with xn--... for other "
+                "letters.",
                 id=f"host-{host}",
             )
             for host in (
@@ -170,6 +172,7 @@ def refusal(overrides):
                 "[::1]",
                 "my_app.internal",
                 "example..com",
+                "straße.de",
             )
         ),
         *(
@@ -431,6 +434,7 @@ def test_a_database_url_gets_the_driver_that_is_installed(text, expected):
         pytest.param("postgres://u:p%40ss%25w%2Frd@h:5433/d", "p@ss%w/rd", "h", id="encoded"),
         pytest.param("postgres://u:p@ss@h/d", "p@ss", "h", id="raw-at"),
         pytest.param("postgres://u:p@ss/word@h/d", "p@ss/word", "h", id="raw-at-and-slash"),
+        pytest.param("postgres://u:p@h/d", "p", "h", id="plain"),
         pytest.param("postgres://u:p?ss@h/d", "p?ss", "h", id="raw-question-mark"),
         pytest.param("postgres://u:p@h/d?application_name=a@b", "p", "h", id="at-in-query"),
         pytest.param("postgres://u:50%off@h/d", "50%off", "h", id="raw-percent"),
@@ -612,21 +616,13 @@ def test_a_redis_is_named_by_any_url_that_its_libraries_read(url):
 @pytest.mark.parametrize(
     ("name", "text", "sent"),
     [
-        ("TRUSTED_HOSTS", ".München.example", [".xn--mnchen-3ya.example"]),
-        ("CORS_ORIGINS", "https://München.example:443", ["https://xn--mnchen-3ya.example"]),
+        ("TRUSTED_HOSTS", ".Shop.example", [".shop.example"]),
+        ("CORS_ORIGINS", "https://Shop.example:443", ["https://shop.example"]),
         ("CORS_ORIGINS", "http://a.example:80,http://b:443", ["http://a.example", "http://b:443"]),
     ],
 )
 def test_names_are_what_browsers_make_of_them(name, text, sent):
     assert config.load({name: text})[name] == sent
-
-
-@pytest.mark.parametrize("name", ["TRUSTED_HOSTS", "CORS_ORIGINS"])
-def test_a_name_that_cannot_be_sent_is_refused(name):
-    long = "ñ" * 64
-
-    with pytest.raises(config.ConfigError, match="at most 63 characters"):
-        config.load({name: long if name == "TRUSTED_HOSTS" else f"https://{long}"})
 
 
 def test_an_address_of_ipv6_stands_in_brackets_or_not(monkeypatch):

@@ -72,8 +72,10 @@ from tests.unusual.models import (
     Harbour,
     Lieu,
     Measure,
+    Permit,
     Sheet,
     Stone,
+    Ticket,
 )
 from tests.unusual.schemas import AnimalSchema, MeasureSchema, SheetSchema
 
@@ -1016,3 +1018,39 @@ def test_a_statement_that_selects_something_else_is_refused(app, statement):
         with refused:
             item(schema, 1001, statement=statement())
         assert page_of(Animal, select(Animal)).total == len(INHERITED[Animal])
+
+
+@pytest.mark.parametrize("code", ["a/b", "..", "."])
+def test_the_key_of_a_subclass_can_stand_in_a_url(app, code):
+    class PermitSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Permit
+
+    assert PermitSchema().load({"code": "a-b"}) == {"code": "a-b"}
+    with pytest.raises(ValidationError):
+        PermitSchema().load({"code": code})
+
+
+def test_a_put_leaves_the_key_alone_and_asks_no_validator_of_the_databases_values(app):
+    class TicketSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Ticket
+
+    with app.app_context():
+        ticket = Ticket(title="a", status="closed", priority=1)
+        db.session.add(ticket)
+        db.session.commit()
+        uid = ticket.uid
+        TicketSchema().fill(ticket, {"title": "b"})
+        db.session.commit()
+        found = (ticket.uid, ticket.title, ticket.status, ticket.priority)
+        TicketSchema().fill(ticket, {"title": "c", "status": "closed"})
+        db.session.commit()
+        again = (ticket.status, ticket.priority)
+        db.session.delete(ticket)
+        db.session.commit()
+
+    assert found == (uid, "b", "open", 3)
+    assert again == ("closed", 3)
+    with app.app_context():
+        assert "uid" not in TicketSchema().load({"title": "d"})

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Uuid,
     func,
 )
-from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship, validates
 
 from core.listing import Listing
 from core.models import Base, Versioned
@@ -199,3 +199,37 @@ class Harbour(Base):
     key: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     boats: Mapped[list[Boat]] = relationship()
     berths: Mapped[list[Berth]] = relationship()
+
+
+class Paper(Base):
+    __tablename__ = "unusual_paper"
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "paper"}
+
+    code: Mapped[str] = mapped_column(String(20), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+
+
+class Permit(Paper):
+    """Its key is that of its parent's table."""
+
+    __tablename__ = "unusual_permit"
+    __mapper_args__ = {"polymorphic_identity": "permit"}
+
+    code: Mapped[str] = mapped_column(ForeignKey("unusual_paper.code"), primary_key=True)
+
+
+class Ticket(Base):
+    """A key of its own making, and what the database has a value for that a validator judges."""
+
+    __tablename__ = "unusual_ticket"
+
+    uid: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    title: Mapped[str] = mapped_column(String(20))
+    status: Mapped[str] = mapped_column(String(10), server_default="open")
+    priority: Mapped[int] = mapped_column(server_default="3")
+
+    @validates("status", "priority")
+    def known(self, key: str, value: Any) -> Any:
+        if value not in ("open", "closed", 1, 2, 3):
+            raise ValueError("Not this one.")
+        return value
