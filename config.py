@@ -95,7 +95,9 @@ def _origins(text: str) -> list[str]:
         return ["*"]
     # Flask-CORS takes one with a star or a bracket in it for a pattern, which others match, too.
     found = [ORIGIN.fullmatch(origin) for origin in _list(text.lower())]
-    if not all(one and int(one["port"] or 0) < 2**16 for one in found):
+    if not all(one and HOST.fullmatch(one["host"]) for one in found) or any(
+        one and int(one["port"] or 0) >= 2**16 for one in found
+    ):
         raise ValueError(
             "origins such as https://shop.example.com without a path and with xn--... for other "
             "letters, or * for all"
@@ -447,7 +449,7 @@ def _place(url: URL) -> tuple[object, ...]:
 def parse_url(name: str, text: str) -> URL:
     """Return `text` as a URL with the driver this project installs; `name` is for the message."""
     scheme, separator, rest = text.partition("://")
-    # The path of a file may have one, the query and, behind a ?, a password as well.
+    # The last @ before the name of the database ends the password; a file's path may have some.
     is_file = scheme.startswith("sqlite")
     head = rest.partition("?")[0].rpartition("/")[0]
     parts = () if is_file else (head, rest.partition("/")[0])
@@ -514,7 +516,8 @@ def _sqlite_path(name: str, url: URL) -> URL:
 def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
     """Return create_engine's arguments; each database refuses those of the others.
 
-    What the URL itself says of them holds: a schema of PostgreSQL, a longer timeout.
+    What the URL itself says of them holds: a schema of PostgreSQL, a longer timeout. MariaDB takes
+    one init_command, which is ours.
     """
     timeout = env["DB_STATEMENT_TIMEOUT_MS"]
     if url.get_backend_name() == "sqlite":

@@ -83,8 +83,8 @@ PAGES = {
     503: (_l("Back in a moment"), _l("A part of the site does not answer: try again shortly.")),
 }
 # SQLite and MySQL report faults of the program, too, as operational errors: these pass. Of MySQL a
-# full disk or table, too many connections or threads, a broken one, a shutdown, a lock, a limit of
-# time, a server that is read only for now.
+# full disk, table or store of locks, too many connections or threads, a broken connection, a
+# shutdown, a lock, a limit of time, a server that is read only for now.
 SQLITE_PASSING = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -93,7 +93,8 @@ SQLITE_PASSING = {
     sqlite3.SQLITE_FULL,
 }
 MYSQL_PASSING = {
-    *(1021, 1114, 1040, 1203, 1226, 1041, 1135, 1042, 1043, 1047, 1129, *range(1152, 1162)),
+    *(1021, 1114, 1030, 1206, 1637, 1040, 1203, 1226, 1041, 1135),
+    *(1042, 1043, 1047, 1129, *range(1152, 1162)),
     *(1053, 1077, 1078, 1079, 1080, 1205, 1317, 1927, 1969, 3024, 1290, 1836),
 }
 # PostgreSQL's, of a text that is too long for its index; others of the class are the program's.

@@ -107,20 +107,29 @@ def _give_texts(environment: Any) -> None:
     environment.install_gettext_callables(
         gettext=None,  # Our own: see below.
         ngettext=lambda one, many, number: _translations().ungettext(one, many, number),
-        pgettext=lambda context, text: _translations().upgettext(context, text),
+        pgettext=None,
         npgettext=lambda context, one, many, number: _translations().unpgettext(
             context, one, many, number
         ),
         newstyle=True,
     )
     environment.globals["_"] = environment.globals["gettext"] = _text
+    environment.globals["pgettext"] = _text_of_context
     environment.filters["apart"] = apart
 
 
 # Jinja's asks the template at each text which function translates.
 @pass_eval_context
 def _text(place: Any, text: str, /, **values: Any) -> str:
-    found = _translations().ugettext(text)
+    return _filled(place, _translations().ugettext(text), values)
+
+
+@pass_eval_context
+def _text_of_context(place: Any, context: str, text: str, /, **values: Any) -> str:
+    return _filled(place, _translations().upgettext(context, text), values)
+
+
+def _filled(place: Any, found: Any, values: dict[str, Any]) -> str:
     if place.autoescape:
         found = Markup(found)  # nosec B704 - of the catalogue; it escapes what is put in.
     if not values:
@@ -290,8 +299,10 @@ def _formatted(function: Callable[..., str], value: Any, locale: Locale, **optio
 def form_locale() -> Locale:
     """Return the language that a form was shown in, by its `_lang`: its reader's may be another."""
     code = request.form.get("_lang", "") if has_request_context() else ""
-    known = {str(locale): locale for locale in map(_parsed, setting("LANGUAGES"))} if code else {}
-    return known.get(code) or get_locale()
+    if not code:
+        return reader_locale()
+    known = {str(locale): locale for locale in map(_parsed, setting("LANGUAGES"))}
+    return known.get(code) or reader_locale()
 
 
 def read_decimal(text: str) -> Decimal:

@@ -276,7 +276,7 @@ class Listing:
 
     def narrow(self, statement: sa.Select[Any] | None, query: Query) -> sa.Select[Any]:
         """Narrow a select of the model, by default of all rows, to those that are asked for."""
-        statement = sa.select(self.model) if statement is None else _once(self.model, statement)
+        statement = sa.select(self.model) if statement is None else once(self.model, statement)
         for word in query.words:
             matches = (contains(getattr(self.model, name), word) for name in self.search)
             statement = statement.where(sa.or_(*matches))
@@ -325,7 +325,8 @@ def text_of(record: Any) -> str:
     """Return what a record is called: the `label` of its model's listing, else `__str__`."""
     listing = getattr(record, "listing", None)
     label = listing.label if isinstance(listing, Listing) else ""
-    return str(getattr(record, label) if label else record)
+    text = getattr(record, label) if label else None
+    return str(record if text is None else text)
 
 
 def check_select(model: Any, statement: Any) -> None:
@@ -346,7 +347,7 @@ def check_select(model: Any, statement: Any) -> None:
         )
 
 
-def _once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
+def once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
     """Return a select in which a record stands once, also when it is joined to many of another."""
     joined = (target if on is None else on for target, on, *_ in statement._setup_joins)  # noqa: SLF001
     is_one = (getattr(getattr(one, "property", None), "uselist", None) is False for one in joined)

@@ -45,7 +45,7 @@ def init_logs(app: Flask) -> None:
 
 
 def request_id() -> str:
-    """Return the id of the current request: the client's if it is well-formed, else a new one."""
+    """Return the id of the current request (core/access_log.py)."""
     return id_of(request.environ)
 
 

@@ -17,6 +17,7 @@ from marshmallow_sqlalchemy.fields import Nested
 from core import fields as own
 from core.base import UTCDateTime
 from core.columns import key_names
+from core.listing import once
 from core.paging import Records
 from core.reads import keep
 from core.rows import Rows
@@ -95,7 +96,7 @@ class Plan(Rows):
 
     def find(self, key: tuple[Any, ...], statement: Any = None) -> Sequence[Any]:
         """Return the row with a primary key, or nothing if there is none that `statement` finds."""
-        by_key = self._by_key if statement is None else self._with_key(statement)
+        by_key = self._by_key if statement is None else self._with_key(once(self.model, statement))
         return self.fetch(by_key, _key_values(key))
 
     def values(self, row: Any, names: Iterable[str]) -> tuple[Any, ...]:
@@ -162,7 +163,7 @@ class Dump(Records):
         """Return the record with a primary key, or nothing, as Plan.find()."""
         model: Any = self.schema.opts.model
         if statement is not None:
-            by_key = statement.where(*_is_key(model))
+            by_key = once(model, statement).where(*_is_key(model))
             return db.session.scalars(by_key, _key_values(key)).unique().all()
         record = db.session.get(model, key)
         return [] if record is None else [record]

@@ -220,7 +220,9 @@ def _located(
         # A key that goes by another name in the URL, beside one that has its own.
         values |= around | {missing[0]: key[spare[0]]}
     # A member of an enum as bodies write it, too.
-    shown = {part: getattr(values[part], "value", values[part]) for part in parts}
+    known = {part: value for part, value in values.items() if part in parts and value is not None}
+    # What a hook of the blueprint takes out of the URL (url_defaults) it also puts in.
+    shown = {part: getattr(value, "value", value) for part, value in known.items()}
     response.headers["Location"] = url_for(endpoint, **shown)
     return response
 

@@ -28,8 +28,13 @@ def insert_missing(
     while part := list(islice(iterator, chunk)):
         keys = [row[key] for row in part]
         known = set(db.session.scalars(select(column).where(column.in_(keys))))
-        if missing := [dict(row) for row in part if row[key] not in known]:
-            db.session.execute(insert(model), missing)
+        missing: dict[Any, dict[str, Any]] = {}
+        for row in part:
+            if row[key] not in known:
+                # Of two with one key the first, as of two in different parts.
+                missing.setdefault(row[key], dict(row))
+        if missing:
+            db.session.execute(insert(model), [*missing.values()])
         done += len(part)
         yield done
 

@@ -57,6 +57,9 @@ def test_rows_pass_the_validators_of_their_model(make_app):
         for _ in range(2):
             assert [*insert_missing(Careful, "name", [{"name": "one"}])] == [1]
         assert db.session.scalars(select(Careful.name)).all() == ["ONE"]
+        rows = [{"name": name} for name in ("two", "one", "three", "two")]
+        assert [*insert_missing(Careful, "name", rows)] == [4]
+        assert db.session.scalars(select(Careful.name)).all() == ["ONE", "TWO", "THREE"]
         with pytest.raises(ValueError, match="shouts already"):
             list(insert_missing(Careful, "name", [{"name": "two!"}]))
 

@@ -14,6 +14,8 @@ from core import paging
 from core.factory import create_app
 from core.listing import MAX_OFFSET, Listing
 from core.pages import page_of
+from core.rest import item
+from core.schemas import Schema
 from services import db
 from tests.listed.models import Entry, Phase, Shelf
 from tests.project import ENGINES, empty_database
@@ -395,6 +397,12 @@ OTHER = aliased(Entry)
 BY_ENTRY = select(Shelf).join(Shelf.entries)
 
 
+class ShelfSchema(Schema):
+    class Meta(Schema.Meta):
+        model = Shelf
+        fields = ("id", "name")
+
+
 @pytest.mark.parametrize(
     ("statement", "total"),
     [
@@ -413,6 +421,8 @@ def test_a_record_joined_to_many_of_another_stands_once(app, statement, total):
         page = page_of(Shelf, statement)
 
         assert ([shelf.id for shelf in page], page.total, page.has_next) == ([1], total, total > 1)
+        # Of an item, too.
+        assert item(ShelfSchema(), 1, statement=statement).json["data"]["name"]
 
 
 def test_what_a_statement_loads_from_its_join_stays(app):

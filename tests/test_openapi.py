@@ -9,13 +9,14 @@ from apispec import APISpec
 from flask import Blueprint, Flask, abort
 from marshmallow import INCLUDE, Schema
 from marshmallow.fields import Decimal, Float, Integer, List, Nested, String
-from marshmallow.validate import ContainsOnly, Email, Equal, Length, OneOf, Range
+from marshmallow.validate import ContainsOnly, Email, Equal, Length, OneOf, Range, Regexp
 
 from core.fields import MOST_ITEMS, ExactDecimal
 from core.limits import count
 from core.openapi import api_document
 from core.openapi.components import Components
 from core.openapi.document import METHODS, VERSION, api_routes
+from core.openapi.examples import NoExampleError, example
 from core.openapi.parameters import path_of
 from core.rest import Api, Resource
 from core.setting import setting
@@ -118,6 +119,32 @@ def test_every_example_is_valid(document):
         jsonschema.Draft202012Validator(schema).validate(content["example"])
 
     assert len(contents) > 20
+
+
+@pytest.mark.parametrize(
+    ("field", "schema", "value"),
+    [
+        (Integer(validate=Range(min=10, min_inclusive=False)), {"exclusiveMinimum": 10}, 11),
+        (Integer(validate=Range(max=-5, max_inclusive=False)), {"exclusiveMaximum": -5}, -6),
+        (Integer(validate=Range(max=-5)), {"maximum": -5}, -5),
+        (Integer(validate=Range(min=5)), {"minimum": 5}, 5),
+        (List(Integer(), validate=Length(min=2)), {"minItems": 2}, [1, 1]),
+        (String(validate=Regexp(r"(?i)^[a-z]+\Z")), {}, "One"),
+        (String(validate=Regexp("^[a-z]+$", re.IGNORECASE)), {}, "One"),
+    ],
+)
+def test_an_example_keeps_to_the_limits_of_its_field(field, schema, value):
+    field._bind_to_schema("one", Schema())
+    found = Components(APISpec("", "", VERSION)).converter.field2property(field)
+
+    assert schema.items() <= found.items()
+    assert "pattern" not in found
+    assert example(found, {}, "one") == value
+
+
+def test_of_a_list_that_is_empty_yet_there_is_no_example():
+    with pytest.raises(NoExampleError):
+        example({"type": "string", "enum": []}, {})
 
 
 def _contents(part):

@@ -2175,6 +2175,13 @@ for nothing in (b"", b"\\0" * 100, head):
 assert send(b"Title\\n" + b"x\\n" * 5001, "en").text.count("There are more than 5000 lines") == 1
 assert "This is no CSV" in send(b"Title\\n" + b"x" * 140000, "en").text
 assert len(notes()) == 2
+from app.notes.importing import store
+with app.app_context():
+    assert store([(2, {"T\u00edtulo": "x"})])
+    empty = {"Title": "By command", "Text": "", "Due": "", "Pinned": ""}
+    assert store([(2, empty)]) == [], store([(2, empty)])
+    db.session.commit()
+    assert db.session.scalar(select(Note.id).where(Note.title == "By command"))
 print("done")
 """
 

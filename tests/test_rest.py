@@ -5,7 +5,7 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, g, request
 from marshmallow import post_dump
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
@@ -550,6 +550,23 @@ def test_the_location_of_a_record_has_what_its_route_needs(asked, route, locatio
         answer = _located(Response(), ".new", {"id": 7}, {"team": 5}.get)
 
     assert answer.headers["Location"] == location
+
+
+def test_the_location_leaves_to_a_hook_what_it_takes_out_of_the_url():
+    bp = Blueprint("club", __name__, url_prefix="/<lang>")
+    bp.add_url_rule("/clubs", "clubs", str)
+    bp.add_url_rule("/clubs/<int:id>", "new", str)
+    bp.url_value_preprocessor(lambda endpoint, values: setattr(g, "lang", values.pop("lang")))
+    # As Flask's documents do it.
+    bp.url_defaults(lambda endpoint, values: values.setdefault("lang", g.lang))
+    app = Flask(__name__)
+    app.register_blueprint(bp)
+
+    with app.test_request_context("/es/clubs"):
+        app.preprocess_request()
+        answer = _located(Response(), "club.new", {"id": 7}, lambda name: None)
+
+    assert answer.headers["Location"] == "/es/clubs/7"
 
 
 def test_nothing_is_stored_for_a_location_that_there_is_not(app, save):

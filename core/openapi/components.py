@@ -197,7 +197,9 @@ class Converter(OpenAPIConverter):
         if isinstance(field, (Binary, Time, WallDateTime)):
             encoding = {"contentEncoding": "base64"} if isinstance(field, Binary) else {}
             return {**encoding, "pattern": f"^{field.form}$"}
-        patterns = [_pattern(one.regex) for one in _of_kind(field, validate.Regexp)]
+        regexes = (one.regex for one in _of_kind(field, validate.Regexp))
+        # Flags are none of JSON Schema's, and its patterns have none within.
+        patterns = [_pattern(one) for one in regexes if one.flags == re.UNICODE]
         clean = (one for one in patterns if one == NOT_BLANK or not TAKES_ANY.search(one))
         if self.checked and isinstance(field, String) and not any(clean):
             patterns.append(NOT_NUL)

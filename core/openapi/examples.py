@@ -30,6 +30,8 @@ def example(schema: Known, known: Known, name: str = "") -> Any:
     if "example" in schema:
         return schema["example"]
     if "enum" in schema:
+        if not schema["enum"]:
+            raise NoExampleError(name)
         return schema["enum"][0]
     kind = schema.get("type", "string")
     kind = kind if isinstance(kind, str) else kind[0]
@@ -48,14 +50,16 @@ def resolved(one: Known, known: Known) -> Known:
 
 def _several(schema: Known, known: Known, name: str) -> Any:
     if "items" in schema:
-        return [example(schema["items"], known, name)]
+        return [example(schema["items"], known, name)] * max(1, schema.get("minItems", 1))
     shown = schema.get("properties", {}).items()
     return {key: example(one, known, key) for key, one in shown}
 
 
 def _number(schema: Known, kind: str) -> Any:
-    low, high = schema.get("minimum", 0), schema.get("maximum", 1)
-    number = min(max(low, 1), high) if low <= high else low
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    high: Any = schema.get("maximum", None if below is None else below - 1)
+    low: Any = schema.get("minimum", min(0, high or 0) if above is None else above + 1)
+    number: Any = max(low, 1) if high is None else max(low, min(1, high))
     return int(number) if kind == "integer" else float(Decimal(str(number)))
 
 

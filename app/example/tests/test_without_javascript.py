@@ -239,7 +239,7 @@ def test_a_late_answer_of_a_search_takes_nothing_back(browser, large_site):
             late.continue_()
         page.wait_for_timeout(300)
         expect(select).to_have_value(chosen)
-        expect(page.get_by_label("Search: Category")).to_have_value("category 0077")
+        expect(page.locator("[name=category-searched]")).to_have_value("category 0077")
 
 
 def _held_search(page, words):
