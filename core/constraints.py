@@ -211,7 +211,8 @@ def _orphaned_columns(written: re.Match[str], params: Any) -> list[str]:
     if not isinstance(params, tuple):
         return []
     names = re.findall(r'"?(\w+)"?\s*(?:[,)]|=\s*\?)', written[2].partition("VALUES")[0])
-    row = dict(zip(names, params, strict=False))
+    # What an UPDATE sets goes before what its WHERE asks of the same column.
+    row = dict(reversed([*zip(names, params, strict=False)]))
     tables = (table for table in installed_tables() if table.name == written[1])
     keys = [key for table in tables for key in table.foreign_key_constraints]
     orphaned = [key for key in keys if not _has_parent(key, row)]

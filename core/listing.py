@@ -365,7 +365,9 @@ def once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
 
 @lru_cache(maxsize=1024)
 def _as_column(column: Any) -> Any:
-    return column if isinstance(column, sa.Column) else sa.Column(column.key, column.type)
+    # Of a select that a model is mapped to it is one of no table.
+    is_stored = isinstance(getattr(column, "table", None), sa.Table)
+    return column if is_stored else sa.Column(column.key, column.type)
 
 
 def _remedy(column: Any) -> str:

@@ -195,7 +195,7 @@ def _all_rows(
 
 def _keys_of(listing: Listing, rows: sa.Select[Any]) -> sa.Select[Any]:
     """Return a list's rows without their order and what is loaded with them."""
-    keys = listing.model.__table__.primary_key.columns
+    keys = [getattr(listing.model, name) for name in key_names(listing.model)]
     return rows.with_only_columns(*keys, maintain_column_froms=True).order_by(None)
 
 
@@ -209,10 +209,12 @@ def _count(keys: sa.Select[Any], most: int | None) -> sa.Select[Any]:
 def _count_all(listing: Listing, most: int | None, dialect: sa.Dialect) -> sa.Select[Any]:
     """Count a table; where PostgreSQL knows that there are far more rows than `most`, say so."""
     counted = _count(_keys_of(listing, sa.select(listing.model)), most)
-    # Of a table that several models share, the number is that of all.
-    if most is None or dialect.name != "postgresql" or sa.inspect(listing.model).inherits:
+    table = listing.model.__table__
+    # Of a table that several models share, the number is that of all; a select has none.
+    is_own = isinstance(table, sa.Table) and not sa.inspect(listing.model).inherits
+    if most is None or dialect.name != "postgresql" or not is_own:
         return keep(counted)
-    name = dialect.identifier_preparer.format_table(listing.model.__table__)
+    name = dialect.identifier_preparer.format_table(table)
     known = sa.text(KNOWN_ROWS).bindparams(table=name).columns(reltuples=sa.Float).scalar_subquery()
     total = sa.case((known > 2 * most, most + 1), else_=counted.scalar_subquery())
     return keep(sa.select(total))

@@ -128,7 +128,10 @@ class Plan(Rows):
         if type(field) not in SIMPLE or not is_read:
             raise LookupError
         place = self.place(entity, attribute)
-        return self._written(field, self.columns[place].type, f"c{place}", name)
+        table = getattr(column, "table", None)
+        # A view has no key. Of a sum of integers some drivers make a decimal.
+        is_sum = not isinstance(table, sa.Table) or not table.primary_key
+        return self._written(field, self.columns[place].type, f"c{place}", name, is_sum)
 
     def _nested(self, field: Any, attribute: str, entity: Any, is_outer: bool) -> str:
         if field.many or field.schema.many:
@@ -140,9 +143,10 @@ class Plan(Rows):
         key = self.place(related, key_names(related)[0])
         return f"(None if c{key} is None else {answer})"
 
-    def _written(self, field: Any, column_type: Any, variable: str, name: str) -> str:
+    def _written(self, field: Any, column_type: Any, variable: str, name: str, is_sum: bool) -> str:
         """Return the expression for a value: itself, or what the field makes of it."""
-        if _is_as_it_is(field, column_type):
+        is_whole = not (is_sum and isinstance(column_type, sa.Integer))
+        if is_whole and _is_as_it_is(field, column_type):
             return variable
         is_exact = isinstance(column_type, sa.Numeric) and column_type.asdecimal
         scales = (None, column_type.scale) if is_exact else ()

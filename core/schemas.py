@@ -353,9 +353,13 @@ class Schema(SQLAlchemyAutoSchema):
         """Return what the database gives to those fields whose default it alone has."""
         columns = sa.inspect(self.opts.model).columns
         names = {field.attribute or name for name, field in self.load_fields.items()}
-        defaults = {name: columns[name].server_default for name in names if name in columns}
-        return {
-            name: server_value(default)
-            for name, default in defaults.items()
-            if isinstance(default, sa.DefaultClause)
-        }
+        defaults = {}
+        for name, column in ((name, columns[name]) for name in names if name in columns):
+            own: Any = getattr(column, "default", None)
+            if getattr(column, "primary_key", False):
+                continue
+            if own is not None and own.is_clause_element:
+                defaults[name] = own.arg
+            elif isinstance(column.server_default, sa.DefaultClause):
+                defaults[name] = server_value(column.server_default)
+        return defaults

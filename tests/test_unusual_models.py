@@ -60,6 +60,7 @@ from core.openapi.components import Converter
 from core.pages import database_rules, page_of
 from core.paging import options_of
 from core.rest import item
+from core.rest import page_of as json_page_of
 from core.schemas import READ_ONLY, Schema
 from services import db
 from tests.project import ENGINES, app_on
@@ -76,6 +77,7 @@ from tests.unusual.models import (
     Sheet,
     Stone,
     Ticket,
+    Total,
 )
 from tests.unusual.schemas import AnimalSchema, MeasureSchema, SheetSchema
 
@@ -1054,3 +1056,25 @@ def test_a_put_leaves_the_key_alone_and_asks_no_validator_of_the_databases_value
     assert again == ("closed", 3)
     with app.app_context():
         assert "uid" not in TicketSchema().load({"title": "d"})
+
+
+def test_the_rows_of_a_select_are_listed_and_counted(app, client):
+    class TotalSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Total
+            dump_only = ("width", "sum")
+
+    for width, height in ((2, 1), (2, 4), (3, 5), (4, 6)):
+        client.post("/unusual/sheets", json={"width": width, "height": height})
+    with app.test_request_context("/?per_page=1&sort=-width&filter[sum]=5"):
+        page = json_page_of(TotalSchema()).json
+    with app.test_request_context("/?per_page=1&count=exact"):
+        first = json_page_of(TotalSchema()).json
+    with app.app_context():
+        db.session.execute(delete(Sheet))
+        db.session.commit()
+
+    # On MariaDB the driver has a decimal for a sum.
+    assert page["data"] == [{"width": 3, "sum": 5}]
+    assert (page["meta"]["total"], first["meta"]["total"]) == (2, 3)
+    assert first["data"] == [{"width": 2, "sum": 5}]

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -19,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     Uuid,
     func,
+    select,
 )
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship, validates
 
@@ -97,6 +98,18 @@ class Sheet(Base):
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     size: Mapped[Size] = composite("width", "height")
+
+
+class Total(Base):
+    """Rows of no table: what a select finds in one."""
+
+    __table__ = (
+        select(Sheet.width, func.sum(Sheet.height).label("sum"))
+        .group_by(Sheet.width)
+        .subquery("unusual_total")
+    )
+    __mapper_args__: ClassVar[dict[str, Any]] = {"primary_key": [__table__.c.width]}
+    listing = Listing(filters=("sum",), sort=("width",), default="width")
 
 
 class Grade(enum.Enum):
