@@ -81,8 +81,10 @@ class Conformance:
 
 def _close(part: Any, is_whole: bool) -> None:
     """Forbid other fields than those named; if the answer is whole, demand all of these."""
-    for one in part.values() if isinstance(part, dict) else ():
-        _close(one, is_whole)
+    for name, one in part.items() if isinstance(part, dict) else ():
+        # Of a field that is called `properties`, what it holds.
+        for schema in one.values() if name == "properties" else [one]:
+            _close(schema, is_whole)
     if isinstance(part, dict) and isinstance(part.get("properties"), dict):
         part.setdefault("additionalProperties", False)
         if is_whole:

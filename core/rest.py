@@ -227,21 +227,25 @@ def _located(
     return response
 
 
-def check_match(schema: Schema, record: Any) -> None:
+def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
     """Answer 412 if the client wants to change another state of the record (RFC 9110 13.1).
 
-    That is one which its If-Match does not name, or its If-None-Match does.
+    That is one which its If-Match does not name, or its If-None-Match does. `statement` is that of
+    item(), where the record is found by it alone.
     The version column then guards the moment between this check and the commit; the record of a
     model without one is read anew and locked, so call this before you change it.
     """
     if "*" in tags("If-Match") and "If-None-Match" not in request.headers:
         return
-    model = type(record)
+    model: Any = type(record)
     if sa.inspect(model).version_id_col is None:
         # Of the model alone: PostgreSQL locks no row that an outer join may lack.
-        options: Any = {"populate_existing": True, "with_for_update": {"of": model}}
-        db.session.get(model, _key(record), **options) or abort(404)
-    response = _item(schema, record)
+        found: Any = sa.select(model) if statement is None else statement
+        key = dict(zip(key_names(model), _key(record), strict=True))
+        found = found.filter_by(**key).with_for_update(of=model)
+        fresh = found.execution_options(populate_existing=True)
+        db.session.scalars(fresh).unique().first() or abort(404)
+    response = _item(schema, record, statement=statement)
     require_match(response)
     if "If-None-Match" in request.headers and is_named(response, "If-None-Match"):
         raise PreconditionFailed("If-None-Match names the state that it has.")

@@ -19,6 +19,7 @@ from core.openapi.document import METHODS, VERSION, api_routes
 from core.openapi.examples import NoExampleError, example
 from core.openapi.parameters import path_of
 from core.rest import Api, Resource
+from core.schemas import Schema as ModelSchema
 from core.setting import setting
 from tests.kinds.schemas import RecordSchema
 from tests.sample.models import Box, Thing
@@ -142,6 +143,16 @@ def test_an_example_keeps_to_the_limits_of_its_field(field, schema, value):
     assert example(found, {}, "one") == value
 
 
+def test_a_field_may_be_called_properties():
+    close = pytest.importorskip("core.conformance")._close
+    field = {"type": "object", "properties": {"properties": {"type": "string"}}}
+
+    close(part := {"Feature": field}, True)
+
+    assert part["Feature"]["required"] == ["properties"]
+    assert field["properties"] == {"properties": {"type": "string"}}
+
+
 def test_of_a_list_that_is_empty_yet_there_is_no_example():
     with pytest.raises(NoExampleError):
         example({"type": "string", "enum": []}, {})
@@ -259,6 +270,49 @@ class TestBodies:
             names[key] = components.answered(ThingSchema(**options))["$ref"].rpartition("/")[2]
 
         assert names == {"one": "Thing", "same": "Thing", "less": "Thing2"}
+
+    @pytest.mark.parametrize("first", ["Order", "OrderItem"])
+    def test_schemas_whose_names_meet_are_kept_apart(self, make_app, first):
+        names = sorted(["Order", "OrderItem", "Problem"], key=lambda name: name != first)
+        blueprint = Blueprint("met", __name__, url_prefix="/met")
+        for name in names:
+            own = {"model": Box, "fields": (name.lower(),)}
+            meta = type("Meta", (ThingSchema.Meta,), own)
+            fields = {"Meta": meta, name.lower(): String()}
+            schema = type(f"{name}Schema", (ModelSchema,), fields)()
+            Api(blueprint).add_resource(
+                type(f"{name}List", (Resource,), {"schema": schema, "get": lambda self: None}),
+                f"/{name.lower()}s",
+            )
+            one = {"schema": schema, "get": lambda self, id: None, "__doc__": "One."}
+            Api(blueprint).add_resource(
+                type(f"{name}One", (Resource,), one), f"/{name.lower()}s/<int:id>"
+            )
+        app = make_app([])
+        app.register_blueprint(blueprint)
+        app.extensions["api_blueprints"]["met"] = None
+        with app.app_context():
+            schemas = api_document()["components"]["schemas"]
+
+        for name in names[:2]:
+            assert list(schemas[name]["properties"]) == [name.lower()]
+        assert "title" in schemas["Problem"]["properties"]
+        assert list(schemas["Problem2"]["properties"]) == ["problem"]
+        answers = {key for key, one in schemas.items() if list(one["properties"]) == ["data"]}
+        assert answers == {"OrderItem2", "OrderItemItem", "Problem2Item"}
+
+    def test_a_resource_with_two_urls_has_operations_of_two_names(self, make_app):
+        blueprint = Blueprint("two", __name__, url_prefix="/two")
+        me = type("Me", (Resource,), {"get": lambda self, id=0: None})
+        Api(blueprint).add_resource(me, "/me", "/people/<int:id>", endpoint="me")
+        app = make_app([])
+        app.register_blueprint(blueprint)
+        app.extensions["api_blueprints"]["two"] = None
+        with app.app_context():
+            paths = api_document()["paths"]
+
+        names = {one["get"]["operationId"] for one in paths.values()}
+        assert names == {"two_me_get", "two_me_get_2"}
 
     def test_a_dictionary_within_an_answer_may_lack_something(self):
         converter = Components(APISpec("", "", VERSION)).converter

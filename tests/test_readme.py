@@ -1654,6 +1654,17 @@ with application.test_request_context(url):
     gone = select(Task).where(Task.deleted_at.is_not(None)).execution_options(with_deleted=True)
 with application.test_request_context(f"{url}?per_page=1&count=exact"):
     assert page_of(task_schema, gone).json["meta"]["total"] == 1
+from core.rest import check_match, item
+for match, status in (({}, 200), ({"If-Match": '"other"'}, 412)):
+    with application.test_request_context(url, method="PUT", headers=match):
+        task = db.session.scalars(gone).one()
+        tag = item(task_schema, task, statement=gone).headers["ETag"]
+        try:
+            check_match(task_schema, task, gone)
+        except Exception as refusal:
+            assert refusal.code == status, refusal
+        else:
+            assert status == 200
 made = [client.post(url, json={"title": "0", "project_id": 1}).status_code for _ in range(2)]
 assert made == AGAIN, made
 with application.app_context():

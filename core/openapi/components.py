@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from copy import copy, deepcopy
 from decimal import Decimal
 from functools import partial
@@ -296,6 +296,12 @@ def _plain_name(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9._-]", "", unicodedata.normalize("NFKD", name)) or "Schema"
 
 
+def _numbered(name: str, taken: Collection[str]) -> Iterator[str]:
+    """Yield a name, and it with numbers, but for those that are taken."""
+    names = (name if number == 1 else f"{name}{number}" for number in count(1))
+    return (one for one in names if one not in taken)
+
+
 class Components:
     """The schemas that the document names: of each what is answered, sent, and sent by a PATCH."""
 
@@ -304,6 +310,7 @@ class Components:
         self.converter = Converter(spec.openapi_version, None, spec)
         self._names: dict[Any, str] = {}
         self._alike: dict[tuple[str, str], str] = {}
+        self._kinds: dict[tuple[str, str], str] = {}
 
     @property
     def known(self) -> dict[str, Any]:
@@ -317,12 +324,12 @@ class Components:
 
     def answered(self, schema: Any) -> dict[str, str]:
         """Return the reference to what is answered for one record."""
-        return self._kept(self._name(schema), lambda: self.converter.describe(schema))
+        return self._kept(schema, "", lambda: self.converter.describe(schema))
 
     def sent(self, schema: Any, partial: bool = False) -> dict[str, str]:
         """Return the reference to what is sent for one record."""
-        name = f"{self._name(schema)}{'Patch' if partial else 'Input'}"
-        return self._kept(name, lambda: self.converter.describe(schema, True, partial))
+        kind = "Patch" if partial else "Input"
+        return self._kept(schema, kind, lambda: self.converter.describe(schema, True, partial))
 
     def wrapped(self, schema: Any, many: bool) -> dict[str, str]:
         """Return the reference to the whole answer: a record, or a page of a list."""
@@ -331,20 +338,22 @@ class Components:
         if many:
             properties = {"data": {"type": "array", "items": data}, **PAGE}
         made = {"type": "object", "properties": properties, "required": list(properties)}
-        return self._kept(f"{self._name(schema)}{'Page' if many else 'Item'}", lambda: made)
+        return self._kept(schema, "Page" if many else "Item", lambda: made)
 
-    def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, str]:
-        if name not in self.known:
+    def _kept(self, schema: Any, kind: str, make: Callable[[], dict[str, Any]]) -> dict[str, str]:
+        own = self.name(schema)
+        if (own, kind) not in self._kinds:
+            # That of one Order is OrderItem, unless there is a schema of this name.
+            taken = {*self.known, *self._alike.values()} if kind else ()
+            name = self._kinds[own, kind] = next(_numbered(f"{own}{kind}", taken))
             self.spec.components.schema(name, make())
-        return {"$ref": f"#/components/schemas/{name}"}
+        return {"$ref": f"#/components/schemas/{self._kinds[own, kind]}"}
 
-    def _name(self, schema: Any) -> str:
+    def name(self, schema: Any) -> str:
         """Return the name of a schema's class; one of that name that differs has a number."""
         if schema not in self._names:
             name = _plain_name(type(schema).__name__.removesuffix("Schema"))
             described = [self.converter.describe(schema, sent) for sent in (False, True)]
-            taken = set(self._alike.values())
-            names = (name if number == 1 else f"{name}{number}" for number in count(1))
-            first = next(one for one in names if one not in taken)
+            first = next(_numbered(name, {*self.known, *self._alike.values()}))
             self._names[schema] = self._alike.setdefault((name, repr(described)), first)
         return self._names[schema]

@@ -1,11 +1,13 @@
 """The document: every route of every API blueprint, and what its operations share."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from apispec import APISpec
 from flask import Flask, json
+from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from core.openapi.answers import add_shared
@@ -30,7 +32,13 @@ def document(app: Flask) -> dict[str, Any]:
     for name, scheme in app.extensions["api_blueprints"].items():
         if scheme and scheme_of(app, name) == name:
             spec.components.security_scheme(name, dict(scheme))
-    for rule, view in api_routes(app):
+    routes = list(api_routes(app))
+    for _, view in routes:
+        for one in (getattr(view, "schema", None), getattr(view, "body_schema", None)):
+            if isinstance(one, Schema):
+                # First of all, so that what is made of Order does not take the name of OrderItem.
+                components.name(one)
+    for rule, view in routes:
         operations = {
             method.lower(): Operation(app, rule, view, method, components).described()
             for method in METHODS
@@ -39,10 +47,21 @@ def document(app: Flask) -> dict[str, Any]:
         spec.path(path_of(rule), operations=operations)
     made: dict[str, Any] = spec.to_dict()
     said = [one for operations in made["paths"].values() for one in operations.values()]
+    _tell_apart(said)
     names = dict.fromkeys(name for one in said for name in one["tags"])
     made["tags"] = [{"name": name} for name in names]
     _leave_out_unused(made)
     return made
+
+
+def _tell_apart(said: list[dict[str, Any]]) -> None:
+    """Give the operations of a resource's further URLs a number: each id is there once."""
+    times: Counter[str] = Counter()
+    for operation in said:
+        name = operation["operationId"]
+        times[name] += 1
+        if times[name] > 1:
+            operation["operationId"] = f"{name}_{times[name]}"
 
 
 def _leave_out_unused(made: dict[str, Any]) -> None:
