@@ -155,6 +155,9 @@ class Converter(ModelConverter):
             kwargs["strict"] = True
         elif isinstance(kind, sa.Numeric):
             kwargs["places"] = decimal_places(kind)
+        elif isinstance(kind, sa.Float):
+            # Of one with asdecimal the stock converter names them.
+            kwargs.pop("places", None)
         elif _is_text(kind) and not getattr(column, "nullable", True) and not may_be_blank(column):
             # A required text is not blank, unless its column is so by default.
             kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))

@@ -1078,3 +1078,18 @@ def test_the_rows_of_a_select_are_listed_and_counted(app, client):
     assert page["data"] == [{"width": 3, "sum": 5}]
     assert (page["meta"]["total"], first["meta"]["total"]) == (2, 3)
     assert first["data"] == [{"width": 2, "sum": 5}]
+
+
+def test_a_float_that_python_has_as_a_decimal_is_a_number(app):
+    class Scale(Elsewhere):
+        __tablename__ = "unusual_scale"
+
+        id: Mapped[int] = mapped_column(primary_key=True)
+        weight: Mapped[Decimal] = mapped_column(Float(asdecimal=True))
+
+    class ScaleSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Scale
+
+    assert ScaleSchema().load({"weight": 1.5}) == {"weight": 1.5}
+    assert ScaleSchema().dump(Scale(weight=Decimal("1.5")))["weight"] == 1.5
