@@ -127,9 +127,12 @@ def server_value(default: Any) -> Any:
 
 
 def set_server_value(record: Any, name: str, value: Any) -> None:
-    """Set what server_value() returns, which no validator of the model (`@validates`) can judge."""
-    set_committed_value(record, name, value)
-    flag_modified(record, name)
+    """Set a value; a validator of the model (`@validates`) cannot judge what SQL is to make."""
+    if isinstance(value, sa.ClauseElement):
+        set_committed_value(record, name, value)
+        flag_modified(record, name)
+    else:
+        setattr(record, name, value)
 
 
 def key_names(entity: Any) -> list[str]:

@@ -176,6 +176,9 @@ def _read(orig: Any) -> tuple[str, str | None, list[str]]:
         columns = [diagnostics.column_name] if diagnostics.column_name else []
     else:
         code, text = getattr(orig, "sqlite_errorname", orig.args[0]), str(orig.args[-1])
+        if code == "SQLITE_CONSTRAINT_TRIGGER" and text == "FOREIGN KEY constraint failed":
+            # Of a key with ondelete="RESTRICT".
+            code = "SQLITE_CONSTRAINT_FOREIGNKEY"
         named = NAME.search(text)
         name = named and next(filter(None, named.groups()))
         columns = [mysql or sqlite for mysql, sqlite in COLUMN.findall(text)]

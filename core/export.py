@@ -5,6 +5,7 @@ import enum
 import io
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -43,6 +44,8 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     refuse = partial(abort, 400)
     listing = listing_of(model)
     query = listing.read(request.args, refuse) if wants_problem() else list_query(model)
+    if wants_problem() and (unheeded := request.args.keys() & {"cursor", "fields"}):
+        abort(400, f"{min(unheeded)!r}: a file has all rows, and columns of its own.")
     # A page says what it leaves out; a file cannot, and would be of more than was asked for.
     if query.left_out:
         abort(400)
@@ -110,6 +113,8 @@ def _cell(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, bytes):
+        value = b64encode(value).decode()
     if isinstance(value, (dict, list)):
         value = json.dumps(value, ensure_ascii=False, default=str)
     if value is None or isinstance(value, (int, float)):

@@ -33,6 +33,7 @@ from core.encoding import JSONProvider
 from core.inserts import insert_of
 from core.links import link_header, links_of, meta_of
 from core.listing import check_select, listing_of
+from core.module_errors import ModuleError
 from core.paging import ListPage
 from core.plan import key_of, part_of, plan_of
 from core.schemas import Schema
@@ -73,6 +74,14 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         self.representation("application/json")(_json)
 
     def _note(self, state: BlueprintSetupState) -> None:
+        own = state.blueprint.name
+        if state.name_prefix or state.name != own:
+            # Flask-RESTful names the resources by the blueprint alone.
+            raise ModuleError(
+                f"The blueprint {own!r} of an Api is registered within another one, or by another "
+                "name, where Flask asks none of its guards: make it in the package of its module "
+                "with its whole url_prefix, and leave the registration to INSTALLED_APPS."
+            )
         state.app.extensions["api_blueprints"][state.blueprint.name] = self.security
         state.app.extensions["api_prefixes"].add(state.url_prefix)
 

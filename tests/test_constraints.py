@@ -102,6 +102,14 @@ def test_the_duplicate_of_a_primary_key_names_it(violation, thing):
     assert violation(statement) == Violation("unique", ("id",), TAKEN)
 
 
+def test_a_key_that_restricts_is_one_on_sqlite_too():
+    class RefusedError(Exception):
+        sqlite_errorname = "SQLITE_CONSTRAINT_TRIGGER"
+
+    assert _read(RefusedError("FOREIGN KEY constraint failed"))[0] == "missing"
+    assert _read(RefusedError("Not on Sundays."))[0] == "check"
+
+
 def test_deleting_a_parent_says_that_it_is_in_use(violation, thing):
     statement = delete(Box).where(Box.id == thing.box_id)
 

@@ -8,9 +8,11 @@ from decimal import Decimal
 import pytest
 from flask import has_app_context
 from sqlalchemy import select
+from werkzeug.exceptions import BadRequest
 
 from core import export
-from core.export import csv_of, csv_response
+from core.export import _cell, csv_of, csv_response
+from core.setting import setting
 from core.testing import app_on_test_database
 from services import db
 from tests.listed.models import Entry, Phase, Shelf
@@ -248,3 +250,15 @@ def test_rows_of_ones_own_are_a_file_too(app):
         "attachment; filename=\"a_o _26_.csv\"; filename*=UTF-8''a%C3%B1o%20%2226%22.csv"
     )
     assert text == "\ufeff'@plan,Sum,Of\r\n'=1+1,1000,\r\n'=2,new,2026-01-02\r\n"
+
+
+def test_a_file_of_an_api_refuses_what_it_would_not_heed(app):
+    with (
+        app.test_request_context(f"{setting('API_PREFIX')}/entries.csv?fields=id"),
+        pytest.raises(BadRequest, match="a file has all rows"),
+    ):
+        csv_of(Entry, ("id",))
+
+
+def test_bytes_are_written_as_the_api_does():
+    assert _cell(b"\x00\x01") == "AAE="

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
 from core.listing import MAX_OFFSET
-from core.rest import _located, create, item, page_of
+from core.module_errors import ModuleError
+from core.rest import Api, _located, create, item, page_of
 from core.setting import DEFAULTS
 from services import db
 from tests.sample.models import Box, Thing
@@ -583,3 +584,15 @@ def test_nothing_is_stored_for_a_location_that_there_is_not(app, save):
 def test_a_statement_with_a_limit_of_its_own_is_refused(app):
     with app.test_request_context(), pytest.raises(ValueError, match=r"narrow its rows by where"):
         page_of(ThingSchema(), select(Thing).limit(3))
+
+
+@pytest.mark.parametrize("how", ["nested", "renamed"])
+def test_an_api_whose_guards_flask_would_not_ask_is_refused(make_app, how):
+    child, parent = Blueprint("child", __name__), Blueprint("parent", __name__)
+    Api(child)
+    parent.register_blueprint(child)
+    app = make_app([])
+    blueprint, options = {"nested": (parent, {}), "renamed": (child, {"name": "other"})}[how]
+
+    with pytest.raises(ModuleError, match="'child' of an Api is registered within another"):
+        app.register_blueprint(blueprint, **options)

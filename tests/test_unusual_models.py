@@ -1080,13 +1080,14 @@ def test_the_rows_of_a_select_are_listed_and_counted(app, client):
     assert first["data"] == [{"width": 2, "sum": 5}]
 
 
-def test_a_float_that_python_has_as_a_decimal_is_a_number(app):
-    class Scale(Elsewhere):
-        __tablename__ = "unusual_scale"
+class Scale(Elsewhere):
+    __tablename__ = "unusual_scale"
 
-        id: Mapped[int] = mapped_column(primary_key=True)
-        weight: Mapped[Decimal] = mapped_column(Float(asdecimal=True))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    weight: Mapped[Decimal] = mapped_column(Float(asdecimal=True))
 
+
+def test_a_float_that_python_has_as_a_decimal_is_a_number():
     class ScaleSchema(Schema):
         class Meta(Schema.Meta):
             model = Scale
