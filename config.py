@@ -54,8 +54,9 @@ TCP = {
 # Arguments of a connection that a URL does not change; the `options` have what it says of them.
 OURS = {"isolation_level", "options", "init_command"}
 
-ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9_.-]+)(:(?P<port>[0-9]{1,5}))?")
-HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*\.?")
+NAME = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?"
+HOST = re.compile(rf"\.?{NAME}")
+ORIGIN = re.compile(rf"(https?)://({NAME})(?::([0-9]{{1,5}}))?")
 REDIS = re.compile(
     r"rediss?://([^/?#]*@)?(\[[^]/]+\]|[^/?#@:]*)(:[0-9]*)?([/?].*)?"
     r"|redis\+(unix|cluster|sentinel)://.*"
@@ -95,19 +96,17 @@ def _origins(text: str) -> list[str]:
         return ["*"]
     # Flask-CORS takes one with a star or a bracket in it for a pattern, which others match, too.
     found = [ORIGIN.fullmatch(origin) for origin in _list(text.lower())]
-    if not all(one and HOST.fullmatch(one["host"]) for one in found) or any(
-        one and int(one["port"] or 0) >= 2**16 for one in found
-    ):
+    if not all(one and int(one[3] or 0) < 2**16 for one in found):
         raise ValueError(
             "origins such as https://shop.example.com without a path and with xn--... for other "
             "letters, or * for all"
         )
-    return [_as_sent(one["scheme"], one["host"], one["port"]) for one in found if one]
+    return [_as_sent(one[1], one[2], int(one[3] or 0)) for one in found if one]
 
 
-def _as_sent(scheme: str, host: str, port: str | None) -> str:
+def _as_sent(scheme: str, host: str, port: int) -> str:
     """Return an origin as browsers write it: without the port that goes without saying."""
-    is_usual = port in (None, {"http": "80", "https": "443"}[scheme])
+    is_usual = port in (0, {"http": 80, "https": 443}[scheme])
     return f"{scheme}://{host}{'' if is_usual else f':{port}'}"
 
 

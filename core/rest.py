@@ -32,7 +32,7 @@ from core.deprecation import Deprecation
 from core.encoding import JSONProvider
 from core.inserts import insert_of
 from core.links import link_header, links_of, meta_of
-from core.listing import check_select, listing_of
+from core.listing import check_select, listing_of, once
 from core.module_errors import ModuleError
 from core.paging import ListPage
 from core.plan import key_of, part_of, plan_of
@@ -249,7 +249,7 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
     model: Any = type(record)
     if sa.inspect(model).version_id_col is None:
         # Of the model alone: PostgreSQL locks no row that an outer join may lack.
-        found: Any = sa.select(model) if statement is None else statement
+        found: Any = sa.select(model) if statement is None else once(model, statement)
         key = dict(zip(key_names(model), _key(record), strict=True))
         found = found.filter_by(**key).with_for_update(of=model)
         fresh = found.execution_options(populate_existing=True)

@@ -617,7 +617,7 @@ def test_a_redis_is_named_by_any_url_that_its_libraries_read(url):
     ("name", "text", "sent"),
     [
         ("TRUSTED_HOSTS", ".Shop.example", [".shop.example"]),
-        ("CORS_ORIGINS", "https://Shop.example:443", ["https://shop.example"]),
+        ("CORS_ORIGINS", "https://Shop.example:0443", ["https://shop.example"]),
         ("CORS_ORIGINS", "http://a.example:80,http://b:443", ["http://a.example", "http://b:443"]),
     ],
 )
