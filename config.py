@@ -480,15 +480,15 @@ def _check_driver(url: URL) -> None:
             f"DATABASE_URL needs the driver {url.drivername}, which is not installed: install it "
             "(MariaDB's by `pip install -r requirements-optional.txt`) or use another URL."
         ) from error
-    if dialect.name not in ("mysql", "mariadb"):
-        # The others say so themselves when they connect.
+    if dialect.driver != "pymysql":
+        # Others say so themselves when they connect.
         return
     try:
         inspect.signature(driver.connect).bind(**dialect().create_connect_args(url)[1])
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"DATABASE_URL holds what {dialect.driver} does not know ({error}): mend what stands "
-            "behind its ?, or leave it out; TLS is ?ssl_ca=/path/of/ca.pem."
+            f"DATABASE_URL holds what PyMySQL does not know ({error}): mend what stands behind its "
+            "?, or leave it out; TLS is ?ssl_ca=/path/of/ca.pem."
         ) from None
 
 
