@@ -1,17 +1,20 @@
 """The commands of core: `flask setup` prepares a clone, `flask seed` fills the demo's tables."""
 
 import secrets
+from collections.abc import Callable
+from functools import wraps
 from types import ModuleType
+from typing import Any
 
 import click
 from flask import Flask, current_app
-from flask.cli import with_appcontext
+from flask.cli import ScriptInfo, with_appcontext
 from flask_babel import force_locale
 from sqlalchemy import inspect, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from config import BASE_DIR, INSTANCE_DIR
-from core.database import check_connection
+from core.database import check_connection, unusable
 from core.doctor import doctor
 from core.generator.command import generate
 from core.models import Base
@@ -25,9 +28,35 @@ SETUP_ROWS = 60
 
 
 def init_cli(app: Flask) -> None:
-    """Add the commands."""
+    """Add the commands; those of the modules tell a database that is away in a sentence, too."""
+    for command in app.cli.commands.values():
+        _tell_in_a_sentence(command)
     for command in (setup, seed, doctor, collect_static, openapi, generate):
         app.cli.add_command(command)
+
+
+def _tell_in_a_sentence(command: Any) -> None:
+    for inner in getattr(command, "commands", {}).values():
+        _tell_in_a_sentence(inner)
+    # A process may make several applications of one module.
+    if command.callback and not hasattr(command.callback, "tells"):
+        command.callback = _telling(command.callback)
+
+
+def _telling(callback: Callable[..., Any]) -> Any:
+    @wraps(callback)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return callback(*args, **kwargs)
+        except OperationalError as error:
+            # With a statement it is another fault.
+            if error.statement is not None:
+                raise
+            with click.get_current_context().find_object(ScriptInfo).load_app().app_context():
+                raise unusable(error) from None
+
+    told.tells = True  # type: ignore[attr-defined]
+    return told
 
 
 @click.command()

@@ -169,10 +169,13 @@ def check_connection() -> None:
         with db.engine.connect():
             return
     except SQLAlchemyError as error:
-        url = db.engine.url.render_as_string(hide_password=True)
-        raise ConfigError(
-            f"DATABASE_URL cannot be used ({url}: {reason(error)}): {remedy(error)}."
-        ) from error
+        raise unusable(error) from error
+
+
+def unusable(error: SQLAlchemyError) -> ConfigError:
+    """Return the sentence for a database that cannot be connected to."""
+    url = db.engine.url.render_as_string(hide_password=True)
+    return ConfigError(f"DATABASE_URL cannot be used ({url}: {reason(error)}): {remedy(error)}.")
 
 
 def codes_of(error: Exception) -> set[Any]:

@@ -238,6 +238,27 @@ def test_a_database_that_is_away_is_one_sentence(shop, command):
     assert said.endswith("): start the server or mend DATABASE_URL.")
 
 
+COUNTING = """
+
+@bp.cli.command("count")
+def count():
+    from services import db
+    from sqlalchemy import text
+
+    db.session.scalar(text("SELECT 1"))
+"""
+
+
+def test_a_command_of_a_module_tells_a_database_that_is_away(shop):
+    init = (shop.root / "app/shop/__init__.py").read_text(encoding="utf-8")
+    shop.write("app/shop/__init__.py", init + COUNTING)
+
+    away = shop.on("postgresql://shop:hidden-word@127.0.0.1:1/shop")
+    said = refused(away, ("flask", "shop", "count"))
+
+    assert said.endswith("): start the server or mend DATABASE_URL.")
+
+
 @pytest.mark.postgresql
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_database_that_does_not_exist_is_one_sentence(shop, command, postgresql_url):
