@@ -52,7 +52,8 @@ def _telling(callback: Callable[..., Any]) -> Any:
             # With a statement it is another fault.
             if error.statement is not None:
                 raise
-            with click.get_current_context().find_object(ScriptInfo).load_app().app_context():
+            info: Any = click.get_current_context().find_object(ScriptInfo)
+            with info.load_app().app_context():
                 raise unusable(error) from None
 
     told.tells = True  # type: ignore[attr-defined]

@@ -544,7 +544,14 @@ def test_lines_to_remove_and_new_ones_left_blank_are_dropped(app, second, kept):
         assert [line.form.text.data for line in form.lines] == kept
 
 
-def test_a_new_line_in_which_somebody_searches_is_not_dropped(app):
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        pytest.param({"lines-0-near-search": "north"}, ["lines-0"], id="words"),
+        pytest.param({"_search": "lines-1-near"}, ["lines-1"], id="no-words"),
+    ],
+)
+def test_a_new_line_in_which_somebody_searches_is_not_dropped(app, asked, kept):
     class Searching(ModelForm):
         class Meta:
             model = Order
@@ -553,12 +560,12 @@ def test_a_new_line_in_which_somebody_searches_is_not_dropped(app):
 
         lines = LinesField(FormField(type("Line", (ThingLineForm,), {"remove": BooleanField("")})))
 
-    sent = {"number": "A1", "lines-0-_key": "", "lines-1-_key": ""}
-    with app.test_request_context(method="POST", data=sent | {"lines-0-near-search": "north"}):
+    sent = {"number": "A1", "lines-0-_key": "", "lines-1-_key": "", **asked}
+    with app.test_request_context(method="POST", data=sent):
         form = Searching()
         form.lines.drop_removed()
 
-        assert [line.form.near.words for line in form.lines] == ["north"]
+        assert [line.name for line in form.lines] == kept
 
 
 def test_words_are_of_the_line_in_which_they_were_typed(app):
@@ -580,23 +587,6 @@ def test_words_are_of_the_line_in_which_they_were_typed(app):
     assert words == [("lines-1", "word 1"), ("lines-4", "word 4")]
     assert [line.name for line in form.lines] == ["lines-0", "lines-1"]
     assert form.lines[1] is added
-
-
-def test_a_new_line_whose_search_has_no_words_is_not_dropped(app):
-    class Asking(ModelForm):
-        class Meta:
-            model = Order
-            fields = ("number",)
-            csrf = False
-
-        lines = LinesField(FormField(type("Line", (ThingLineForm,), {"remove": BooleanField("")})))
-
-    sent = {"number": "A1", "lines-0-_key": "", "lines-1-_key": "", "_search": "lines-1-near"}
-    with app.test_request_context(method="POST", data=sent):
-        form = Asking()
-        form.lines.drop_removed()
-
-        assert [line.name for line in form.lines] == ["lines-1"]
 
 
 def test_a_stored_line_that_was_emptied_is_not_dropped(orders):
