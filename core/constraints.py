@@ -50,11 +50,14 @@ NAME = re.compile(
 )
 # Where those of PostgreSQL and MariaDB name the columns of a rule.
 KEY = re.compile(r"(?:Key|.*FOREIGN KEY) \(([\w, \"`]+)\)")
-WRITTEN = re.compile(
-    r'\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?["`]?(\w+)["`]?(.*)', re.DOTALL
-)
+# A name as SQLAlchemy writes it: in quotes if it has other characters, or is a word of SQL.
+QUOTED = r"""(?:["`]([^"`]+)["`]|(\w+))"""
+WRITTEN = re.compile(rf"""\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?{QUOTED}(.*)""", re.DOTALL)
 DELETE, UPDATE = (re.compile(rf"\s*{word}", re.IGNORECASE) for word in ("DELETE", "UPDATE"))
 COLUMN = re.compile(r"Column '([^']+)'|(?:failed: |, )[^.,']+\.([^,]+)")
+
+
+Written = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def violation_of(error: Exception, is_deletion: bool = False) -> Violation | Non
         return None
     statement = str(error.statement)
     kind, name, columns = _read(error.orig)
-    written = WRITTEN.match(statement)
+    written = _written(statement)
     is_taken_off = is_deletion and kind == "required" and _is_key(written, columns)
     if is_taken_off or (kind in ("in_use", "missing") and DELETE.match(statement)):
         return _told("in_use", ("id",))
@@ -118,12 +121,22 @@ def violation_of(error: Exception, is_deletion: bool = False) -> Violation | Non
     return _told(kind, columns, table, None if rule is None else rule.info.get("message"))
 
 
-def _told_columns(error: DBAPIError, kind: str, written: re.Match[str] | None) -> list[str]:
+def _told_columns(error: DBAPIError, kind: str, written: Written | None) -> list[str]:
     """Return the columns of a rule whose name no model has, as of before a column was renamed."""
     details = getattr(getattr(error.orig, "diag", None), "message_detail", None)
     if kind in ("unique", "missing") and (named := KEY.match(details or str(error.orig))):
         return re.findall(r"\w+", named[1])
     return _orphaned_columns(written, error.params) if kind == "missing" and written else []
+
+
+def _written(statement: str) -> Written | None:
+    """Return an INSERT or UPDATE with its table, and what stands behind it."""
+    found = WRITTEN.match(statement)
+    return found and (found[0], found[1] or found[2], found[3])
+
+
+def _names(pattern: str, text: str) -> list[str]:
+    return [quoted or plain for quoted, plain in re.findall(pattern, text)]
 
 
 def _told(
@@ -143,7 +156,7 @@ def _circle(error: CircularDependencyError) -> Violation | None:
     return _told("circle", (key.parent.name for key in keys), min(table.name for table in tables))
 
 
-def _is_key(written: re.Match[str] | None, columns: list[str]) -> bool:
+def _is_key(written: Written | None, columns: list[str]) -> bool:
     """Tell whether an UPDATE has these columns, of keys that refer to other records."""
     if written is None or not UPDATE.match(written[0]):
         return False
@@ -151,11 +164,11 @@ def _is_key(written: re.Match[str] | None, columns: list[str]) -> bool:
     return {*columns} <= {key.parent.name for table in tables for key in table.foreign_keys}
 
 
-def _referred(written: re.Match[str] | None, rule: Any, orphaned: list[str]) -> list[str]:
+def _referred(written: Written | None, rule: Any, orphaned: list[str]) -> list[str]:
     """Return the columns that an UPDATE changes and other rows refer to, if that was refused."""
     if written is None or not UPDATE.match(written[0]):
         return []
-    changed = set(re.findall(r'(\w+)["`]?\s*=', written[2].partition(" WHERE ")[0]))
+    changed = set(_names(rf"{QUOTED}\s*=", written[2].partition(" WHERE ")[0]))
     if rule is None:
         # SQLite tells neither which, nor whose.
         keys = [] if orphaned else [key for one in installed_tables() for key in one.foreign_keys]
@@ -209,11 +222,11 @@ def _columns_of(constraint: Any) -> list[str]:
     return [column.name for column in constraint.table.columns if column.name in words]
 
 
-def _orphaned_columns(written: re.Match[str], params: Any) -> list[str]:
+def _orphaned_columns(written: Written, params: Any) -> list[str]:
     """Return the columns of foreign keys without a parent row, which SQLite alone does not name."""
     if not isinstance(params, tuple):
         return []
-    names = re.findall(r'"?(\w+)"?\s*(?:[,)]|=\s*\?)', written[2].partition("VALUES")[0])
+    names = _names(rf"{QUOTED}\s*(?:[,)]|=\s*\?)", written[2].partition("VALUES")[0])
     # What an UPDATE sets goes before what its WHERE asks of the same column.
     row = dict(reversed([*zip(names, params, strict=False)]))
     tables = (table for table in installed_tables() if table.name == written[1])

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 
-from core.constraints import Violation, _read, violation_of
+from core.constraints import QUOTED, Violation, _names, _read, _written, violation_of
 from services import db
 from tests.kinds.models import Sign, Toll
 from tests.project import ENGINES, app_on
@@ -258,3 +258,19 @@ def test_a_key_whose_name_no_model_has_is_told_by_its_column(tmp_path, engine):
         db.session.rollback()
 
         assert violation_of(caught.value) == Violation("missing", ("place_id",), MISSING)
+
+
+@pytest.mark.parametrize(
+    ("statement", "table", "names"),
+    [
+        ('INSERT INTO "Z9-Order" ("up id", code) VALUES (?, ?)', "Z9-Order", ["up id", "code"]),
+        ("UPDATE `números` SET `up id`=?, code=? WHERE id=?", "números", ["up id", "code", "id"]),
+        ('UPDATE shop."Order" SET code=?', "Order", ["code"]),
+    ],
+)
+def test_names_with_other_characters_are_read(statement, table, names):
+    written = _written(statement)
+
+    assert written[1] == table
+    found = written[2].partition("VALUES")[0]
+    assert _names(rf"{QUOTED}\s*(?:[,)]|=\s*\?)", found) == names
