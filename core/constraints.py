@@ -52,12 +52,10 @@ NAME = re.compile(
 KEY = re.compile(r"(?:Key|.*FOREIGN KEY) \(([\w, \"`]+)\)")
 # A name as SQLAlchemy writes it: in quotes if it has other characters, or is a word of SQL.
 QUOTED = r"""(?:["`]([^"`]+)["`]|(\w+))"""
+Written = tuple[str, str, str]
 WRITTEN = re.compile(rf"""\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?{QUOTED}(.*)""", re.DOTALL)
 DELETE, UPDATE = (re.compile(rf"\s*{word}", re.IGNORECASE) for word in ("DELETE", "UPDATE"))
 COLUMN = re.compile(r"Column '([^']+)'|(?:failed: |, )[^.,']+\.([^,]+)")
-
-
-Written = tuple[str, str, str]
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     # What an API is asked wrongly it refuses (core/rest.py), where a page reads on.
     refuse = partial(abort, 400)
     listing = listing_of(model)
-    query = listing.read(request.args, refuse) if wants_problem() else list_query(model)
-    if wants_problem() and (unheeded := request.args.keys() & {"cursor", "fields"}):
+    is_api = wants_problem()
+    query = listing.read(request.args, refuse) if is_api else list_query(model)
+    if is_api and (unheeded := request.args.keys() & {"cursor", "fields"}):
         abort(400, f"{min(unheeded)!r}: a file has all rows, and columns of its own.")
     # A page says what it leaves out; a file cannot, and would be of more than was asked for.
     if query.left_out:

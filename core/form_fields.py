@@ -38,8 +38,7 @@ from core.i18n import EMPTY, from_local, local, read_decimal, write_decimal, wri
 
 # The button of a field that searches (core/choices.py) instead of saving the form.
 SEARCH_BUTTON = "_search"
-# What core/forms.py takes away, to have the choices read again.
-CHOICES = "andamio.choices"
+ANSWERS = "andamio.choices"
 
 
 def posted() -> MultiDict[str, str]:
@@ -47,15 +46,18 @@ def posted() -> MultiDict[str, str]:
     return request.form if has_request_context() else MultiDict()
 
 
+def answers() -> dict[Hashable, Any]:
+    """Return what asked_once() keeps; who empties it has the choices read again."""
+    # Not in g, which a context around several requests shares.
+    return request.environ.setdefault(ANSWERS, {}) if has_request_context() else {}
+
+
 def asked_once(key: Hashable, ask: Callable[[], Any]) -> Any:
     """Return what ask() does, asked once in a request: each line of a form has the same choices."""
-    if not has_request_context():
-        return ask()
-    # Not in g, which a context around several requests shares.
-    answers = request.environ.setdefault(CHOICES, {})
-    if key not in answers:
-        answers[key] = ask()
-    return answers[key]
+    kept = answers()
+    if key not in kept:
+        kept[key] = ask()
+    return kept[key]
 
 
 class _Choices:

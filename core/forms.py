@@ -32,7 +32,7 @@ from core.columns import (
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
 from core.filters import shown
-from core.form_fields import CHOICES, SEARCH_BUTTON, key_text, posted
+from core.form_fields import SEARCH_BUTTON, answers, key_text, posted
 from core.fragments import key_of_fields
 from core.models import Versioned
 from services import db
@@ -241,8 +241,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
         # One of the choices may be what is gone: read them again.
-        if has_request_context():
-            request.environ.pop(CHOICES, None)
+        answers().clear()
         # Those of another record, made in the same commit, may have the name of a field here.
         columns = violation.columns if violation.is_about(self.Meta.model) else ()
         names = {self._name_of(column) for column in columns} & set(self._fields)

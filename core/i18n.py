@@ -234,13 +234,12 @@ def money(amount: Decimal | None, currency: str = "") -> str:
 
 def _number(number: Decimal | float | None) -> str:
     """Return a number as the language writes it, a decimal with the places that it has."""
-    if not isinstance(number, Decimal) or not number.is_finite():
-        return _formatted(format_decimal, number, reader_locale())
-    places = max(0, -int(number.as_tuple().exponent))
-    if places > MOST_PLACES:
-        # What an average has, by which nobody means all of them.
-        return _formatted(format_decimal, number, reader_locale())
-    return _formatted(_with_places, number, reader_locale(), places=places)
+    if isinstance(number, Decimal) and number.is_finite():
+        places = max(0, -int(number.as_tuple().exponent))
+        # An average has more, by which nobody means all of them.
+        if places <= MOST_PLACES:
+            return _formatted(_with_places, number, reader_locale(), places=places)
+    return _formatted(format_decimal, number, reader_locale())
 
 
 def _with_places(number: Decimal, locale: Locale, places: int) -> str:

@@ -317,7 +317,8 @@ class Schema(SQLAlchemyAutoSchema):
         # What a collection holds is asked for when it is set, half of the record before it.
         session = object_session(record)
         with session.no_autoflush if session else nullcontext():
-            for name, value in ({} if partial else self._server_defaults()).items():
+            defaults = {} if partial else self._server_defaults()
+            for name, value in defaults.items():
                 if name not in values:
                     set_server_value(record, name, value)
             self._set(record, values)
