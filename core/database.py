@@ -33,7 +33,7 @@ READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a driver says of a database that cannot be connected to, and what helps.
 REMEDIES = {
     'database "[^"]*" does not exist': "create it (createdb {}) or mend DATABASE_URL",
-    "Unknown database": "create it (CREATE DATABASE {}) or mend DATABASE_URL",
+    "Unknown database": "create it (CREATE DATABASE {} CHARACTER SET utf8mb4) or mend DATABASE_URL",
     'role "[^"]*" does not exist|authentication failed|Access denied': "mend user and password "
     "in DATABASE_URL or create the user",
     "unable to open database file": "let DATABASE_URL name a file that this user may write",

@@ -178,10 +178,13 @@ def scratch_database(folder: Path, name: str = "live", server: str | None = None
     url = parse_url("TEST_DATABASE_URL", given)
     base = str(url.database).removesuffix("_test")
     own = url.set(database=f"{base}_{name}{WORKER}_test")
-    # A stream that a test did not read to its end keeps its connection.
-    force = " WITH (FORCE)" if url.get_backend_name() == "postgresql" else ""
+    # A stream that a test did not read to its end keeps its connection; not every server's
+    # databases hold any text by default.
+    force, encoding = "", "CHARACTER SET utf8mb4"
+    if url.get_backend_name() == "postgresql":
+        force, encoding = " WITH (FORCE)", "ENCODING 'UTF8' TEMPLATE template0"
     drop = f"DROP DATABASE IF EXISTS {own.database}{force}"
-    _administer(url, drop, f"CREATE DATABASE {own.database}")
+    _administer(url, drop, f"CREATE DATABASE {own.database} {encoding}")
     yield own.render_as_string(hide_password=False)
     _administer(url, drop)
 

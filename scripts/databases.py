@@ -32,6 +32,7 @@ class PostgreSQL:
     port = 5432
     users = (getpass.getuser(), "postgres")
     first_database: str | None = "postgres"
+    encoding = "ENCODING 'UTF8' TEMPLATE template0"
     program = "postgres"
     # Debian keeps the programs out of PATH, in a folder per version.
     folders = "usr/lib/postgresql/*/bin"
@@ -44,7 +45,7 @@ class PostgreSQL:
         """Return how to lay out the data, and how to serve it: unsafe on power loss, and quick."""
         initdb = str(Path(program).with_name("initdb"))
         return (
-            f"{initdb} -D {folder}/data --username=postgres --auth=trust".split(),
+            f"{initdb} -D {folder}/data --username=postgres --auth=trust --encoding=UTF8".split(),
             f"{program} -D {folder}/data -k {folder} -h 127.0.0.1 -p {port} -c fsync=off".split(),
         )
 
@@ -57,6 +58,8 @@ class MariaDB:
     port = 3306
     users = ("root",)
     first_database: str | None = None
+    # Without Debian's settings a server before MariaDB 11.6 makes them in latin1.
+    encoding = "CHARACTER SET utf8mb4"
     program = "mariadbd"
     folders = "usr/sbin"
     owner = "mysql"
@@ -66,9 +69,10 @@ class MariaDB:
     def commands(program: str, folder: str, port: int) -> tuple[list[str], list[str]]:
         """Return how to lay out the data, and how to serve it."""
         files = f"--datadir={folder}/data --socket={folder}/socket --pid-file={folder}/pid"
-        prepare = "mariadb-install-db --no-defaults --auth-root-authentication-method=normal"
+        # With its test database comes a user without a name, who is taken for any other.
+        users = "--auth-root-authentication-method=normal --skip-test-db"
         return (
-            f"{prepare} --datadir={folder}/data".split(),
+            f"mariadb-install-db --no-defaults {users} --datadir={folder}/data".split(),
             f"{program} --no-defaults {files} --bind-address=127.0.0.1 --port={port}".split(),
         )
 
@@ -103,7 +107,8 @@ def _database(engine: Engine, temporary: bool) -> Iterator[str]:
         # Two runs at once on one server must not wipe each other's tables.
         own_name = f"andamio_{os.getpid()}_test" if temporary else "andamio_test"
         name = server.database or own_name
-        _execute(engine, server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+        create = f"CREATE DATABASE {name} {engine.encoding}"
+        _execute(engine, server, f"DROP DATABASE IF EXISTS {name}", create)
         url = server.set(drivername=engine.scheme, database=name)
         try:
             yield url.render_as_string(hide_password=False)

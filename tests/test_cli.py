@@ -277,4 +277,5 @@ def test_a_database_that_does_not_exist_on_mariadb_is_one_sentence(shop):
 
     said = refused(shop.on(url.render_as_string(hide_password=False)), COMMANDS[0])
 
-    assert said.endswith("): create it (CREATE DATABASE nowhere_test) or mend DATABASE_URL.")
+    create = "CREATE DATABASE nowhere_test CHARACTER SET utf8mb4"
+    assert said.endswith(f"): create it ({create}) or mend DATABASE_URL.")
