@@ -36,7 +36,7 @@ class Scenario:
     @property
     def example(self) -> "Scenario":
         """Return its first request, as one that a client can send."""
-        numbers = {"{n10}": f"{self.first:010}", "{n}": str(self.first)}
+        numbers = {"{n10}": f"{self.first:010}", "{n}": str(self.first), "{any}": "1"}
         path, body = self.path, self.body
         for mark, number in numbers.items():
             path, body = path.replace(mark, number), body.replace(mark, number)
@@ -56,7 +56,8 @@ SCENARIOS = [
         f"{BOOKS}/{{n}}",
         "PATCH",
         200,
-        '{"title": "Renamed {n}"}',
+        # Each time another one: a server may find out that nothing changes.
+        '{"title": "Renamed {any}"}',
         JSON,
         2001,
         2000,

@@ -1,6 +1,7 @@
 -- The load: one kind of request, with a counter in its path and body; wrk calls these functions.
 -- Arguments: METHOD STATUS PATH BODY FIRST CYCLE [HEADER VALUE]...
 -- {n} becomes the counter, {n10} the same with ten digits; it turns after CYCLE steps, if not 0.
+-- {any} becomes a number at random.
 local threads = {}
 
 function setup(thread)
@@ -13,10 +14,12 @@ function init(args)
   headers = {}
   for i = 7, #args, 2 do headers[args[i]] = args[i + 1] end
   if body == "" then body = nil end
-  if not (path .. (body or "")):find("{n") then fixed = wrk.format(method, path, headers, body) end
+  math.randomseed(os.time())
+  if not (path .. (body or "")):find("{[na]") then fixed = wrk.format(method, path, headers, body) end
 end
 
 local function numbered(text, n)
+  text = text and text:gsub("{any}", function() return tostring(math.random(999999999)) end)
   return text and text:gsub("{n10}", string.format("%010d", n)):gsub("{n}", string.format("%d", n))
 end
 

@@ -126,7 +126,7 @@ def server_value(default: Any) -> Any:
     return sa.literal(default.arg) if isinstance(default.arg, str) else default.arg
 
 
-def set_server_value(record: Any, name: str, value: Any) -> None:
+def set_value(record: Any, name: str, value: Any) -> None:
     """Set a value; a validator of the model (`@validates`) cannot judge what SQL is to make."""
     if isinstance(value, sa.ClauseElement):
         set_committed_value(record, name, value)

@@ -27,7 +27,7 @@ from core.columns import (
     limits_of,
     looks_at_others,
     server_value,
-    set_server_value,
+    set_value,
 )
 from core.constraints import MESSAGES, Violation
 from core.converters import ModelConverter, finite
@@ -357,7 +357,7 @@ def _set(field: Field, record: Any, name: str) -> None:
         default = server_value(sa.inspect(type(record)).columns[name].server_default)
         if default is not None and sa.inspect(record).persistent:
             # Cleared: it has again what the database gives a new record.
-            set_server_value(record, name, default)
+            set_value(record, name, default)
         return
     stored = getattr(record, name, None)
     if isinstance(stored, InstrumentedSet):

@@ -1,11 +1,11 @@
-"""A record stored and read again by one statement, where nobody would miss the unit of work.
+"""A new record stored and read again by one statement, where nobody would miss the unit of work.
 
 The session sends four, and computes as long as the rest of the request. It is asked all the same
 where storing is more than a row: if something listens, if a model has validators, a constructor or
 ancestors, for what is no column, and on engines that cannot select from an INSERT.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -22,7 +22,7 @@ from core.reads import current_session, keep, read
 from core.schemas import Schema
 from services import db
 
-MODEL_LISTENERS = attrgetter("before_insert", "after_insert")
+LISTENERS = attrgetter("before_insert", "after_insert")
 SESSION_LISTENERS = attrgetter(
     "after_transaction_create",
     "after_transaction_end",
@@ -40,47 +40,18 @@ SESSION_LISTENERS = attrgetter(
 )
 
 
-class Insert(Plan):
-    """A plan whose rows are those of a new record with values for these attributes.
+class Stored(Plan):
+    """A plan whose rows are those that a statement stores.
 
     Raises LookupError for a model or a schema that needs the unit of work, or dump().
     """
 
     has_expressions = False
 
-    def __init__(self, schema: Schema, names: tuple[str, ...]) -> None:
+    def __init__(self, schema: Schema, stores: Any) -> None:
         model: Any = schema.opts.model
-        mapper = sa.inspect(model)
-        if _takes_more_than_a_row(mapper):
-            raise LookupError
-        self._table = table = mapper.local_table
-        columns = {name: mapper.columns[name] for name in names}
-        if any(column.table is not table for column in columns.values()):
-            raise LookupError
-        self._version = mapper.version_id_generator if mapper.version_id_col is not None else None
-        if self._version:
-            columns[""] = mapper.version_id_col
-        # A parameter with the name of a column would be taken for its value.
-        prefix = "new_"
-        while any(key.startswith(prefix) for key in table.c.keys()):  # noqa: SIM118 - no dictionary
-            prefix += "_"
-        self._binds = {name: f"{prefix}{name}" for name in columns}
-        values: dict[Any, Any] = {
-            column: sa.bindparam(self._binds[name], type_=column.type)
-            for name, column in columns.items()
-        }
-        values |= {
-            column: sa.bindparam(None, None, type_=column.type)
-            for column in table.c
-            if column not in values and _is_bound_as_none(column)
-        }
-        # SQLAlchemy would make these anew for each execution, and the statement with them.
-        made = (column for column in table.c if column not in values and _is_made(column.default))
-        self._defaults: dict[str, Any] = {}
-        for number, column in enumerate(made):
-            self._defaults[f"{prefix}{number}"] = column.default
-            values[column] = sa.bindparam(f"{prefix}{number}", type_=column.type)
-        stored = sa.insert(table).values(values).returning(*table.c).cte("stored")
+        self._table = stores.table
+        stored = stores.returning(*self._table.c).cte("stored")
         self.key_names = tuple(key_names(model))
         super().__init__(schema, None, self.key_names, aliased(model, stored))
         self._statement = keep(self.select(sa.select(self.entity)))
@@ -92,30 +63,64 @@ class Insert(Plan):
             raise LookupError
         return related, is_outer
 
+    def _stored(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Store, commit, and return the row; none if the statement found none."""
+        # Outside of a transaction this commits by itself.
+        rows = read(self.model, self._statement, values)
+        if rows and current_session().in_transaction():
+            db.session.commit()
+        return rows
+
+
+class Insert(Stored):
+    """The row of a new record with values for these attributes."""
+
+    def __init__(self, schema: Schema, names: tuple[str, ...]) -> None:
+        model: Any = schema.opts.model
+        mapper = sa.inspect(model)
+        if _takes_more_to_make(mapper):
+            raise LookupError
+        table = mapper.local_table
+        columns = {name: mapper.columns[name] for name in names}
+        if any(column.table is not table for column in columns.values()):
+            raise LookupError
+        self._version = mapper.version_id_generator if mapper.version_id_col is not None else None
+        if self._version:
+            columns[""] = mapper.version_id_col
+        prefix = free_prefix(table)
+        self._binds = {name: f"{prefix}{name}" for name in columns}
+        values: dict[Any, Any] = {
+            column: sa.bindparam(self._binds[name], type_=column.type)
+            for name, column in columns.items()
+        }
+        values |= {
+            column: sa.bindparam(None, None, type_=column.type)
+            for column in table.c
+            if column not in values and _is_bound_as_none(column)
+        }
+        # SQLAlchemy would make these anew for each execution, and the statement with them.
+        made = (column for column in table.c if column not in values and is_made(column.default))
+        self._defaults: dict[str, Any] = {}
+        for number, column in enumerate(made):
+            self._defaults[f"{prefix}{number}"] = column.default
+            values[column] = sa.bindparam(f"{prefix}{number}", type_=column.type)
+        super().__init__(schema, sa.insert(table).values(values))
+
     def store(self, data: Mapping[str, Any]) -> Sequence[Any]:
         """Store the record, commit, and return its row."""
         given = {**data, "": self._version(None)} if self._version else data
         values = {bind: given[name] for name, bind in self._binds.items()}
         for bind, default in self._defaults.items():
             values[bind] = made_by(default)
-        # Outside of a transaction this commits by itself.
-        rows = read(self.model, self._statement, values)
-        if current_session().in_transaction():
-            db.session.commit()
-        return rows
+        return self._stored(values)
 
 
 def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
     """Return how to store a record with these values, None if it takes the unit of work."""
     model: Any = schema.opts.model
-    session, engine = current_session(), engine_of(model)
-    if (
-        engine.dialect.name != "postgresql"
-        or bool(session.new or session.dirty or session.deleted)
-        or _is_watched(session, engine)
-        or _is_watched_model(model, data)
-        or any(isinstance(value, sa.ClauseElement) for value in data.values())
-    ):
+    # The mapper itself listens once.
+    is_watched = len(sa.inspect(model).class_manager.dispatch.init) > 1
+    if is_watched or takes_the_session(model, data, LISTENERS):
         return None
     unset = _left_out_as_none(model)
     return _insert(schema, tuple(n for n in data if data[n] is not None or n not in unset))
@@ -129,6 +134,24 @@ def _insert(schema: Schema, names: tuple[str, ...]) -> Insert | None:
         return None
 
 
+def takes_the_session(
+    model: Any, values: Mapping[str, Any], listeners: Callable[[Any], Iterable[Any]]
+) -> bool:
+    """Tell whether the session is to store these values, and not a statement.
+
+    It is so on an engine that cannot select from what is stored, with changes that wait in the
+    session, and if something listens: `listeners` are those of a model.
+    """
+    session, engine = current_session(), engine_of(model)
+    return (
+        engine.dialect.name != "postgresql"
+        or bool(session.new or session.dirty or session.deleted)
+        or _is_watched(session, engine)
+        or _is_watched_model(model, values, listeners)
+        or any(isinstance(value, sa.ClauseElement) for value in values.values())
+    )
+
+
 def _is_watched(session: Any, engine: sa.Engine) -> bool:
     """Tell whether something listens to what the unit of work does with any record."""
     listeners = chain.from_iterable(SESSION_LISTENERS(session.dispatch))
@@ -137,15 +160,12 @@ def _is_watched(session: Any, engine: sa.Engine) -> bool:
     return bool(others or engine.dispatch.commit or engine.dispatch.rollback)
 
 
-def _is_watched_model(model: Any, names: Iterable[str]) -> bool:
+def _is_watched_model(
+    model: Any, names: Iterable[str], listeners: Callable[[Any], Iterable[Any]]
+) -> bool:
     """Tell whether something listens to what it does with such a record."""
     mapper, attributes = _watched_of(model, tuple(names))
-    return bool(
-        any(MODEL_LISTENERS(mapper.dispatch))
-        or any(one.set for one in attributes)
-        # The mapper itself listens once.
-        or len(mapper.class_manager.dispatch.init) > 1
-    )
+    return any(listeners(mapper.dispatch)) or any(one.set for one in attributes)
 
 
 @lru_cache(maxsize=512)
@@ -155,19 +175,34 @@ def _watched_of(model: Any, names: tuple[str, ...]) -> tuple[Any, list[Any]]:
     return mapper, [getattr(model, name).dispatch for name in names if name in mapper.columns]
 
 
-def _takes_more_than_a_row(mapper: Any) -> bool:
+def free_prefix(table: sa.Table) -> str:
+    """Return what no column begins with: a parameter with its name would be taken for its value."""
+    prefix = "new_"
+    while any(key.startswith(prefix) for key in table.c.keys()):  # noqa: SIM118 - no dictionary
+        prefix += "_"
+    return prefix
+
+
+def takes_more_than_a_row(mapper: Any) -> bool:
+    """Tell whether a record of this model is more than its columns."""
     return (
         not isinstance(mapper.local_table, sa.Table)
         or mapper.inherits is not None
         or mapper.polymorphic_on is not None
-        or mapper.class_manager.original_init is not db.Model.__init__
         or bool(mapper.validators)
+    )
+
+
+def _takes_more_to_make(mapper: Any) -> bool:
+    return (
+        takes_more_than_a_row(mapper)
+        or mapper.class_manager.original_init is not db.Model.__init__
         or (mapper.version_id_col is not None and not mapper.version_id_generator)
         or any(looks_at_others(column.default) for column in mapper.local_table.c)
     )
 
 
-def _is_made(default: Any) -> bool:
+def is_made(default: Any) -> bool:
     """Tell whether a default is a value or a function, which Python makes, not the database."""
     return default is not None and (default.is_scalar or default.is_callable)
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import MANYTOONE, ONETOMANY, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import has_parent
 from sqlalchemy.orm.base import PASSIVE_MERGE, PASSIVE_NO_INITIALIZE
 
-from core.columns import looks_at_others, made_by, server_value, set_server_value
+from core.columns import looks_at_others, made_by, server_value, set_value
 from core.models import Versioned, raise_version
 
 # Of each unique rule the attributes of a part, without those that hold the owner's key.
@@ -114,9 +114,9 @@ def _take_row(prop: Any, new: Any, old: Any) -> None:
             setattr(new, name, getattr(old, name))
         elif _is_unset(state, prop, name, column):
             if _is_made(column.default):
-                set_server_value(new, name, made_by(column.default))
+                set_value(new, name, made_by(column.default))
             elif column.nullable or isinstance(column.server_default, sa.DefaultClause):
-                set_server_value(new, name, server_value(column.server_default))
+                set_value(new, name, server_value(column.server_default))
     for within, rules in _ruled(mapper):
         if added := _members(state, within, PASSIVE_NO_INITIALIZE):
             # They would go with the old part, so SQLAlchemy loads them in any case.
@@ -136,6 +136,11 @@ def _is_unset(state: Any, prop: Any, name: str, column: Any) -> bool:
         return False
     relation = _relation(mapper, name)
     return relation is None or state.dict.get(relation.key) is None
+
+
+def is_part(mapper: Any) -> bool:
+    """Tell whether a change of such a record is one of another, too."""
+    return bool(_owning(mapper))
 
 
 @lru_cache(maxsize=1024)

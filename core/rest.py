@@ -18,8 +18,10 @@ from flask import (
     url_for,
 )
 from flask.sansio.blueprints import BlueprintSetupState
+from marshmallow import ValidationError
 from werkzeug.exceptions import (
     BadRequest,
+    HTTPException,
     PreconditionFailed,
     PreconditionRequired,
     UnsupportedMediaType,
@@ -38,6 +40,7 @@ from core.paging import ListPage
 from core.plan import key_of, part_of, plan_of
 from core.schemas import Schema
 from core.tags import conditional, is_named, require_match, tag_of, tags
+from core.updates import update_of
 from services import csrf, db, ma
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -196,6 +199,43 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
     return _located(response, endpoint, dict(key), data.get)
 
 
+def update(schema: Schema, key: Any, partial: bool = False, statement: Any = None) -> Response:
+    """Change the record with this primary key to what the body carries; answer the record.
+
+    That is all fields for a PUT, the named for a PATCH, which is `partial`. 404 if there is no such
+    record, or none that `statement` finds; then 412 as check_match(), then what body() refuses.
+    On PostgreSQL that is one statement where it does the same as the session (core/updates.py).
+    """
+    model: Any = schema.opts.model
+    check_select(model, statement)
+    values, refusal = _changes(schema, partial)
+    is_conditional = "If-Match" in request.headers or "If-None-Match" in request.headers
+    takes_more = refusal or is_conditional or statement is not None
+    change = None if takes_more else update_of(schema, values)
+    if change:
+        rows = change.store(_key(key), values)
+        # None if there is no such record, or if it has these values.
+        return _answer(schema, change.write_one(rows[0]), 200) if rows else item(schema, key)
+    found = db.session.scalars(_with_key(model, _key(key), statement))
+    record = found.unique().first() or abort(404)
+    check_match(schema, record, statement)
+    if refusal:
+        raise refusal
+    schema.assign(record, values)
+    db.session.commit()
+    if statement is not None:
+        # It may find the record no more.
+        statement = sa.select(model).execution_options(**statement.get_execution_options())
+    return item(schema, record, statement=statement)
+
+
+def _changes(schema: Schema, partial: bool) -> tuple[dict[str, Any], Exception | None]:
+    try:
+        return schema.changes(body(), partial), None
+    except (HTTPException, ValidationError) as error:
+        return {}, error
+
+
 def created(schema: Schema, record: Any, endpoint: str) -> Response:
     """Answer 201 with the new record; Location is the URL of the endpoint with its key.
 
@@ -249,15 +289,19 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
     model: Any = type(record)
     if sa.inspect(model).version_id_col is None:
         # Of the model alone: PostgreSQL locks no row that an outer join may lack.
-        found: Any = sa.select(model) if statement is None else once(model, statement)
-        key = dict(zip(key_names(model), _key(record), strict=True))
-        found = found.filter_by(**key).with_for_update(of=model)
+        found = _with_key(model, _key(record), statement).with_for_update(of=model)
         fresh = found.execution_options(populate_existing=True)
         db.session.scalars(fresh).unique().first() or abort(404)
     response = _item(schema, record, statement=statement)
     require_match(response)
     if "If-None-Match" in request.headers and is_named(response, "If-None-Match"):
         raise PreconditionFailed("If-None-Match names the state that it has.")
+
+
+def _with_key(model: Any, key: tuple[Any, ...], statement: Any) -> Any:
+    """Return the select of the record with a primary key, if `statement` finds it."""
+    found: Any = sa.select(model) if statement is None else once(model, statement)
+    return found.filter_by(**dict(zip(key_names(model), key, strict=True)))
 
 
 def page_of(schema: Schema, statement: Any = None) -> Response:

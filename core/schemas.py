@@ -24,7 +24,7 @@ from core.columns import (
     looks_at_others,
     may_be_blank,
     server_value,
-    set_server_value,
+    set_value,
     value_type,
 )
 from core.fields import (
@@ -309,18 +309,23 @@ class Schema(SQLAlchemyAutoSchema):
 
     def fill(self, record: Any, data: Mapping[str, Any], partial: bool = False) -> None:
         """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""
+        self.assign(record, self.changes(data, partial))
+
+    def changes(self, data: Mapping[str, Any], partial: bool = False) -> dict[str, Any]:
+        """Return what fill() sets, by the names of attributes. Raises ValidationError."""
         # Names, not True: records within this one are new, and whole.
         values = self.load(data, partial=tuple(self.fields) if partial else False)
         if not isinstance(values, dict):
             name = type(self).__name__
-            raise TypeError(f"{name} makes records (post_load): fill() needs one without that.")
+            raise TypeError(f"{name} makes records (post_load): a change needs one without that.")
+        defaults = {} if partial else self._server_defaults()
+        return {name: defaults[name] for name in defaults.keys() - values.keys()} | values
+
+    def assign(self, record: Any, values: Mapping[str, Any]) -> None:
+        """Set changes() on the record."""
         # What a collection holds is asked for when it is set, half of the record before it.
         session = object_session(record)
         with session.no_autoflush if session else nullcontext():
-            defaults = {} if partial else self._server_defaults()
-            for name, value in defaults.items():
-                if name not in values:
-                    set_server_value(record, name, value)
             self._set(record, values)
 
     def new(self, values: Mapping[str, Any]) -> Any:
@@ -340,7 +345,7 @@ class Schema(SQLAlchemyAutoSchema):
                 # SQLAlchemy would make one row of both.
                 raise ValidationError("A key stands twice.", self._keys().get(name, name))
             try:
-                setattr(record, name, value)
+                set_value(record, name, value)
             except ValueError as error:
                 raise ValidationError(str(error), self._keys().get(name, name)) from error
 

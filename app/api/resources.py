@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from core.rest import Api, Resource, body, check_match, create, item, page_of
+from core.rest import Api, Resource, body, check_match, create, item, page_of, update
 from services import db
 
 from . import api_bp
@@ -35,19 +35,11 @@ class AuthorItem(Resource):
 
     def put(self, id: int) -> Response:
         """Replace an author."""
-        author = db.get_or_404(Author, id)
-        check_match(author_schema, author)
-        author_schema.fill(author, body())
-        db.session.commit()
-        return item(author_schema, author)
+        return update(author_schema, id)
 
     def patch(self, id: int) -> Response:
         """Change the named fields of an author."""
-        author = db.get_or_404(Author, id)
-        check_match(author_schema, author)
-        author_schema.fill(author, body(), partial=True)
-        db.session.commit()
-        return item(author_schema, author)
+        return update(author_schema, id, partial=True)
 
     def delete(self, id: int) -> tuple[str, int]:
         """Delete an author who has no books."""
@@ -79,19 +71,11 @@ class BookItem(Resource):
 
     def put(self, id: int) -> Response:
         """Replace a book."""
-        book = db.get_or_404(Book, id)
-        check_match(book_schema, book)
-        book_schema.fill(book, body())
-        db.session.commit()
-        return item(book_schema, book)
+        return update(book_schema, id)
 
     def patch(self, id: int) -> Response:
         """Change the named fields of a book."""
-        book = db.get_or_404(Book, id)
-        check_match(book_schema, book)
-        book_schema.fill(book, body(), partial=True)
-        db.session.commit()
-        return item(book_schema, book)
+        return update(book_schema, id, partial=True)
 
     def delete(self, id: int) -> tuple[str, int]:
         """Delete a book."""

@@ -282,6 +282,21 @@ class Filled(Base):
     __mapper_args__ = {"version_id_col": mark, "version_id_generator": lambda _: uuid.uuid4().hex}
 
 
+class Counted(Timestamps, Versioned, Base):
+    """A record that counts its changes, with a column that each of them sets."""
+
+    __tablename__ = "kinds_counted"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+    new_name: Mapped[str | None] = mapped_column(String(40), default="none")
+    amount: Mapped[int] = mapped_column(server_default="7")
+    token: Mapped[str | None] = mapped_column(String(40), onupdate=lambda: uuid.uuid4().hex)
+    place_id: Mapped[int | None] = mapped_column(ForeignKey("kinds_place.id"))
+
+    place: Mapped[Place | None] = relationship()
+
+
 class Vehicle(Base):
     __tablename__ = "kinds_vehicle"
     __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "vehicle"}

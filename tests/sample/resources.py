@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from core.rest import Api, Resource, body, check_match, create, item, page_of
+from core.rest import Api, Resource, body, check_match, create, item, page_of, update
 from services import db
 
 from . import faults, inside_bp, outside_bp
@@ -31,10 +31,10 @@ class ThingItem(Resource):
         return item(thing_schema, id)
 
     def put(self, id: int) -> Response:
-        return self._change(id, partial=False)
+        return update(thing_schema, id)
 
     def patch(self, id: int) -> Response:
-        return self._change(id, partial=True)
+        return update(thing_schema, id, partial=True)
 
     def delete(self, id: int) -> tuple[str, int]:
         thing = db.get_or_404(Thing, id)
@@ -42,13 +42,6 @@ class ThingItem(Resource):
         db.session.delete(thing)
         db.session.commit()
         return "", 204
-
-    def _change(self, id: int, partial: bool) -> Response:
-        thing = db.get_or_404(Thing, id)
-        check_match(thing_schema, thing)
-        thing_schema.fill(thing, body(), partial=partial)
-        db.session.commit()
-        return item(thing_schema, thing)
 
 
 class ThingMark(Resource):

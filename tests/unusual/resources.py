@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from core.columns import key_names
-from core.rest import Api, Resource, body, check_match, create, item, page_of
+from core.rest import Api, Resource, body, check_match, create, item, page_of, update
 from core.schemas import Schema
 from services import db
 
@@ -39,11 +39,7 @@ def add(schema: Schema, name: str, url: str = "") -> None:
             return item(schema, tuple(key.values()))
 
         def put(self, **key: Any) -> Response:
-            record = db.get_or_404(schema.opts.model, tuple(key.values()))
-            check_match(schema, record)
-            schema.fill(record, body())
-            db.session.commit()
-            return item(schema, record)
+            return update(schema, tuple(key.values()))
 
         def delete(self, **key: Any) -> tuple[str, int]:
             record = db.get_or_404(schema.opts.model, tuple(key.values()))
