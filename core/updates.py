@@ -62,7 +62,7 @@ class Update(Stored):
         for number, column in enumerate(made):
             self._onupdates[f"{prefix}{number}"] = column.onupdate
             values[column] = sa.bindparam(f"{prefix}{number}", type_=column.type)
-        keys = {f"{prefix}key_{number}": key for number, key in enumerate(mapper.primary_key)}
+        keys = {f"{prefix}{number}key": key for number, key in enumerate(mapper.primary_key)}
         self._keys = tuple(keys)
         is_meant = [key == sa.bindparam(name, type_=key.type) for name, key in keys.items()]
         super().__init__(schema, sa.update(table).where(*is_meant, differs).values(values))
