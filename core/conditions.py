@@ -1,11 +1,20 @@
 """The conditions of a list in SQL: words that are sought, and values that are compared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import eq, ge, le
 from typing import Any
 
-from sqlalchemy import ColumnElement, Enum, Numeric, SQLColumnExpression, String, cast, func
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import (
+    ColumnElement,
+    Enum,
+    Numeric,
+    SQLColumnExpression,
+    String,
+    cast,
+    func,
+    inspect,
+)
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.types import NullType
 
 from core.columns import value_type
@@ -13,6 +22,8 @@ from core.cursor import rounded
 from core.database import engine_of
 from core.text import fold
 
+# Tells whether a column has words.
+Match = Callable[[Any, str], ColumnElement[bool]]
 COMPARISONS: dict[str, Callable[..., ColumnElement[bool]]] = {"eq": eq, "gte": ge, "lte": le}
 
 
@@ -49,6 +60,32 @@ def _text_of(column: InstrumentedAttribute[Any]) -> tuple[SQLColumnExpression[An
         text = cast(column, String)
     # fold() is registered by core/database.py: SQLite's own LIKE knows A to Z only.
     return (func.fold(text, type_=String) if dialect == "sqlite" else text), dialect
+
+
+def in_path(entity: Any, path: str, match: Match, words: str) -> ColumnElement[bool]:
+    """Match an attribute of an entity, or behind a dot one of a related record, of each if many."""
+    name, _, rest = path.partition(".")
+    attribute = getattr(entity, name)
+    if not rest:
+        return match(attribute, words)
+    # By a name of its own: the path may lead back to the model.
+    related = aliased(attribute.property.mapper.class_)
+    found = in_path(related, rest, match, words)
+    relation = attribute.of_type(related)
+    there_is: Callable[..., ColumnElement[bool]] = (
+        relation.any if attribute.property.uselist else relation.has
+    )
+    return there_is(found)
+
+
+def model_at(model: Any, path: Iterable[str]) -> Any:
+    """Return the model to which relationships lead one after the other, None if one is none."""
+    for name in path:
+        relations = inspect(model).relationships
+        if name not in relations:
+            return None
+        model = relations[name].mapper.class_
+    return model
 
 
 def compare(column: InstrumentedAttribute[Any], operator: str, value: Any) -> ColumnElement[bool]:

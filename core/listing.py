@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 
 from core import cursor
 from core.columns import has_its_places, key_names
-from core.conditions import compare, contains, is_whole
+from core.conditions import Match, compare, contains, in_path, is_whole, model_at
 from core.database import engine_of
 from core.fields import Boolean
 from core.schemas import reader_of
@@ -66,7 +66,8 @@ class Query:
 class Listing:
     """The allow-list of a model: the attributes of its columns, inherited ones among them.
 
-    A column_property is one of them; a search takes hybrids, too.
+    A column_property is one of them; a search takes hybrids, too, and by a path ("author.name")
+    what is related.
 
     `default` is the order without a `sort`, as in a URL: "-price,name"; `label` is the column that
     names a record in selects: without it whole records are read and asked for str().
@@ -137,10 +138,13 @@ class Listing:
 
     def whole(self, words: str, statement: sa.Select[Any] | None) -> sa.Select[Any]:
         """Narrow a select to the records that are named so: each word, or all, is one's whole."""
-        columns = [getattr(self.model, name) for name in self.search]
-        each = (sa.or_(*(is_whole(one, word) for one in columns)) for word in _words(words))
+        each = (self._found(is_whole, word) for word in _words(words))
         rows = sa.select(self.model) if statement is None else statement
-        return rows.where(sa.or_(sa.and_(*each), *(is_whole(one, words) for one in columns)))
+        return rows.where(sa.or_(sa.and_(*each), self._found(is_whole, words)))
+
+    def _found(self, match: Match, words: str) -> sa.ColumnElement[bool]:
+        """Return the condition that one of the attributes that are searched has these words."""
+        return sa.or_(*(in_path(self.model, path, match, words) for path in self.search))
 
     @property
     def default_order(self) -> Order:
@@ -149,22 +153,30 @@ class Listing:
 
     def unusable(self) -> Iterator[tuple[str, str, str]]:
         """Yield the names that lead to no column, or to none that serves: part, name and remedy."""
-        columns = sa.inspect(self.model).columns
         ordered = tuple(name for name, _ in self.default_order)
-        stored = {"filters": self.filters, "sort": self.sort, "default": ordered}
-        stored["label"] = (self.label,) if self.label else ()
-        for part, names in ({"search": self.search} | stored).items():
+        parts = {"search": self.search, "filters": self.filters, "sort": self.sort}
+        parts |= {"default": ordered, "label": (self.label,) if self.label else ()}
+        for part, names in parts.items():
             if isinstance(names, str):
                 yield part, names, f'write a comma behind a single name, ("{names}",)'
                 continue
-            for name in names:
-                is_column = name in columns
-                if not hasattr(self.model, name) or (part in stored and not is_column):
-                    yield part, name, "name a column of the model, or a column_property"
-                elif is_column and isinstance(columns[name].type, INCOMPARABLE):
-                    yield part, name, "name a column that is neither JSON nor bytes nor a list"
-                elif part not in ("search", "label") and (remedy := _remedy(columns[name])):
-                    yield part, name, remedy
+            pairs = ((name, self._remedy_of(part, name)) for name in names)
+            yield from ((part, name, remedy) for name, remedy in pairs if remedy)
+
+    def _remedy_of(self, part: str, name: str) -> str:
+        """Return what to do about a name in a part of the listing, "" if it serves."""
+        model: Any = self.model
+        if part == "search" and "." in name:
+            *path, name = name.split(".")
+            model = model_at(model, path)
+            if model is None:
+                return "name a relationship before each dot, and a column behind the last"
+        columns = sa.inspect(model).columns
+        if not hasattr(model, name) or (part != "search" and name not in columns):
+            return "name a column of the model, or a column_property"
+        if name in columns and isinstance(columns[name].type, INCOMPARABLE):
+            return "name a column that is neither JSON nor bytes nor a list"
+        return "" if part in ("search", "label") else _remedy(columns[name])
 
     def _takes_list(self, name: str) -> bool:
         """Tell whether an argument is a list: many clients repeat its name for each value."""
@@ -277,9 +289,7 @@ class Listing:
     def narrow(self, statement: sa.Select[Any] | None, query: Query) -> sa.Select[Any]:
         """Narrow a select of the model, by default of all rows, to those that are asked for."""
         statement = sa.select(self.model) if statement is None else once(self.model, statement)
-        for word in query.words:
-            matches = (contains(getattr(self.model, name), word) for name in self.search)
-            statement = statement.where(sa.or_(*matches))
+        statement = statement.where(*(self._found(contains, word) for word in query.words))
         for name, operator, value in query.conditions:
             statement = statement.where(compare(getattr(self.model, name), operator, value))
         return statement

@@ -89,6 +89,33 @@ def test_a_search_looks_into_what_is_no_text_too(app, words, found):
     assert rows(app, f"q={words}", ALL) == found
 
 
+@pytest.mark.parametrize(
+    ("paths", "words", "found"),
+    [
+        (("shelf.name",), "shelf 2", [2]),
+        (("name", "shelf.name"), "NAND 2", [2]),
+        (("name", "shelf.name"), "owl shelf", []),
+        (("name", "shelf.loud"), "owl", [3, 4]),
+        # Back to the rows of the list themselves.
+        (("shelf.entries.note",), "wool", [1]),
+        (("shelf.entries.shelf.name",), "1", [1]),
+    ],
+)
+def test_a_search_looks_into_what_is_related(app, paths, words, found):
+    listing = Listing(search=paths, default="id", model=Entry)
+
+    assert rows(app, f"q={words}", listing) == found
+
+
+def test_what_a_related_record_alone_is_called_is_offered_first(app):
+    listing = Listing(search=("name", "shelf.name"), default="id", model=Entry)
+
+    with app.app_context():
+        whole = db.session.scalars(listing.whole("shelf 2", None)).all()
+
+    assert [entry.id for entry in whole] == [2]
+
+
 def test_what_is_named_by_the_words_alone_is_offered_first(app):
     with app.test_request_context():
         db.session.add_all(Shelf(id=90 + n, name=f"Shelf 1{n} 2") for n in range(9))

@@ -417,6 +417,18 @@ def add(scaffold, name, models):
     scaffold.write(f"app/{name}/models.py", models)
 
 
+@pytest.mark.parametrize("path", ["title.name", "folder.name", "folder.", "."])
+def test_a_search_of_what_is_no_relationship_is_refused(scaffold, path):
+    head = "from core.listing import Listing\n"
+    listing = f"    listing = Listing(search=({path!r},), default='id')\n"
+    add(scaffold, "one", head + MODELS.format(table="one_record") + listing)
+
+    assert app_of(scaffold, "one").endswith(
+        f" names {path!r} in the search of its listing: name a relationship before each dot, and "
+        "a column behind the last."
+    )
+
+
 def test_a_table_that_two_modules_declare_is_refused(scaffold):
     add(scaffold, "one", MODELS.format(table="record"))
     add(scaffold, "two", MODELS.format(table="record"))
