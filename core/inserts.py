@@ -190,6 +190,7 @@ def takes_more_than_a_row(mapper: Any) -> bool:
         or mapper.inherits is not None
         or mapper.polymorphic_on is not None
         or bool(mapper.validators)
+        or mapper.class_.__setattr__ is not object.__setattr__
     )
 
 

@@ -19,6 +19,7 @@ from flask import (
 )
 from flask.sansio.blueprints import BlueprintSetupState
 from marshmallow import ValidationError
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -211,17 +212,18 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
     values, refusal = _changes(schema, partial)
     is_conditional = "If-Match" in request.headers or "If-None-Match" in request.headers
     takes_more = refusal or is_conditional or statement is not None
-    change = None if takes_more else update_of(schema, values)
-    if change:
-        rows = change.store(_key(key), values)
-        # None if there is no such record, or if it has these values.
-        return _answer(schema, change.write_one(rows[0]), 200) if rows else item(schema, key)
+    change = None if takes_more else update_of(schema, _key(key), values)
+    if change and (rows := change.store(_key(key), values)):
+        return _answer(schema, change.write_one(rows[0]), 200)
     found = db.session.scalars(_with_key(model, _key(key), statement))
     record = found.unique().first() or abort(404)
     check_match(schema, record, statement)
     if refusal:
         raise refusal
     schema.assign(record, values)
+    if change and change.version is not None and db.session.is_modified(record):
+        # The statement met another change of the record, as a flush may.
+        raise StaleDataError
     db.session.commit()
     if statement is not None:
         # It may find the record no more.
@@ -301,7 +303,8 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
 def _with_key(model: Any, key: tuple[Any, ...], statement: Any) -> Any:
     """Return the select of the record with a primary key, if `statement` finds it."""
     found: Any = sa.select(model) if statement is None else once(model, statement)
-    return found.filter_by(**dict(zip(key_names(model), key, strict=True)))
+    pairs = zip(key_names(model), key, strict=True)
+    return found.where(*(getattr(model, name) == part for name, part in pairs))
 
 
 def page_of(schema: Schema, statement: Any = None) -> Response:

@@ -1,8 +1,8 @@
 """A change stored and read again by one statement, where nobody would miss the unit of work.
 
 The session reads the record, changes it, commits, and reads what belongs to it: five round trips.
-It is asked all the same for what core/inserts.py leaves to it, and for values that PostgreSQL may
-find equal where the session would not.
+It is asked all the same for what core/inserts.py leaves to it, for a record that it has already,
+and for values of which PostgreSQL finds others equal than Python.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,19 @@ from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
+from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 from sqlalchemy.dialects import postgresql
 
-from core.columns import looks_at_others, made_by
+from core.base import UTCDateTime
+from core.columns import is_real, looks_at_others, made_by
 from core.inserts import Stored, free_prefix, is_made, takes_more_than_a_row, takes_the_session
 from core.parts import is_part
+from core.reads import current_session
 from core.schemas import Schema
 
-POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 LISTENERS = attrgetter("before_update", "after_update")
-# Of which PostgreSQL finds two values equal only if they are.
+HOOKS = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
+# Of which PostgreSQL finds two values equal if Python does.
 COMPARED = (
     sa.String,
     sa.Integer,
@@ -29,6 +32,7 @@ COMPARED = (
     sa.Boolean,
     sa.Date,
     sa.DateTime,
+    UTCDateTime,
     sa.Time,
     sa.Interval,
     sa.Uuid,
@@ -37,11 +41,14 @@ COMPARED = (
 
 
 class Update(Stored):
-    """The row of a record after these attributes got other values; none if it had them."""
+    """The row of a record after these attributes got other values; none if it had them.
+
+    None also if the record, where it has a version, changed in the very moment.
+    """
 
     def __init__(self, schema: Schema, names: tuple[str, ...]) -> None:
         mapper = sa.inspect(schema.opts.model)
-        if takes_more_than_a_row(mapper) or _takes_more_to_change(mapper):
+        if takes_more_than_a_row(mapper) or _takes_more_to_change(mapper) or _judges(schema):
             raise LookupError
         table = mapper.local_table
         columns = {name: mapper.columns[name] for name in names}
@@ -54,8 +61,6 @@ class Update(Stored):
             for name, column in columns.items()
         }
         differs = sa.or_(*(column.is_distinct_from(value) for column, value in values.items()))
-        if (version := mapper.version_id_col) is not None:
-            values[version] = version + 1
         # SQLAlchemy would make these anew for each execution, and the statement with them.
         made = (column for column in table.c if column not in values and is_made(column.onupdate))
         self._onupdates: dict[str, Any] = {}
@@ -64,8 +69,20 @@ class Update(Stored):
             values[column] = sa.bindparam(f"{prefix}{number}", type_=column.type)
         keys = {f"{prefix}{number}key": key for number, key in enumerate(mapper.primary_key)}
         self._keys = tuple(keys)
-        is_meant = [key == sa.bindparam(name, type_=key.type) for name, key in keys.items()]
-        super().__init__(schema, sa.update(table).where(*is_meant, differs).values(values))
+        key_of = {key: sa.bindparam(name, type_=key.type) for name, key in keys.items()}
+        where = [key == value for key, value in key_of.items()]
+        self.version = mapper.version_id_col
+        if self.version is not None:
+            values[self.version] = self.version + 1
+            # A statement that waits for another sees its row anew, and the rest as it was.
+            seen = table.alias("seen")
+            is_it = (seen.c[key.key] == value for key, value in key_of.items())
+            version = sa.select(seen.c[self.version.key]).where(*is_it).scalar_subquery()
+            where.append(self.version == version)
+        super().__init__(schema, sa.update(table).where(*where, differs).values(values))
+        if self.version is None and self.joins:
+            # So it would see what belongs to it.
+            raise LookupError
 
     def store(self, key: tuple[Any, ...], data: Mapping[str, Any]) -> Sequence[Any]:
         """Store the change, commit, and return the row; none if there is no such change."""
@@ -75,9 +92,11 @@ class Update(Stored):
         return self._stored(values)
 
 
-def update_of(schema: Schema, values: Mapping[str, Any]) -> Update | None:
+def update_of(schema: Schema, key: tuple[Any, ...], values: Mapping[str, Any]) -> Update | None:
     """Return how to change a record to these values, None if it takes the unit of work."""
-    if takes_the_session(schema.opts.model, values, LISTENERS):
+    model: Any = schema.opts.model
+    identity = sa.inspect(model).identity_key_from_primary_key(key)
+    if identity in current_session().identity_map or takes_the_session(model, values, LISTENERS):
         return None
     return _update(schema, tuple(values))
 
@@ -96,19 +115,27 @@ def _is_plain(column: Any, mapper: Any) -> bool:
         column.table is mapper.local_table
         and not column.primary_key
         and column is not mapper.version_id_col
+        and column.onupdate is None
+        and column.server_onupdate is None
         and _is_compared(column.type)
     )
 
 
 def _is_compared(kind: Any) -> bool:
     kind = kind._variant_mapping.get("postgresql", kind)  # noqa: SLF001 - no public way
-    if isinstance(kind, sa.TypeDecorator) and not isinstance(kind, sa.Interval):
-        return _is_compared(kind.load_dialect_impl(POSTGRESQL))
     return (
         isinstance(kind, COMPARED)
         and not isinstance(kind, (sa.CHAR, postgresql.CITEXT))
+        and not is_real(kind)
         and getattr(kind, "collation", None) is None
     )
+
+
+def _judges(schema: Schema) -> bool:
+    """Tell whether a schema has hooks, which may look at what is stored and judge by it."""
+    hooks = (one for hook in HOOKS for one in schema._hooks[hook])  # noqa: SLF001 - no public way
+    # Every schema has that one of marshmallow-sqlalchemy, which makes nothing here.
+    return any(name != "make_instance" for name, *_ in hooks)
 
 
 def _takes_more_to_change(mapper: Any) -> bool:
@@ -118,5 +145,6 @@ def _takes_more_to_change(mapper: Any) -> bool:
     return (
         not is_counted
         or is_part(mapper)
+        or not all(one.passive_updates for one in mapper.relationships)
         or any(looks_at_others(column.onupdate) for column in mapper.local_table.c)
     )

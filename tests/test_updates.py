@@ -6,19 +6,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask import Response, current_app
-from marshmallow import ValidationError
+from marshmallow import ValidationError, validates
 from marshmallow_sqlalchemy.fields import Nested
 from sqlalchemy import delete, event, func
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import NotFound, PreconditionFailed
 
 from core.rest import item, update
 from core.schemas import Schema
 from core.updates import _is_compared, update_of
 from services import db
-from tests.kinds.models import Counted, Record, Scooter, Truck
+from tests.kinds.models import Counted, Place, Record, Scooter, Tidy, Truck
 from tests.kinds.schemas import PlaceSchema
 from tests.kinds.storing import app_with_places, clear
 from tests.project import ENGINES
@@ -35,20 +36,20 @@ from tests.test_inserts import (
 pytestmark = pytest.mark.repeats_queries
 
 JSON = ("data", "tree")
+REALS = ("brief", "thin")
 CHANGES = {
     "one": {"name": "other"},
     "to null": {"note": None, "exact": None},
-    "all": {name: value for name, value in FULL.items() if name not in JSON},
-    "all to null": {name: value for name, value in EMPTY.items() if name not in JSON},
+    "all": {name: value for name, value in FULL.items() if name not in (*JSON, *REALS)},
+    "all to null": {name: value for name, value in EMPTY.items() if name not in (*JSON, *REALS)},
 }
 
 
 class Loose(sa.TypeDecorator[Any]):
-    """A type of a module, which says that it is a text."""
+    """A type of a module, which may store what it likes."""
 
-    impl = sa.JSON
+    impl = sa.String
     cache_ok = True
-    python_type = str
 
 
 class CountedSchema(Schema):
@@ -57,6 +58,20 @@ class CountedSchema(Schema):
         include_fk = True
 
     place = Nested(PlaceSchema, dump_only=True)
+
+
+class LookingSchema(CountedSchema):
+    """Judges by what is stored."""
+
+    @validates("name")
+    def _look(self, name, **kwargs):
+        if db.session.scalar(db.select(Counted.amount)) > 9:
+            raise ValidationError("Too many.")
+
+
+class TidySchema(Schema):
+    class Meta(Schema.Meta):
+        model = Tidy
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -243,7 +258,7 @@ def test_values_that_only_postgresql_finds_equal_are_the_sessions_to_compare(kin
 
 @pytest.mark.parametrize("column", Record.__table__.c, ids=lambda column: column.name)
 def test_values_of_all_other_kinds_are_compared(column):
-    assert _is_compared(column.type) is (column.name not in JSON)
+    assert _is_compared(column.type) is (column.name not in (*JSON, *REALS))
 
 
 def test_a_refused_change_leaves_all_as_it_was(patching):
@@ -325,12 +340,24 @@ class TruckSchema(Schema):
         (CarefulSchema(), {}, {"name": "Y"}),
         (FilledSchema(), {}, {"name": "y"}),
         (WholeSchema(), {"home_id": 1}, {"name": "y", "data": {"a": 1}}),
+        (WholeSchema(), {"home_id": 1}, {"name": "y", "thin": 0.1}),
+        (LookingSchema(), {"amount": 1}, {"name": "y"}),
+        (TidySchema(), {}, {"name": " y "}),
     ],
-    ids=["inherits", "single table", "validator", "version of its own", "json"],
+    ids=[
+        "inherits",
+        "single table",
+        "validator",
+        "version of its own",
+        "json",
+        "real",
+        "hook",
+        "setter",
+    ],
 )
 def test_what_needs_more_than_a_row_is_left_to_the_session(patching, schema, values, changes):
     key = saved(schema.opts.model(name="x", **values))
-    assert update_of(schema, changes) is None
+    assert update_of(schema, (key,), changes) is None
 
     data = changed(schema, key, changes, partial=True).json["data"]
 
@@ -341,12 +368,13 @@ def test_what_needs_more_than_a_row_is_left_to_the_session(patching, schema, val
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
-def test_a_change_that_waited_for_another_keeps_what_that_stored(app, patching):
+@pytest.mark.parametrize("data", [{"amount": 2}, {"name": "z"}], ids=["another", "the same"])
+def test_of_two_changes_at_the_same_moment_one_is_a_conflict(app, patching, data):
     key = saved(Counted(name="x", amount=1))
 
     def change():
         with app.app_context():
-            changed(CountedSchema(), key, {"amount": 2}, partial=True)
+            changed(CountedSchema(), key, data, partial=True)
 
     with ThreadPoolExecutor(1) as pool, db.engine.connect() as other:
         other.execute(db.update(Counted).values(name="y", version=Counted.version + 1))
@@ -354,7 +382,51 @@ def test_a_change_that_waited_for_another_keeps_what_that_stored(app, patching):
         with pytest.raises(TimeoutError):
             waiting.result(0.5)
         other.commit()
-        waiting.result(10)
+        with pytest.raises(StaleDataError):
+            waiting.result(10)
 
     after = row(Counted, key)
-    assert (after["name"], after["amount"], after["version"]) == ("y", 2, 3)
+    assert (after["name"], after["amount"], after["version"]) == ("y", 1, 2)
+
+
+def test_what_the_request_has_stored_before_is_kept_if_nothing_changes(patching):
+    key = saved(Counted(name="x"))
+    db.session.execute(db.update(Place).where(Place.id == 3).values(height=5))
+
+    changed(CountedSchema(), key, {"name": "x"}, partial=True)
+
+    assert row(Place, 3)["height"] == 5
+
+
+def test_a_value_that_each_change_sets_is_set_also_if_it_is_sent_as_it_was(patching):
+    key = saved(Counted(name="x", token="before"))
+
+    changed(CountedSchema(), key, {"name": "y", "token": "before"}, partial=True)
+
+    assert row(Counted, key)["token"] != "before"
+
+
+@pytest.mark.parametrize("name", ["exact", "rough", "ratio", "loose", "brief", "thin", "span"])
+def test_a_number_that_is_sent_as_it_is_stored_changes_nothing(patching, name, queries):
+    schema = WholeSchema()
+    key = saved(Record(name="x", home_id=1, **{name: FULL[name]}))
+    schema.changes = lambda data, partial: {name: FULL[name]}
+
+    with queries() as seen:
+        changed(schema, key, {}, partial=True)
+
+    # That of PostgreSQL finds none.
+    updates = [one for one in seen if "UPDATE" in one and "WITH" not in one]
+    assert updates == []
+
+
+def test_a_statement_may_join_what_it_asks(patching):
+    key = saved(Record(name="x", home_id=3))
+    schema = WholeSchema()
+    schema.changes = lambda data, partial: {"name": "y"}
+    found = db.select(Record).join(Record.home).where(Place.name == "Barranco")
+
+    with current_app.test_request_context(method="PATCH", json={}):
+        update(schema, key, partial=True, statement=found)
+
+    assert row(Record, key)["name"] == "y"

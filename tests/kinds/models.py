@@ -297,6 +297,18 @@ class Counted(Timestamps, Versioned, Base):
     place: Mapped[Place | None] = relationship()
 
 
+class Tidy(Base):
+    """A record with a way of its own to take values."""
+
+    __tablename__ = "kinds_tidy"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value.strip() if name == "name" else value)
+
+
 class Vehicle(Base):
     __tablename__ = "kinds_vehicle"
     __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "vehicle"}
