@@ -546,7 +546,7 @@ def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
         # As PostgreSQL's: by default a read shows what was there before a lock was waited for.
         options["isolation_level"] = "READ COMMITTED"
         options["connect_args"]["init_command"] = (
-            "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5 "
+            "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 5 "
             f"/*M! , max_statement_time = {timeout / 1000} */ "
             f"/*!50708 , max_execution_time = {timeout} */"
         )

@@ -36,6 +36,8 @@ REMEDIES = {
     "Unknown database": "create it (CREATE DATABASE {} CHARACTER SET utf8mb4) or mend DATABASE_URL",
     'role "[^"]*" does not exist|authentication failed|Access denied': "mend user and password "
     "in DATABASE_URL or create the user",
+    "too many|connection slots|max_user_connections": "end connections, or lower DB_POOL_SIZE, "
+    "DB_MAX_OVERFLOW or WEB_CONCURRENCY",
     "unable to open database file": "let DATABASE_URL name a file that this user may write",
     "unsupported startup parameter": "set DB_PGBOUNCER=true",
     "permission denied|must be owner|command denied": "let the user of DATABASE_URL own the "
@@ -89,7 +91,9 @@ def _prepare(app: Flask, engine: Engine) -> None:
     if engine.dialect.driver == "psycopg2":
         opened = app.extensions.setdefault("connections", WeakValueDictionary())
         event.listen(engine, "connect", lambda one, _: opened.update({id(one): one}))
-    event.listen(engine, "checkin", lambda _, record: record.info.update(used=time.monotonic()))
+    # A new connection lives, too: behind a pooler whose server is away, the question would fail.
+    for moment in ("connect", "checkin"):
+        event.listen(engine, moment, lambda _, record: record.info.update(used=time.monotonic()))
     event.listen(engine, "checkout", _idle_check(engine.dialect))
     if engine.dialect.name == "postgresql" and app.config["DB_PGBOUNCER"]:
         timeout = app.config["DB_STATEMENT_TIMEOUT_MS"]

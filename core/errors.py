@@ -16,6 +16,7 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     InterfaceError,
+    InternalError,
     OperationalError,
     SQLAlchemyError,
     StatementError,
@@ -99,6 +100,8 @@ MYSQL_PASSING = {
 }
 # PostgreSQL's, of a text that is too long for its index; others of the class are the program's.
 TOO_LONG = "54000"
+# PostgreSQL has the same number for a server that takes no more changes before a VACUUM.
+WRAPAROUND = "wraparound"
 # Of a deadlock and of changes that met, which the database undoes for one of both.
 MET = {"40P01", "40001", 1213, 1020}
 # What changes nothing but how the pages look to who pressed it (core/i18n.py).
@@ -168,6 +171,12 @@ def _refused_form(error: CSRFError) -> ResponseReturnValue:
         return _http_error(error)
     if "referrer" in str(error.description):
         return answer(400, FOREIGN_FORM)
+    if check := getattr(current_app.session_interface, "check", None):
+        # A form that comes without a session has not expired if none could be kept.
+        try:
+            check()
+        except HTTPException as unavailable:
+            return _http_error(unavailable)
     endpoint = str(request.endpoint)
     if endpoint in SWITCHES and request.headers.get("Sec-Fetch-Site") == "same-origin":
         # Of a tab that has outlived its session. The browser itself says whose button it is.
@@ -216,7 +225,8 @@ def _database_error(error: Exception) -> ResponseReturnValue:
     db.session.rollback()
     if isinstance(error, StaleDataError):
         return answer(409 if "*" in tags("If-Match") else 412, STALE)
-    if changes_met(error):
+    # A read that met a change changed nothing: it is sent again.
+    if changes_met(error) and request.method not in READ_METHODS:
         return answer(409, STALE)
     if isinstance(error, ObjectDeletedError):
         return answer(404, DELETED)
@@ -229,7 +239,7 @@ def _database_error(error: Exception) -> ResponseReturnValue:
         # Answered, not raised: in debug mode the debugger's page would hide the sentence.
         log.error("migrations are missing: %s", type(error).__name__, exc_info=error)
         return answer(500, REMEDY)
-    if _is_passing(error):
+    if _is_passing(error) or changes_met(error):
         # In an outage every request comes here: a line each, no traceback.
         log.error("database unavailable: %s: %s", type(error).__name__, reason(error))
         return answer(503, DATABASE_AWAY, headers={"Retry-After": str(RETRY_AFTER)})
@@ -279,7 +289,7 @@ def is_refused(error: Exception) -> bool:
     if isinstance(error, DataError):
         return True
     if isinstance(error, DBAPIError) and TOO_LONG in codes_of(error):
-        return True
+        return WRAPAROUND not in reason(error)
     # It may be a fault of the program, too.
     refused = isinstance(error, StatementError) and isinstance(
         error.orig, (ArithmeticError, ValueError)
@@ -302,14 +312,18 @@ def _is_passing(error: Exception) -> bool:
         error.connection_invalidated or READ_ONLY in codes_of(error)
     ):
         return True
-    if not isinstance(error, (OperationalError, InterfaceError)):
-        return False
     dialect = db.engine.dialect.name
+    if not isinstance(error, (OperationalError, InterfaceError, InternalError)):
+        return False
+    # PyMySQL calls numbers of the server's files so: a disk that is full, say.
+    if isinstance(error, InternalError) and dialect not in ("mysql", "mariadb"):
+        return False
     if dialect == "sqlite":
         # The byte above tells more of it.
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in SQLITE_PASSING
     if dialect == "postgresql":
-        return not str(getattr(error.orig, "pgcode", "")).startswith(TOO_LONG[:2])
+        is_limit = str(getattr(error.orig, "pgcode", "")).startswith(TOO_LONG[:2])
+        return not is_limit or WRAPAROUND in reason(error)
     # Where no statement was sent, the connection failed; numbers of the driver are of it, too.
     numbers = {number for number in codes_of(error) if isinstance(number, int)}
     return error.statement is None or any(

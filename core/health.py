@@ -1,7 +1,7 @@
 """Tells a load balancer whether the process lives and whether the database answers."""
 
 from collections.abc import Callable, Iterable
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
 from typing import Any
 
@@ -63,6 +63,7 @@ class _Database:
         # When the database answered, was asked, when somebody came, and when it last said anything.
         self.answered = self.asked = self.seen = self.heard = float("-inf")
         self.thread = Thread()
+        self.lock = Lock()
 
     def answers(self) -> bool:
         now = monotonic()
@@ -70,11 +71,12 @@ class _Database:
             # Nobody asked: that is no silence.
             self.heard = now
         self.seen = now
-        if not self.thread.is_alive() and now - self.asked >= SECONDS:
-            self.asked = now
-            thread = Thread(target=self._ask, daemon=True)
-            thread.start()
-            self.thread = thread
+        with self.lock:
+            # Two probes at once ask once, and wait for the same answer.
+            if not self.thread.is_alive() and now - self.asked >= SECONDS:
+                self.asked = now
+                self.thread = Thread(target=self._ask, daemon=True)
+                self.thread.start()
         if self.thread.is_alive():
             # Else the first of a new process, which its watch has just asked, is "not ready".
             self.thread.join(max(0, self.asked + WAIT - now))

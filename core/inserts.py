@@ -51,7 +51,7 @@ class Stored(Plan):
     def __init__(self, schema: Schema, stores: Any) -> None:
         model: Any = schema.opts.model
         self._table = stores.table
-        stored = stores.returning(*self._table.c).cte("stored")
+        stored = stores.returning(*self._table.c).cte()
         self.key_names = tuple(key_names(model))
         super().__init__(schema, None, self.key_names, aliased(model, stored))
         self._statement = keep(self.select(sa.select(self.entity)))
@@ -147,6 +147,8 @@ def takes_the_session(
         engine.dialect.name != "postgresql"
         or bool(session.new or session.dirty or session.deleted)
         or _is_watched(session, engine)
+        # Outside of a transaction psycopg2 knows no isolation level.
+        or bool(engine.dialect._on_connect_isolation_level)  # noqa: SLF001
         or _is_watched_model(model, values, listeners)
         or any(isinstance(value, sa.ClauseElement) for value in values.values())
     )

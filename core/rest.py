@@ -215,9 +215,9 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
     change = None if takes_more else update_of(schema, _key(key), values)
     if change and (rows := change.store(_key(key), values)):
         return _answer(schema, change.write_one(rows[0]), 200)
-    found = db.session.scalars(_with_key(model, _key(key), statement))
-    record = found.unique().first() or abort(404)
-    check_match(schema, record, statement)
+    # What a schema has made of the body is none of the session's yet.
+    with db.session.no_autoflush:
+        record = _matched(schema, key, statement)
     if refusal:
         raise refusal
     schema.assign(record, values)
@@ -229,6 +229,26 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
         # It may find the record no more.
         statement = sa.select(model).execution_options(**statement.get_execution_options())
     return item(schema, record, statement=statement)
+
+
+def delete(schema: Schema, key: Any, statement: Any = None) -> tuple[str, int]:
+    """Delete the record with this primary key, and answer 204.
+
+    404 if there is none, or none that `statement` finds; then 412 as check_match(); 409 if another
+    record needs it.
+    """
+    check_select(schema.opts.model, statement)
+    db.session.delete(_matched(schema, key, statement))
+    db.session.commit()
+    return "", 204
+
+
+def _matched(schema: Schema, key: Any, statement: Any) -> Any:
+    """Return the record of a write, if it is the one that the client means."""
+    found = db.session.scalars(_with_key(schema.opts.model, _key(key), statement))
+    record = found.unique().first() or abort(404)
+    check_match(schema, record, statement)
+    return record
 
 
 def _changes(schema: Schema, partial: bool) -> tuple[dict[str, Any], Exception | None]:

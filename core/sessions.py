@@ -1,10 +1,11 @@
 """Sessions in Redis when SESSION_REDIS is on; else in a signed cookie, as Flask has them."""
 
 from collections.abc import Hashable
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
-from flask import Flask, Request, Response, g
+from flask import Flask, Request, Response, g, request
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import (
     SecureCookieSession,
@@ -64,8 +65,21 @@ class CookieSessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if session or session.accessed:
+        # A file is nobody's, whatever a package asks the session of each answer.
+        is_file = str(request.endpoint).rpartition(".")[2] == "static"
+        if (session or session.accessed) and not is_file:
             super().save_session(app, session, response)
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Tell whether to sign the session anew: if it has changed; one that lasts, once a day.
+
+        With each answer, as Flask does it, one that was under way undoes a logout.
+        """
+        today = datetime.now(UTC).date().isoformat()
+        is_kept = session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]
+        if is_kept and session.get("_signed") != today:
+            session["_signed"] = today
+        return session.modified
 
 
 class RedisSessions(SessionInterface):
@@ -91,6 +105,15 @@ class RedisSessions(SessionInterface):
         self.away = redis.RedisError
         self.store = library.RedisSessionInterface(app, client, prefix, permanent=False)
         self.store.serializer = _Serializer()
+        self._client, self._key = client, f"{prefix}check"
+
+    def check(self) -> None:
+        """Raise ServiceUnavailable unless Redis takes a session: it may be full, or only read."""
+        try:
+            self._client.set(self._key, "", ex=TIMEOUT)
+        except self.away as error:
+            log.error("sessions unavailable: %s", type(error).__name__)
+            raise ServiceUnavailable(retry_after=RETRY_AFTER) from error
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
         try:

@@ -523,7 +523,7 @@ def test_mariadb_gets_its_timeouts_by_a_first_command():
     options = config.load(PRODUCTION | {"DATABASE_URL": url})["SQLALCHEMY_ENGINE_OPTIONS"]
 
     assert options["connect_args"]["init_command"] == (
-        "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5 "
+        "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 5 "
         "/*M! , max_statement_time = 15.0 */ /*!50708 , max_execution_time = 15000 */"
     )
 

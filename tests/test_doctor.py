@@ -652,7 +652,7 @@ def test_a_redis_that_is_away_fails_where_sessions_live_there(make_app, sessions
     result = examine(make_app(REDIS_URL="redis://127.0.0.1:1/0", SESSION_REDIS=sessions))
 
     assert result.findings["redis", status] == (
-        "does not answer",
+        "does not answer, or does not let this application in",
         "start the server or mend REDIS_URL",
     )
 
@@ -965,3 +965,30 @@ def test_the_document_explains_every_finding(document):
     named = re.findall(r"^\| `([a-z-]+)` \|", (root / document).read_text(), re.MULTILINE)
 
     assert sorted(named) == sorted(set(re.findall(r"(?:ok|warn|fail)\(\"([a-z-]+)\"", code)))
+
+
+@pytest.mark.postgresql
+def test_a_database_that_only_reads_is_said(make_app, postgresql_url):
+    url = config.parse_url("DATABASE_URL", postgresql_url)
+    only = url.update_query_dict({"options": "-cdefault_transaction_read_only=on"})
+
+    result = examine(make_app(DATABASE_URL=only))
+
+    assert result.findings["rights", "fail"][0] == "the database only reads"
+
+
+def test_a_redis_that_takes_no_session_fails(make_app, tmp_path):
+    pytest.importorskip("redis")
+    from tests.redis_server import Server
+
+    server = Server(tmp_path)
+    try:
+        app = make_app(REDIS_URL=server.url, SESSION_REDIS="true")
+        well = examine(app)
+        server.client.config_set("maxmemory", 1)
+        full = examine(app)
+    finally:
+        server.stop()
+
+    assert ("redis", "ok") in well.findings
+    assert full.findings["redis", "fail"][0] == "takes no session (OutOfMemoryError)"

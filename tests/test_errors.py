@@ -7,9 +7,10 @@ from contextvars import copy_context
 import pytest
 from flask import Blueprint, abort, get_flashed_messages
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import WWWAuthenticate
 
-from core.errors import STALE
+from core.errors import STALE, is_refused
 from core.pages import database_rules
 from core.problem import problem
 from core.rest import Api, Resource
@@ -297,3 +298,38 @@ def test_of_two_changes_that_wait_for_each_other_one_is_a_conflict(met):
     assert get_flashed_messages() == [STALE]
     assert answer.status_code == 409
     assert str(STALE) in answer.get_data(as_text=True)
+
+
+class _ToldError(Exception):
+    """What a driver raises."""
+
+    def __init__(self, text, pgcode):
+        super().__init__(text)
+        self.pgcode = pgcode
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 503), ("POST", 409)])
+def test_who_only_reads_has_changed_nothing(make_app, method, status):
+    def meet():
+        raise OperationalError("SELECT 1", {}, _ToldError("deadlock detected", "40P01"))
+
+    app = make_app(WTF_CSRF_ENABLED=False)
+    app.add_url_rule("/meet", "meet", meet, methods=["GET", "POST"])
+
+    answer = app.test_client().open("/meet", method=method)
+
+    assert answer.status_code == status
+    assert ("Retry-After" in answer.headers) is (status == 503)
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("index row size 3000 exceeds btree version 4 maximum 2704", True),
+        ("database is not accepting commands to avoid wraparound data loss", False),
+    ],
+)
+def test_a_server_that_takes_no_changes_refuses_no_value(text, refused):
+    error = OperationalError("INSERT", {}, _ToldError(text, "54000"))
+
+    assert is_refused(error) is refused

@@ -48,6 +48,8 @@ def shop(scaffold):
     mouse = "mouse:references:app.shop.models.ShelfMouse"
     order = ["Order", "number:string:20:unique", "status:enum:open,sent", "due:date", client, mouse]
     scaffold.python("-m", "flask", "generate", "shop", *order, "--both")
+    item = ["OrderItem", "name:string:40", "order:references:app.shop.models.Order"]
+    scaffold.python("-m", "flask", "generate", "shop", *item, "--both")
     scaffold.python("-m", "flask", "generate", "tasks", "Step", "title:string", "--api")
     return scaffold
 
@@ -197,6 +199,14 @@ def test_a_further_model_stands_behind_the_others_with_its_imports():
 def test_a_further_model_takes_no_name_of_another():
     with pytest.raises(click.ClickException, match=r"app/shop/models\.py has Order already"):
         joined("app/shop/models.py", "Order = 1\n", FURTHER)
+    for old, new in [
+        ("from a import B\n", "from c import B\n"),
+        ("from a import B\n", "class B:\n    pass\n"),
+        ("class B:\n    pass\n", "from a import D as B\n"),
+        ("import b.c\n", "from a import b\n"),
+    ]:
+        with pytest.raises(click.ClickException, match="already"):
+            joined("app/shop/forms.py", old, new)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +265,7 @@ def test_pretending_writes_nothing(generate, tmp_path):
         ("shop Order name:string state:enum:a,a", "write state:enum:draft,active"),
         (f"shop Order name:string state:enum:{'a' * 33}", "write state:enum:draft,active"),
         ("shop Order name:string client:references", "references:app.clients.models.Client"),
+        (f"shop Order {'n' * 61}:string", "is longer than 60 letters"),
         ("shop Order name:string client:references:os.path", "references:app.clients.models.Cl"),
         ("shop Order name:string base:references:core.models.Base", "key is a whole number"),
         ("shop Order name:string version:integer", "cannot be called 'version'"),

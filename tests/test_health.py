@@ -218,3 +218,22 @@ def test_the_question_takes_no_lock_that_writers_need(site, questions):
     site.test_client().get("/health/ready")
 
     assert questions[:2] == ["BEGIN", "SELECT 1"]
+
+
+def test_two_probes_at_once_wait_for_the_same_answer(site, monkeypatch):
+    monkeypatch.setattr(health, "SECONDS", 0.0)
+    answers = []
+
+    def probe(database, start):
+        start.wait(10)
+        answers.append(database.answers())
+
+    for _ in range(30):
+        database, start = health._Database(site), threading.Barrier(4)
+        threads = [threading.Thread(target=probe, args=(database, start)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+
+    assert answers == [True] * 120

@@ -1715,8 +1715,12 @@ def test_what_is_deleted_as_the_document_says_is_hidden_and_kept(scaffold, datab
         "    project = fields.Nested(ProjectSchema, dump_only=True, allow_none=True)\n",
     )
     resources = "app/tasks/resources.py"
-    project.replace(resources, "db.session.delete(task)", "task.deleted_at = utcnow()")
-    project.replace(resources, "from core.rest", "from core.models import utcnow\nfrom core.rest")
+    kept = block_with("docs/api.md", "python", "into the bin").text
+    handler = '    def delete(self, id):\n        """Delete a task."""\n'
+    project.replace(resources, f"{handler}        return delete(task_schema, id)\n", kept)
+    more = "from core.models import utcnow\nfrom core.rest import check_match\n"
+    project.replace(resources, "from . import", f"{more}from services import db\nfrom . import")
+    project.replace(resources, "from .schemas", "from .models import Task\nfrom .schemas")
     project.install("app.tasks")
     # MariaDB has the index without its condition: a name stays taken.
     again = "[409, 409]" if database_url.startswith("mariadb") else "[201, 409]"
@@ -2131,11 +2135,13 @@ from run import app
 from sqlalchemy import select
 from wtforms import Form, SelectField
 from app.notes.importing import typed
+from core.form_fields import LocalDecimalField
 from app.notes.models import Note
 from services import db
 
 class Three(Form):
     sold = SelectField(choices={"": "-", "true": "S\u00ed", "false": "No"})
+    weight = LocalDecimalField(places=3)
 
 client = app.test_client()
 
@@ -2180,6 +2186,10 @@ assert len(re.findall(">[0-9]+: ", refused)) == 2, refused
 with app.test_request_context():
     sold = Three().sold
     cells = [typed(sold, text) for text in ("No", "TRUE", "", "s\u00ed ", "x", "'=1", "'a")]
+with app.test_request_context(headers={"Accept-Language": "es"}):
+    # What core.export writes, and what people do.
+    weights = [typed(Three().weight, text) for text in ("1.250", "-1234.500", "1.25", "1,250")]
+assert weights == [["1,25"], ["-1.234,5"], ["1.25"], ["1,250"]], weights
 assert cells == [["false"], ["true"], [""], ["true"], ["x"], ["=1"], ["'a"]], cells
 for nothing in (b"", b"\\0" * 100, head):
     assert "There is no line below the first one." in send(nothing, "en").text

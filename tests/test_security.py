@@ -1,12 +1,15 @@
 """What protects every answer, whatever made it."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from unittest.mock import MagicMock
 
 import pytest
 from flask import request, session
 from werkzeug.test import encode_multipart
 
+import core.sessions
 from core.errors import EXPIRED_BUTTON, FOREIGN_FORM
 from core.security import content_security_policy
 from core.setting import setting
@@ -275,6 +278,35 @@ def test_as_many_proxies_are_believed_as_configured(make_app, count, forwarded, 
     )
 
     assert tuple(answer.json) == seen
+
+
+def test_a_session_that_lasts_is_signed_anew_once_a_day_alone(make_app, monkeypatch):
+    """An answer that was under way while somebody signed out would sign him in again."""
+
+    def keep():
+        session.permanent = True
+        session["name"] = "Ana"
+        return ""
+
+    app = make_app()
+    app.add_url_rule("/keep", "keep", keep)
+    app.add_url_rule("/name", "name", lambda: session.get("name", "nobody"))
+    # As packages do that look after a login.
+    app.after_request(lambda response: session.get("name") and response)
+    client = app.test_client()
+    client.get("/keep")
+
+    same_day = client.get("/name")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    monkeypatch.setattr(core.sessions, "datetime", MagicMock(**{"now.return_value": tomorrow}))
+    next_day, then = client.get("/name"), client.get("/name")
+    file = client.get("/core/static/app.css")
+    file.close()
+
+    assert [one.text for one in (same_day, next_day, then)] == ["Ana"] * 3
+    signed = ["Set-Cookie" in one.headers for one in (same_day, next_day, then, file)]
+    assert signed == [False, True, False, False]
+    assert "Cookie" not in file.headers["Vary"]
 
 
 @pytest.mark.parametrize(

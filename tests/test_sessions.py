@@ -8,6 +8,7 @@ import pytest
 from flask import current_app, flash, get_flashed_messages, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import lazy_gettext as _l
+from flask_wtf.csrf import generate_csrf
 
 from config import ConfigError
 from tests.redis_server import Server
@@ -235,3 +236,18 @@ def test_a_missing_library_is_one_sentence(make_app, monkeypatch):
         make_app(SESSION_REDIS=True, REDIS_URL="redis://127.0.0.1:1/0")
 
     assert "pip install -r requirements-optional.txt" in refusal.value.message
+
+
+def test_a_form_is_not_expired_where_no_session_can_be_kept(make_site, store):
+    app = make_site()
+    app.add_url_rule("/form", "form", generate_csrf, methods=["GET", "POST"])
+    client = app.test_client()
+    store.client.config_set("maxmemory", 1)
+    try:
+        shown, answer = client.get("/form"), client.post("/form")
+    finally:
+        store.client.config_set("maxmemory", 0)
+    expired = client.post("/form")
+
+    assert (shown.status_code, answer.status_code, expired.status_code) == (200, 503, 400)
+    assert answer.headers["Retry-After"]

@@ -2,11 +2,9 @@
 
 from flask import Response
 
-from core.rest import Api, Resource, body, check_match, create, item, page_of, update
-from services import db
+from core.rest import Api, Resource, body, create, delete, item, page_of, update
 
 from . import api_bp
-from .models import Author, Book
 from .schemas import AuthorSchema, BookSchema
 
 api = Api(api_bp)
@@ -43,11 +41,7 @@ class AuthorItem(Resource):
 
     def delete(self, id: int) -> tuple[str, int]:
         """Delete an author who has no books."""
-        author = db.get_or_404(Author, id)
-        check_match(author_schema, author)
-        db.session.delete(author)
-        db.session.commit()
-        return "", 204
+        return delete(author_schema, id)
 
 
 class BookList(Resource):
@@ -79,11 +73,7 @@ class BookItem(Resource):
 
     def delete(self, id: int) -> tuple[str, int]:
         """Delete a book."""
-        book = db.get_or_404(Book, id)
-        check_match(book_schema, book)
-        db.session.delete(book)
-        db.session.commit()
-        return "", 204
+        return delete(book_schema, id)
 
 
 api.add_resource(AuthorList, "/authors", endpoint="author_list")

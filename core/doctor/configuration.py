@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from flask import Flask
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
+from werkzeug.exceptions import ServiceUnavailable
 
 import config
 from config import ConfigError
@@ -45,12 +46,19 @@ def redis(app: Flask) -> Iterator[Finding]:
     url = app.config["REDIS_URL"]
     if not url:
         return
-    severity = fail if app.config["SESSION_REDIS"] else warn
+    keeps_sessions = app.config["SESSION_REDIS"]
+    severity = fail if keeps_sessions else warn
     try:
-        if storage_from_string(url, **REDIS_OPTIONS).check():
-            yield ok("redis", "answers")
-        else:
-            yield severity("redis", "does not answer", "start the server or mend REDIS_URL")
+        if not storage_from_string(url, **REDIS_OPTIONS).check():
+            text = "does not answer, or does not let this application in"
+            yield severity("redis", text, "start the server or mend REDIS_URL")
+            return
+        if keeps_sessions:
+            app.session_interface.check()  # type: ignore[attr-defined]
+        yield ok("redis", "answers")
+    except ServiceUnavailable as error:
+        text = f"takes no session ({type(error.__cause__).__name__})"
+        yield fail("redis", text, "let REDIS_URL name a server that writes, with memory left")
     except (ConfigurationError, ValueError) as error:
         yield fail(
             "redis", str(error), "pip install -r requirements-optional.txt or mend REDIS_URL"

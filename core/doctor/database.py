@@ -32,6 +32,11 @@ ENCODINGS = {
     ),
 }
 ENCODINGS["mariadb"] = ENCODINGS["mysql"]
+# A standby, or a server whose disk is full.
+READ_ONLY = {
+    "postgresql": "SHOW transaction_read_only",
+    **dict.fromkeys(("mysql", "mariadb"), "SELECT @@read_only"),
+}
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 LACKING = """
 SELECT name, one FROM unnest(CAST(:tables AS text[])) name, unnest(CAST(:rights AS text[])) one
@@ -65,7 +70,10 @@ def examine(app: Flask) -> Iterator[Finding]:
     yield from migrations
     # Alembic compares at head only; and with a broken module its env.py does not start.
     if migrations[0].status == "ok" and not app.extensions.get("troubles"):
-        yield from _models()
+        try:
+            yield from _models()
+        except SQLAlchemyError as error:
+            yield fail("models", reason(error), "repeat it: somebody uses a table, or ended this")
         yield from _members()
 
 
@@ -87,8 +95,12 @@ def _encoding(connection: Connection) -> Iterator[Finding]:
 
 
 def _rights(connection: Connection) -> Iterator[Finding]:
-    """Ask PostgreSQL whether the role may read and write the tables of the modules."""
-    if connection.dialect.name != "postgresql":
+    """Ask whether anybody may write; PostgreSQL also, what the role may do with the tables."""
+    name = connection.dialect.name
+    if name in READ_ONLY and str(connection.scalar(text(READ_ONLY[name]))) in ("on", "1"):
+        advice = "name the primary server, or let this one write (default_transaction_read_only)"
+        yield fail("rights", "the database only reads", advice)
+    if name != "postgresql":
         return
     write = connection.dialect.identifier_preparer.format_table
     tables = list(map(write, installed_tables()))

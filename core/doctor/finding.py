@@ -30,5 +30,5 @@ def fail(name: str, text: str, remedy: str) -> Finding:
 
 def crash(name: str, error: BaseException) -> Finding:
     """Report an error that nobody foresaw."""
-    text = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
     return fail(name, text, "mend what it names; `flask routes` shows where")

@@ -94,10 +94,13 @@ def merged(folder: Path, spec: Spec, texts: Mapping[str, str]) -> dict[str, str]
 def joined(path: str, old: str, new: str) -> str:
     """Return the text of a file with the definitions of a new one behind its own.
 
-    Raises click.ClickException for a name that both define.
+    Raises click.ClickException for a name that would have two meanings.
     """
     there, added = ast.parse(old), ast.parse(new)
-    if twice := {*_defined(there)} & {*_defined(added)}:
+    meant = _bound(there)
+    if twice := {
+        name for name, origin in _bound(added).items() if meant.get(name, origin) != origin
+    }:
         raise click.ClickException(
             f"{path} has {min(twice)} already: choose another name for the model or attribute."
         )
@@ -126,6 +129,16 @@ def with_link(text: str, link: str) -> str | None:
             lines[last.end_lineno - 1] = line[:end] + f", {link}".encode() + line[end:]
             return b"".join(lines).decode()
     return None
+
+
+def _bound(tree: ast.Module) -> dict[str, object]:
+    """Return the names of a file, each with where it is from: what is defined is like no other."""
+    imported = {
+        asname or name.partition(".")[0]: (module, name)
+        for module, names in _imports(tree.body).items()
+        for name, asname in names
+    }
+    return {**imported, **{name: object() for name in _defined(tree)}}
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:

@@ -17,6 +17,8 @@ from core.setting import setting
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Of an enum in a column (core/base.py), and of a text that tests type as the name of a record.
+# PostgreSQL cuts names off after 63; that of a key ends with _id.
+LONGEST_NAME = 60
 LONGEST_MEMBER, SHORTEST_TITLE = 32, 6
 OPTIONS = ("optional", "unique")
 USAGE = {
@@ -189,6 +191,11 @@ def read(text: str) -> Attribute:
         raise click.BadParameter(
             f"an attribute cannot be called {name!r}, which has a meaning of its own in a model or "
             "a form: choose another name."
+        )
+    if len(name) > LONGEST_NAME:
+        raise click.BadParameter(
+            f"{name[:20]}... is longer than {LONGEST_NAME} letters, and databases cut names off: "
+            "choose a shorter one."
         )
     if not NAME.fullmatch(name) or iskeyword(name):
         raise click.BadParameter(

@@ -17,7 +17,7 @@ from services import db
 CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 # What the generated code calls otherwise, beside what every template knows.
 TAKEN = {"bp", "db", "flash", "form", "icon", "loop", "page", "redirect", "row"}
-TAKEN_IN_API = {"api", "body", "create", "item", "update"}
+TAKEN_IN_API = {"api", "body", "create", "delete", "item", "update"}
 CLASSES = (
     "Api Base Decimal ForeignKey Listing Mapped ModelForm Numeric Resource Response Schema "
     "SearchSelectField String Text Timestamps Versioned"

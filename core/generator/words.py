@@ -18,6 +18,7 @@ WORDS = (
 
 # Of the recipes in docs/recipes.md: who copies one has its pages in both languages.
 RECIPES = (
+    _l("Account"),
     _l("Draft"),
     _l("Issued"),
     _l("Paid"),

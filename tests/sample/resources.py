@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from core.rest import Api, Resource, body, check_match, create, item, page_of, update
+from core.rest import Api, Resource, body, check_match, create, delete, item, page_of, update
 from services import db
 
 from . import faults, inside_bp, outside_bp
@@ -37,11 +37,7 @@ class ThingItem(Resource):
         return update(thing_schema, id, partial=True)
 
     def delete(self, id: int) -> tuple[str, int]:
-        thing = db.get_or_404(Thing, id)
-        check_match(thing_schema, thing)
-        db.session.delete(thing)
-        db.session.commit()
-        return "", 204
+        return delete(thing_schema, id)
 
 
 class ThingMark(Resource):

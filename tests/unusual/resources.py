@@ -5,9 +5,8 @@ from typing import Any
 from flask import Response
 
 from core.columns import key_names
-from core.rest import Api, Resource, body, check_match, create, item, page_of, update
+from core.rest import Api, Resource, body, create, delete, item, page_of, update
 from core.schemas import Schema
-from services import db
 
 from . import unusual_bp
 from .schemas import (
@@ -42,11 +41,7 @@ def add(schema: Schema, name: str, url: str = "") -> None:
             return update(schema, tuple(key.values()))
 
         def delete(self, **key: Any) -> tuple[str, int]:
-            record = db.get_or_404(schema.opts.model, tuple(key.values()))
-            check_match(schema, record)
-            db.session.delete(record)
-            db.session.commit()
-            return "", 204
+            return delete(schema, tuple(key.values()))
 
     Several.schema = One.schema = schema
     url = url or f"<int:{key_names(schema.opts.model)[0]}>"

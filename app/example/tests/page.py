@@ -83,7 +83,7 @@ class Page(HTMLParser):
         text = " ".join("".join(texts).split())
         if tag == "textarea":
             self.forms[-1].fields[attrs["name"]] = re.sub(r"^\r?\n", "", "".join(texts))
-        elif tag == "button":
+        elif tag == "button" and any(name == "form" for name, *_ in self._open):
             sent = {attrs["name"]: attrs["value"]} if "name" in attrs else {}
             self.forms[-1].buttons.setdefault(text, sent)
         elif tag == "option":
