@@ -45,6 +45,7 @@ lint: venv-dev  ## check style, types and imports alone
 
 # djlint says by its status that it has changed something.
 format: venv-dev  ## mend what `make lint` says of style, in Python and in templates
+	$(PY) -m ruff format --quiet .
 	$(PY) -m ruff check --fix --quiet .
 	$(PY) -m ruff format --quiet .
 	$(PY) -m djlint --quiet --reformat core app || true

@@ -210,8 +210,7 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
     model: Any = schema.opts.model
     check_select(model, statement)
     values, refusal = _changes(schema, partial)
-    is_conditional = "If-Match" in request.headers or "If-None-Match" in request.headers
-    takes_more = refusal or is_conditional or statement is not None
+    takes_more = refusal or _names_a_state() or statement is not None
     change = None if takes_more else update_of(schema, _key(key), values)
     if change and (rows := change.store(_key(key), values)):
         return _answer(schema, change.write_one(rows[0]), 200)
@@ -306,7 +305,7 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
     The version column then guards the moment between this check and the commit; the record of a
     model without one is read anew and locked, so call this before you change it.
     """
-    if "*" in tags("If-Match") and "If-None-Match" not in request.headers:
+    if not _names_a_state():
         return
     model: Any = type(record)
     if sa.inspect(model).version_id_col is None:
@@ -318,6 +317,11 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
     require_match(response)
     if "If-None-Match" in request.headers and is_named(response, "If-None-Match"):
         raise PreconditionFailed("If-None-Match names the state that it has.")
+
+
+def _names_a_state() -> bool:
+    """Tell whether the client says which state of the record it means, or does not."""
+    return "*" not in tags("If-Match") or "If-None-Match" in request.headers
 
 
 def _with_key(model: Any, key: tuple[Any, ...], statement: Any) -> Any:

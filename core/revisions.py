@@ -146,6 +146,7 @@ def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.C
         if isinstance(one, ops.ModifyTableOps):
             _make_indexes_first(one)
             _compute_last(one)
+            _drop_computed_first(one)
 
 
 def _make_indexes_first(table: Any) -> None:
@@ -171,6 +172,17 @@ def _compute_last(table: Any) -> None:
         rest = [one for one in table.ops if one not in computed]
         place = rest.index(changes[-1]) + 1
         table.ops = [*rest[:place], *computed, *rest[place:]]
+
+
+def _drop_computed_first(table: Any) -> None:
+    """Drop what is computed, and its indexes, before what it reads changes or goes."""
+    drops = [one for one in table.ops if isinstance(one, ops.DropColumnOp)]
+    computed = [one for one in drops if one.to_column().computed is not None]
+    names = {one.column_name for one in computed}
+    indexes = [one for one in table.ops if isinstance(one, ops.DropIndexOp)]
+    theirs = [one for one in indexes if names & {c.name for c in one.to_index().columns}]
+    first = [*theirs, *computed]
+    table.ops = [*first, *(one for one in table.ops if one not in first)]
 
 
 def _drop_keys_first(operations: Any) -> None:

@@ -18,6 +18,8 @@ TEXTS = sa.text(
     " WHERE tbl_name = :table AND type IN ('index', 'trigger') AND sql IS NOT NULL"
 )
 TABLE = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
+# How SQLite keeps these.
+TEXTUAL = {sa.String, sa.Date, sa.DateTime, sa.Time}
 LAST_KEY = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :table")
 
 
@@ -61,6 +63,19 @@ class OnSQLite(DefaultImpl):
                 keep = f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table.name}'"  # nosec B608
                 self._kept += (keep,)
         super().prep_table_for_batch(batch, table)
+
+    def cast_for_batch_migrate(self, existing: Any, transfer: Any, new_type: Any) -> None:
+        """Keep texts and times, which all are texts there: a CAST makes the number 2026 of one."""
+        before, after = (one._type_affinity for one in (existing.type, new_type))  # noqa: SLF001
+        if {before, after} <= TEXTUAL:
+            value = transfer["expr"]
+            if (before, after) == (sa.DateTime, sa.Date):
+                start: sa.ColumnElement[int] = sa.literal_column("1")
+                transfer["expr"] = sa.func.substr(value, start, sa.literal_column("10"))
+            elif (before, after) == (sa.Date, sa.DateTime):
+                transfer["expr"] = value.op("||")(sa.literal_column("' 00:00:00.000000'"))
+        else:
+            super().cast_for_batch_migrate(existing, transfer, new_type)  # type: ignore[no-untyped-call]
 
     def _unseen(self, table: sa.Table, batch: Any) -> Iterator[str]:
         """Yield the texts of triggers, and of indexes: Alembic copies no DESC and no expression."""

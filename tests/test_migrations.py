@@ -4,13 +4,18 @@ import ast
 import hashlib
 import re
 import shutil
+from datetime import date, datetime
 
 import pytest
+import sqlalchemy as sa
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from tests.project import ENGINES, connected, count, tables
+import core.comparison  # noqa: F401 - it teaches Alembic
+from tests.project import ENGINES, connected, count, empty_database, tables
 
 CLEAN = "No new upgrade operations detected"
 REVISE = "revision --autogenerate -m made"
@@ -612,3 +617,26 @@ def test_a_clone_without_the_empty_folder_of_revisions_migrates(scaffold, sqlite
     shutil.rmtree(scaffold.root / "alembic/versions", ignore_errors=True)
 
     assert CLEAN in scaffold.on(sqlite_url).alembic("check")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_days_moments_and_texts_become_each_other_with_their_values(engine, tmp_path):
+    with empty_database(engine, tmp_path) as url, connected(url) as connection:
+        columns = [sa.Column("day", sa.Date), sa.Column("at", sa.DateTime)]
+        columns += [sa.Column("word", sa.String(40)), sa.Column("old", sa.Date)]
+        table = sa.Table("times", sa.MetaData(), *columns)
+        table.create(connection)
+        day, at = date(2026, 2, 3), datetime.fromisoformat("2026-02-03 04:05:06")
+        connection.execute(table.insert().values(day=day, at=at, word="1990-05-04", old=day))
+
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("times") as batch:
+            pairs = [("day", sa.DateTime()), ("at", sa.Date()), ("word", sa.Date())]
+            for name, kind in [*pairs, ("old", sa.String(40))]:
+                using = {"postgresql_using": f"{name}::date"} if name == "word" else {}
+                batch.alter_column(name, type_=kind, existing_type=table.c[name].type, **using)
+
+        changed = sa.Table("times", sa.MetaData(), autoload_with=connection)
+        found = connection.execute(sa.select(changed)).one()
+
+    assert found == (datetime.fromisoformat("2026-02-03"), day, date(1990, 5, 4), "2026-02-03")

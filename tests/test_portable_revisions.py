@@ -389,6 +389,27 @@ def test_a_native_enum_comes_once_and_what_is_computed_after_what_it_needs(scaff
     assert script.index("CREATE TYPE colour") < script.index("colour colour")
 
 
+COMPUTED = """    wide: Mapped[int]
+    area: Mapped[int] = mapped_column(sa.Computed("amount * wide", persisted=True), index=True)
+"""
+
+
+@pytest.mark.parametrize("database_url", ENGINES, indirect=True)
+def test_what_is_computed_goes_before_what_it_needs(scaffold, database_url):
+    project = scaffold.on(database_url)
+    project.add_module("native", NATIVE + COMPUTED)
+    project.alembic_each("revision --autogenerate -m made --rev-id made", "upgrade head")
+    large = "amount: Mapped[int] = mapped_column(sa.BigInteger)"
+    project.write("app/native/models.py", NATIVE.replace("amount: Mapped[int]", large))
+    project.alembic_each(
+        "revision --autogenerate -m less --rev-id less",
+        "upgrade head",
+        "check",
+        "downgrade made",
+        "upgrade head",
+    )
+
+
 PARTS = """
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column

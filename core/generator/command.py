@@ -92,8 +92,8 @@ def generate(
         click.echo(f"\nFor the menu, in MENU of app/{module}/__init__.py: {link_to(spec)}")
     if not _format([folder / path for path in texts]):
         click.echo(
-            f"\nFor `make check`, once `make lint` has installed it: ruff check --fix app/{module} "
-            f"&& ruff format app/{module}"
+            f"\nFor `make check`, once `make lint` has installed it: ruff format app/{module} "
+            f"&& ruff check --fix app/{module}"
         )
 
 
