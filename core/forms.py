@@ -202,10 +202,16 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     @property
     def searched(self) -> str | None:
-        """Return the name of the field that the form was sent to search in, by button or Enter."""
-        typed = _each(self) if ENTER_BUTTON in posted() else ()
-        by_enter = (field.name for field in typed if getattr(field, "has_new_words", False))
-        return posted().get(SEARCH_BUTTON, next(by_enter, None))
+        """Return the name of the field that the form was sent to search in, by button or Enter.
+
+        By any button, if words were typed that nothing was chosen for.
+        """
+        by_enter, is_sent = ENTER_BUTTON in posted(), self.is_submitted()
+        typed = (field for field in _each(self) if getattr(field, "has_new_words", False))
+        sought = (
+            one.name for one in typed if by_enter or (is_sent and one.data is one.object_data)
+        )
+        return posted().get(SEARCH_BUTTON, next(sought, None))
 
     @property
     def cache_key(self) -> Hashable | None:

@@ -39,7 +39,9 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
             _drop_whole_tables(operations)
             _part_expressions(operations)
             _describe_by_model(operations, metadata)
-        warnings = [*_left_out(script.upgrade_ops), *risks(list(_changes(script.upgrade_ops.ops)))]
+        quote = context.dialect.identifier_preparer.quote
+        changes = list(_changes(script.upgrade_ops.ops))
+        warnings = [*_left_out(script.upgrade_ops), *risks(changes, quote)]
         # In one line: a rule may have been written in several.
         for warning in dict.fromkeys(" ".join(one.split()) for one in warnings):
             log.warning("%s", warning)

@@ -10,6 +10,7 @@ from alembic.operations import ops
 from core.columns import decimal_places, limits_of
 from core.portable import generic
 
+Quote = Callable[[str], str]
 # How to find what is past a limit of a type, and the limit: None where there is none.
 LIMITS: dict[str, Callable[[Any], Any]] = {
     "length({0}) > {1}": lambda kind: kind.length if isinstance(kind, sa.String) else None,
@@ -20,10 +21,13 @@ LIMITS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def risks(changes: Sequence[Any]) -> Iterator[str]:
-    """Yield what an upgrade loses, and what may stop it where there are rows."""
-    yield from _repeated(changes)
-    yield from _broken(changes)
+def risks(changes: Sequence[Any], quote: Quote) -> Iterator[str]:
+    """Yield what an upgrade loses, and what may stop it where there are rows.
+
+    `quote` writes a name as the database at hand reads it.
+    """
+    yield from _repeated(changes, quote)
+    yield from _broken(changes, quote)
     for change in changes:
         match change:
             case ops.DropTableOp():
@@ -39,10 +43,10 @@ def risks(changes: Sequence[Any]) -> Iterator[str]:
                     "server_default: a table that has rows refuses it."
                 )
             case ops.AlterColumnOp():
-                yield from _of_column(change)
+                yield from _of_column(change, quote)
 
 
-def _repeated(changes: Sequence[Any]) -> Iterator[str]:
+def _repeated(changes: Sequence[Any], quote: Quote) -> Iterator[str]:
     """Warn of unique rules that tables get whose rows may break them already."""
     new = {one.table_name for one in changes if isinstance(one, ops.CreateTableOp)}
     empty = {
@@ -57,11 +61,12 @@ def _repeated(changes: Sequence[Any]) -> Iterator[str]:
             continue
         columns = [getattr(column, "name", None) or str(column) for column in change.columns]
         if empty.isdisjoint((change.table_name, column) for column in columns):
-            names, table = ", ".join(columns), _table(change)
-            known = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+            names, table = ", ".join(columns), _table(change, quote)
+            known = " AND ".join(f"{_column(one, quote)} IS NOT NULL" for one in columns)
+            sought = ", ".join(_column(one, quote) for one in columns)
             # To be read, not run.
             query = (
-                f"SELECT {names} FROM {table} WHERE {known} GROUP BY {names} HAVING count(*) > 1"  # nosec B608
+                f"SELECT {sought} FROM {table} WHERE {known} GROUP BY {sought} HAVING count(*) > 1"  # nosec B608
             )
             yield (
                 f"{change.table_name} must have no two rows with the same {names}: a database "
@@ -69,7 +74,7 @@ def _repeated(changes: Sequence[Any]) -> Iterator[str]:
             )
 
 
-def _broken(changes: Sequence[Any]) -> Iterator[str]:
+def _broken(changes: Sequence[Any], quote: Quote) -> Iterator[str]:
     """Warn of checks that tables get whose rows may break them; in a new column there are none."""
     added = [one for one in changes if isinstance(one, ops.AddColumnOp)]
     for change in changes:
@@ -79,18 +84,23 @@ def _broken(changes: Sequence[Any]) -> Iterator[str]:
         if any(one.table_name == change.table_name and one.column.name in words for one in added):
             continue
         # To be read, not run.
-        query = f"SELECT * FROM {_table(change)} WHERE NOT ({rule})"  # nosec B608
+        query = f"SELECT * FROM {_table(change, quote)} WHERE NOT ({rule})"  # nosec B608
         yield (
             f"{change.table_name} gets the rule {rule}: a database refuses it where a row breaks "
             f"it. Look for such rows before you apply it: {query};"
         )
 
 
-def _table(change: Any) -> str:
-    return ".".join(filter(None, [change.schema, change.table_name]))
+def _table(change: Any, quote: Quote) -> str:
+    return ".".join(map(quote, filter(None, [change.schema, change.table_name])))
 
 
-def _of_column(change: Any) -> Iterator[str]:
+def _column(name: str, quote: Quote) -> str:
+    # An index may be one of expressions.
+    return quote(name) if name.isidentifier() else name
+
+
+def _of_column(change: Any, quote: Quote) -> Iterator[str]:
     column = f"Column {change.table_name}.{change.column_name}"
     if change.modify_type is not None:
         before, after = generic(change.existing_type), generic(change.modify_type)
@@ -99,9 +109,9 @@ def _of_column(change: Any) -> Iterator[str]:
                 f"{column} becomes another type: a database may refuse its values, or make others "
                 "of them; a new column that this revision fills keeps them."
             )
-        elif lost := " OR ".join(_past_limits(change.column_name, before, after)):
+        elif lost := " OR ".join(_past_limits(quote(change.column_name), before, after)):
             # To be read, not run.
-            query = f"SELECT * FROM {change.table_name} WHERE {lost}"  # nosec B608
+            query = f"SELECT * FROM {_table(change, quote)} WHERE {lost}"  # nosec B608
             yield (
                 f"{column} takes less than before: PostgreSQL and MariaDB refuse longer texts and "
                 "larger numbers and round further decimals, SQLite keeps them. Look for such rows "

@@ -10,11 +10,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.operations import Operations
+from alembic.operations import Operations, ops
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
+from sqlalchemy.dialects import postgresql
 
 import core.comparison  # noqa: F401 - it teaches Alembic
+from core.risks import risks
 from tests.project import ENGINES, connected, count, empty_database, tables
 
 CLEAN = "No new upgrade operations detected"
@@ -640,3 +642,14 @@ def test_days_moments_and_texts_become_each_other_with_their_values(engine, tmp_
         found = connection.execute(sa.select(changed)).one()
 
     assert found == (datetime.fromisoformat("2026-02-03"), day, date(1990, 5, 4), "2026-02-03")
+
+
+def test_a_warning_has_a_query_that_the_database_reads():
+    shorter = {"existing_type": sa.String(9), "modify_type": sa.String(5)}
+    rule = ops.CreateUniqueConstraintOp("uq", "user", ["key", "firstName"])
+    changes = [rule, ops.AlterColumnOp("user", "order", **shorter)]
+
+    text = " ".join(risks(changes, postgresql.dialect().identifier_preparer.quote))
+
+    assert 'SELECT key, "firstName" FROM "user" WHERE key IS NOT NULL' in text
+    assert 'SELECT * FROM "user" WHERE length("order") > 5;' in text

@@ -95,6 +95,21 @@ def test_words_that_were_not_searched_for_do_not_keep_the_button_from_saving(
     assert rows(select(Product.category_id)) == [(mate,)]
 
 
+def test_words_that_nothing_was_chosen_for_are_searched_by_any_button(client, many, new, rows):
+    ((mate,),) = rows(select(Category.id).where(Category.name == "Mate"))
+    new.send(client, {**NEW_PRODUCT, "category": str(mate)})
+    ((number,),) = rows(select(Product.id))
+    edit = visit(client, f"{PRODUCTS}/{number}/edit").form("Save")
+
+    page = refused(edit.send(client, {"category-search": "category 23", "price": "9.50"}))
+    saved = page.form("Save").send(client)
+
+    assert "Category 023" in page.form("Save").options["category"]
+    assert (page.errors, page.form("Save").fields["price"]) == ({}, "9.50")
+    assert saved.status_code == 302
+    assert rows(select(Product.category_id)) == [(mate,)]
+
+
 def test_words_that_were_taken_out_again_do_not_keep_from_saving(client, many, new, rows):
     page = _search(new, client, "mate", **NEW_PRODUCT)
     ((mate,),) = rows(select(Category.id).where(Category.name == "Mate"))
