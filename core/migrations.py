@@ -53,18 +53,28 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
         except ConfigError as error:
             raise CommandError(str(error)) from error
         except CommandError as error:
-            if len(heads) < 2 or not re.search("head|up to date", str(error)):
-                raise
-            # In Alembic's own words the database is not up to date, or it wants one of the heads.
-            raise CommandError(
-                f"{str(error).rstrip('.')}. alembic/versions/ has {len(heads)} last revisions, "
-                f"{', '.join(heads)}: "
-                'join them with alembic merge -m "join" heads, then alembic upgrade head.'
-            ) from error
+            raise _with_remedy(error, heads) from None
         except SQLAlchemyError as error:
             if not is_not_allowed(error):
                 raise
             raise CommandError(f"{reason(error)}: {remedy(error)}.") from error
+
+
+def _with_remedy(error: CommandError, heads: Sequence[str]) -> CommandError:
+    """Return what Alembic refuses with what to do about it, where that is known."""
+    text = str(error).rstrip(".")
+    if "Can't locate revision" in text:
+        return CommandError(
+            f"{text}: if the database is at it, take the code that has it, or bring its file back "
+            "from git into alembic/versions/."
+        )
+    # In Alembic's own words the database is not up to date, or it wants one of the heads.
+    if len(heads) > 1 and re.search("head|up to date", text):
+        return CommandError(
+            f"{text}. alembic/versions/ has {len(heads)} last revisions, {', '.join(heads)}: "
+            'join them with alembic merge -m "join" heads, then alembic upgrade head.'
+        )
+    return error
 
 
 @cache

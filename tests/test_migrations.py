@@ -370,6 +370,19 @@ def test_a_revision_that_stands_on_one_that_went_is_refused_with_a_sentence(scaf
     assert "Traceback" not in output
 
 
+def test_a_database_that_is_ahead_of_the_code_is_told_with_a_remedy(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    write_revision(project, "first", "pass", after=None)
+    project.alembic("upgrade", "head")
+    with connected(sqlite_url) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ahead'")
+
+    output = project.alembic_fails("upgrade", "head")
+
+    assert "identified by 'ahead': if the database is at it, take the code that has it" in output
+    assert "Traceback" not in output
+
+
 def test_commands_that_two_heads_stop_tell_how_to_join_them(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     for name, after in (("first", None), ("mine", "first"), ("theirs", "first")):
