@@ -236,6 +236,7 @@ def test_pretending_writes_nothing(generate, tmp_path):
         ("../shop Order name:string", "cannot use the name '../shop'"),
         ("año Order name:string", "of the letters a to z without accents"),
         ("core Order name:string", "A blueprint is called 'core'"),
+        ("static Order name:string", "app/static/ is for what is no module"),
         ("shop order name:string", "begin with a capital letter, as in Order"),
         ("shop Page name:string", "calls something else page"),
         ("shop Session name:string", "calls something else session"),

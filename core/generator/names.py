@@ -22,6 +22,8 @@ CLASSES = (
     "Api Base Decimal ForeignKey Listing Mapped ModelForm Numeric Resource Response Schema "
     "SearchSelectField String Text Timestamps Versioned"
 )
+# Folders of app/ that mean something else: what lies in the first anybody may read.
+FOLDERS = {"static", "templates", "translations", "tests"}
 # PostgreSQL cuts longer names off.
 LONGEST_TABLE = 63
 
@@ -51,6 +53,8 @@ def _misspelt(spec: Spec) -> Iterator[str]:
                 f"Python code cannot use the name {name!r} here: choose another, of the letters a "
                 "to z without accents, digits and _."
             )
+    if spec.module in FOLDERS:
+        yield f"app/{spec.module}/ is for what is no module: choose another name than it."
     if spec.record == spec.plural:
         yield f"{spec.record!r} needs another word for many, as --plural {spec.record}_list."
 
