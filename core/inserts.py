@@ -56,6 +56,31 @@ class Stored(Plan):
         super().__init__(schema, None, self.key_names, aliased(model, stored))
         self._statement = keep(self.select(sa.select(self.entity)))
 
+    def _bind(self, table: sa.Table, columns: Mapping[str, Any], default: str) -> dict[Any, Any]:
+        """Return the parameters of these columns, and of those for which Python makes a value.
+
+        `default` names what makes it: a column's default, or its onupdate.
+        """
+        self._prefix = _free_prefix(table)
+        self._binds = {name: f"{self._prefix}{name}" for name in columns}
+        values: dict[Any, Any] = {
+            column: sa.bindparam(self._binds[name], type_=column.type)
+            for name, column in columns.items()
+        }
+        # SQLAlchemy would make these anew for each execution, and the statement with them.
+        others = (column for column in table.c if column not in values)
+        made = (column for column in others if _is_made(getattr(column, default)))
+        self._made: dict[str, Any] = {}
+        for number, column in enumerate(made):
+            self._made[f"{self._prefix}{number}"] = getattr(column, default)
+            values[column] = sa.bindparam(f"{self._prefix}{number}", type_=column.type)
+        return values
+
+    def _given(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of these parameters."""
+        given = {bind: data[name] for name, bind in self._binds.items()}
+        return given | {bind: made_by(default) for bind, default in self._made.items()}
+
     def join(self, entity: Any, attribute: str, is_outer: bool = False) -> tuple[Any, bool]:
         # The statement does not see what was committed since it began, nor its own row.
         related, is_outer = super().join(entity, attribute, is_outer=True)
@@ -87,32 +112,18 @@ class Insert(Stored):
         self._version = mapper.version_id_generator if mapper.version_id_col is not None else None
         if self._version:
             columns[""] = mapper.version_id_col
-        prefix = free_prefix(table)
-        self._binds = {name: f"{prefix}{name}" for name in columns}
-        values: dict[Any, Any] = {
-            column: sa.bindparam(self._binds[name], type_=column.type)
-            for name, column in columns.items()
-        }
+        values = self._bind(table, columns, "default")
         values |= {
             column: sa.bindparam(None, None, type_=column.type)
             for column in table.c
             if column not in values and _is_bound_as_none(column)
         }
-        # SQLAlchemy would make these anew for each execution, and the statement with them.
-        made = (column for column in table.c if column not in values and is_made(column.default))
-        self._defaults: dict[str, Any] = {}
-        for number, column in enumerate(made):
-            self._defaults[f"{prefix}{number}"] = column.default
-            values[column] = sa.bindparam(f"{prefix}{number}", type_=column.type)
         super().__init__(schema, sa.insert(table).values(values))
 
     def store(self, data: Mapping[str, Any]) -> Sequence[Any]:
         """Store the record, commit, and return its row."""
         given = {**data, "": self._version(None)} if self._version else data
-        values = {bind: given[name] for name, bind in self._binds.items()}
-        for bind, default in self._defaults.items():
-            values[bind] = made_by(default)
-        return self._stored(values)
+        return self._stored(self._given(given))
 
 
 def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
@@ -123,13 +134,16 @@ def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
     if is_watched or takes_the_session(model, data, LISTENERS):
         return None
     unset = _left_out_as_none(model)
-    return _insert(schema, tuple(n for n in data if data[n] is not None or n not in unset))
+    names = tuple(n for n in data if data[n] is not None or n not in unset)
+    insert: Insert | None = stored_by(Insert, schema, names)
+    return insert
 
 
-@lru_cache(maxsize=512)
-def _insert(schema: Schema, names: tuple[str, ...]) -> Insert | None:
+@lru_cache(maxsize=1024)
+def stored_by(kind: Any, schema: Schema, names: tuple[str, ...]) -> Any:
+    """Return the statement of this kind for these attributes, made once; None if there is none."""
     try:
-        return Insert(schema, names)
+        return kind(schema, names)
     except LookupError:
         return None
 
@@ -177,7 +191,7 @@ def _watched_of(model: Any, names: tuple[str, ...]) -> tuple[Any, list[Any]]:
     return mapper, [getattr(model, name).dispatch for name in names if name in mapper.columns]
 
 
-def free_prefix(table: sa.Table) -> str:
+def _free_prefix(table: sa.Table) -> str:
     """Return what no column begins with: a parameter with its name would be taken for its value."""
     prefix = "new_"
     while any(key.startswith(prefix) for key in table.c.keys()):  # noqa: SIM118 - no dictionary
@@ -205,7 +219,7 @@ def _takes_more_to_make(mapper: Any) -> bool:
     )
 
 
-def is_made(default: Any) -> bool:
+def _is_made(default: Any) -> bool:
     """Tell whether a default is a value or a function, which Python makes, not the database."""
     return default is not None and (default.is_scalar or default.is_callable)
 

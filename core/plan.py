@@ -167,8 +167,7 @@ class Dump(Records):
         """Return the record with a primary key, or nothing, as Plan.find()."""
         model: Any = self.schema.opts.model
         if statement is not None:
-            by_key = once(model, statement).where(*_is_key(model))
-            return db.session.scalars(by_key, _key_values(key)).unique().all()
+            return db.session.scalars(with_key(model, key, statement)).unique().all()
         record = db.session.get(model, key)
         return [] if record is None else [record]
 
@@ -201,6 +200,13 @@ def plan_of(
         return Plan(schema, shown, hidden)
     except LookupError:
         return Dump(schema, shown)
+
+
+def with_key(model: Any, key: tuple[Any, ...], statement: Any) -> Any:
+    """Return the select of the record with a primary key, if `statement` finds it."""
+    found: Any = sa.select(model) if statement is None else once(model, statement)
+    pairs = zip(key_names(model), key, strict=True)
+    return found.where(*(getattr(model, name) == part for name, part in pairs))
 
 
 def _is_key(model: Any) -> list[Any]:

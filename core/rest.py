@@ -35,10 +35,10 @@ from core.deprecation import Deprecation
 from core.encoding import JSONProvider
 from core.inserts import insert_of
 from core.links import link_header, links_of, meta_of
-from core.listing import check_select, listing_of, once
+from core.listing import check_select, listing_of
 from core.module_errors import ModuleError
 from core.paging import ListPage
-from core.plan import key_of, part_of, plan_of
+from core.plan import key_of, part_of, plan_of, with_key
 from core.schemas import Schema
 from core.tags import conditional, is_named, require_match, tag_of, tags
 from core.updates import update_of
@@ -244,7 +244,7 @@ def delete(schema: Schema, key: Any, statement: Any = None) -> tuple[str, int]:
 
 def _matched(schema: Schema, key: Any, statement: Any) -> Any:
     """Return the record of a write, if it is the one that the client means."""
-    found = db.session.scalars(_with_key(schema.opts.model, _key(key), statement))
+    found = db.session.scalars(with_key(schema.opts.model, _key(key), statement))
     record = found.unique().first() or abort(404)
     check_match(schema, record, statement)
     return record
@@ -310,7 +310,7 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
     model: Any = type(record)
     if sa.inspect(model).version_id_col is None:
         # Of the model alone: PostgreSQL locks no row that an outer join may lack.
-        found = _with_key(model, _key(record), statement).with_for_update(of=model)
+        found = with_key(model, _key(record), statement).with_for_update(of=model)
         fresh = found.execution_options(populate_existing=True)
         db.session.scalars(fresh).unique().first() or abort(404)
     response = _item(schema, record, statement=statement)
@@ -322,13 +322,6 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
 def _names_a_state() -> bool:
     """Tell whether the client says which state of the record it means, or does not."""
     return "*" not in tags("If-Match") or "If-None-Match" in request.headers
-
-
-def _with_key(model: Any, key: tuple[Any, ...], statement: Any) -> Any:
-    """Return the select of the record with a primary key, if `statement` finds it."""
-    found: Any = sa.select(model) if statement is None else once(model, statement)
-    pairs = zip(key_names(model), key, strict=True)
-    return found.where(*(getattr(model, name) == part for name, part in pairs))
 
 
 def page_of(schema: Schema, statement: Any = None) -> Response:

@@ -75,10 +75,10 @@ class CookieSessions(SecureCookieSessionInterface):
 
         With each answer, as Flask does it, one that was under way undoes a logout.
         """
-        today = datetime.now(UTC).date().isoformat()
-        is_kept = session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]
-        if is_kept and session.get("_signed") != today:
-            session["_signed"] = today
+        if session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]:
+            today = datetime.now(UTC).date().isoformat()
+            if session.get("_signed") != today:
+                session["_signed"] = today
         return session.modified
 
 

@@ -6,7 +6,6 @@ and for values of which PostgreSQL finds others equal than Python.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -15,8 +14,8 @@ from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCH
 from sqlalchemy.dialects import postgresql
 
 from core.base import UTCDateTime
-from core.columns import is_real, looks_at_others, made_by
-from core.inserts import Stored, free_prefix, is_made, takes_more_than_a_row, takes_the_session
+from core.columns import is_real, looks_at_others
+from core.inserts import Stored, stored_by, takes_more_than_a_row, takes_the_session
 from core.parts import is_part
 from core.reads import current_session
 from core.schemas import Schema
@@ -54,20 +53,9 @@ class Update(Stored):
         columns = {name: mapper.columns[name] for name in names}
         if not columns or not all(_is_plain(column, mapper) for column in columns.values()):
             raise LookupError
-        prefix = free_prefix(table)
-        self._binds = {name: f"{prefix}{name}" for name in columns}
-        values: dict[Any, Any] = {
-            column: sa.bindparam(self._binds[name], type_=column.type)
-            for name, column in columns.items()
-        }
-        differs = sa.or_(*(column.is_distinct_from(value) for column, value in values.items()))
-        # SQLAlchemy would make these anew for each execution, and the statement with them.
-        made = (column for column in table.c if column not in values and is_made(column.onupdate))
-        self._onupdates: dict[str, Any] = {}
-        for number, column in enumerate(made):
-            self._onupdates[f"{prefix}{number}"] = column.onupdate
-            values[column] = sa.bindparam(f"{prefix}{number}", type_=column.type)
-        keys = {f"{prefix}{number}key": key for number, key in enumerate(mapper.primary_key)}
+        values = self._bind(table, columns, "onupdate")
+        differs = sa.or_(*(one.is_distinct_from(values[one]) for one in columns.values()))
+        keys = {f"{self._prefix}{number}key": key for number, key in enumerate(mapper.primary_key)}
         self._keys = tuple(keys)
         key_of = {key: sa.bindparam(name, type_=key.type) for name, key in keys.items()}
         where = [key == value for key, value in key_of.items()]
@@ -86,10 +74,7 @@ class Update(Stored):
 
     def store(self, key: tuple[Any, ...], data: Mapping[str, Any]) -> Sequence[Any]:
         """Store the change, commit, and return the row; none if there is no such change."""
-        values = dict(zip(self._keys, key, strict=True))
-        values |= {bind: data[name] for name, bind in self._binds.items()}
-        values |= {bind: made_by(default) for bind, default in self._onupdates.items()}
-        return self._stored(values)
+        return self._stored(dict(zip(self._keys, key, strict=True)) | self._given(data))
 
 
 def update_of(schema: Schema, key: tuple[Any, ...], values: Mapping[str, Any]) -> Update | None:
@@ -98,15 +83,8 @@ def update_of(schema: Schema, key: tuple[Any, ...], values: Mapping[str, Any]) -
     identity = sa.inspect(model).identity_key_from_primary_key(key)
     if identity in current_session().identity_map or takes_the_session(model, values, LISTENERS):
         return None
-    return _update(schema, tuple(values))
-
-
-@lru_cache(maxsize=512)
-def _update(schema: Schema, names: tuple[str, ...]) -> Update | None:
-    try:
-        return Update(schema, names)
-    except LookupError:
-        return None
+    update: Update | None = stored_by(Update, schema, tuple(values))
+    return update
 
 
 def _is_plain(column: Any, mapper: Any) -> bool:
