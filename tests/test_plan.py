@@ -1,5 +1,7 @@
 """What a plan reads and writes on each engine, and what has none."""
 
+from decimal import Decimal
+
 import pytest
 from marshmallow import fields
 from sqlalchemy import event, select
@@ -214,6 +216,16 @@ def test_what_only_dump_knows_has_no_plan(app, made):
         plan = plan_of(schema)
 
     assert isinstance(plan, Dump)
+
+
+def test_a_decimal_is_written_without_an_exponent(app):
+    numbers = [Decimal("2.50"), Decimal("1E-9"), Decimal("0E-9"), Decimal("1E+3"), None]
+
+    with app.app_context():
+        written = plan_of(RecordSchema(only=("exact",))).write([(one,) for one in numbers])
+
+    texts = ["2.50", "0.000000001", "0.000000000", "1000", None]
+    assert written == [{"exact": text} for text in texts]
 
 
 @pytest.mark.parametrize("schema", [OwnDumpSchema(), OwnAttributesSchema(), HookedPlaceSchema()])
