@@ -224,12 +224,14 @@ def _asked_for(header: str, *languages: str) -> str | None:
 def money(amount: Decimal | None, currency: str = "") -> str:
     """Return an amount in a currency, by default settings.CURRENCY, as the language writes it."""
     currency = currency or setting("CURRENCY")
+    return _formatted(_with_currency, amount, reader_locale(), currency=currency)
+
+
+def _with_currency(amount: Decimal, locale: Locale, currency: str) -> str:
     # A price of 2.50 in a currency without cents is none of 2.
-    is_whole = amount is None or not isfinite(amount) or amount == int(amount)
+    is_whole = not isfinite(amount) or amount == int(amount)
     fits = is_whole or get_currency_precision(currency) > 0
-    return _formatted(
-        format_currency, amount, reader_locale(), currency=currency, currency_digits=fits
-    )
+    return str(format_currency(amount, currency, locale=locale, currency_digits=fits))
 
 
 def _number(number: Decimal | float | None) -> str:
