@@ -19,7 +19,10 @@ def _own_folder() -> str:
     """Make one that lives as long as gunicorn's master, which imports this; elsewhere return ""."""
     if "SERVER_SOFTWARE" not in os.environ:
         return ""
-    folder, master = tempfile.mkdtemp(prefix="metrics-"), os.getpid()
+    master = os.getpid()
+    # On a disk that is full a process would die of SIGBUS as it counts.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108
+    folder = tempfile.mkdtemp(prefix=f"metrics-{master}-", dir=memory)
     # Its workers are forks of it, and end before it.
     atexit.register(lambda: os.getpid() == master and shutil.rmtree(folder, ignore_errors=True))
     return folder
