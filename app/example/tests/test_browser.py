@@ -359,6 +359,20 @@ def test_a_printed_list_has_all_its_columns(page):
     assert _fits(page)
 
 
+def test_a_narrow_list_shows_all_its_columns_to_who_asks_for_them(page):
+    # So is 1280 px at 200 % (WCAG 2.2, 1.4.4).
+    page.set_viewport_size({"width": 640, "height": 800})
+    page.goto("/example/products")
+    expect(page.get_by_role("columnheader", name="SKU")).to_be_hidden()
+
+    page.get_by_label("Show all columns").check()
+
+    expect(page.get_by_role("columnheader", name="SKU")).to_be_visible()
+    assert _fits(page)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(page.get_by_label("Show all columns")).to_be_hidden()
+
+
 @pytest.mark.parametrize("media", ["screen", "print"])
 def test_the_names_in_a_list_of_many_columns_have_room(page, media):
     page.set_viewport_size({"width": 768, "height": 1000})
