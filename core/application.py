@@ -3,6 +3,8 @@
 from collections import ChainMap
 from collections.abc import Callable, KeysView, Mapping, MutableMapping
 from inspect import CO_COROUTINE
+from io import BytesIO
+from itertools import chain
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -12,7 +14,8 @@ from flask.templating import Environment
 from jinja2 import Template
 from jinja2.runtime import Context, new_context
 from jinja2.utils import internalcode
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 from werkzeug.local import LocalProxy
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
@@ -88,8 +91,29 @@ class _Chunks(LimitedStream):
         return data
 
 
+class _Forms(FormDataParser):
+    """Werkzeug's, which counts the parts of a form with files alone, and takes those of no name."""
+
+    def parse(
+        self, stream: Any, mimetype: str, content_length: int | None, options: Any = None
+    ) -> Any:
+        if mimetype == "application/x-www-form-urlencoded":
+            data = stream.read()
+            if data.count(b"&") >= self.max_form_parts:
+                raise RequestEntityTooLarge
+            stream = BytesIO(data)
+        stream, form, files = super().parse(stream, mimetype, content_length, options)
+        if None in form or None in files:
+            for file in chain.from_iterable(files.listvalues()):
+                file.close()
+            raise BadRequest("A part of the form has no name (RFC 7578, 4.2).")
+        return stream, form, files
+
+
 class Request(FlaskRequest):
     """Flask's; a body that is longer than the limit is refused, however it is sent."""
+
+    form_data_parser_class = _Forms
 
     @cached_property
     def stream(self) -> Any:

@@ -32,6 +32,7 @@ from core.expired import form_endpoint, shown_again
 from core.problem import TITLES, problem, title_of, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from core.schemas import Schema
+from core.security import is_anothers
 from core.tags import tags
 from services import db, log
 
@@ -53,6 +54,7 @@ FOREIGN_FORM = _l(
     "Nothing was changed, because your browser does not say that the form comes from this site: "
     "let it send the header Origin or Referer, and try again."
 )
+OTHER_SITE = _l("Nothing was changed, because the form came from another site.")
 # Of the API alone: a person is told what to do, by the page of the status.
 DETAILS = {
     401: "Nobody is logged in, or the key is not known.",
@@ -169,6 +171,8 @@ def _page(status: int, detail: str | None) -> str:
 def _refused_form(error: CSRFError) -> ResponseReturnValue:
     if wants_problem():
         return _http_error(error)
+    if is_anothers():
+        return answer(400, OTHER_SITE)
     if "referrer" in str(error.description):
         return answer(400, FOREIGN_FORM)
     if check := getattr(current_app.session_interface, "check", None):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.access_log import id_of
@@ -27,6 +27,12 @@ def init_security(app: Flask) -> None:
     app.wsgi_app = _Headers(app.wsgi_app, _headers(app))  # type: ignore[method-assign]
     if count := app.config["PROXY_COUNT"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, count)  # type: ignore[method-assign]
+
+
+def is_anothers() -> bool:
+    """Tell whether a form of another site sent this, for which browsers keep cookies back."""
+    is_change = request.method not in READ_METHODS
+    return is_change and request.headers.get("Sec-Fetch-Site") == "cross-site"
 
 
 class _Headers:

@@ -1,7 +1,7 @@
 """Sessions in Redis when SESSION_REDIS is on; else in a signed cookie, as Flask has them."""
 
 from collections.abc import Hashable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -18,10 +18,17 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from config import ConfigError
 from core.errors import RETRY_AFTER
+from core.security import is_anothers
 from services import log
 
 # A page waits no longer than this for a Redis that does not answer.
 TIMEOUT = 1
+# What the session of somebody has who has done nothing yet. In Redis it ends after a day: where
+# there is no room for all, those of people who have signed in outlive it.
+OF_ANYBODY = {"csrf_token", "_flashes"}
+DAY = timedelta(days=1)
+# Flask-Login's, of who is signed in.
+USER = "_user_id"
 
 
 def init_sessions(app: Flask) -> None:
@@ -67,7 +74,7 @@ class CookieSessions(SecureCookieSessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         # A file is nobody's, whatever a package asks the session of each answer.
         is_file = str(request.endpoint).rpartition(".")[2] == "static"
-        if (session or session.accessed) and not is_file:
+        if (session or session.accessed) and not is_file and not _is_refused(response):
             super().save_session(app, session, response)
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
@@ -105,6 +112,8 @@ class RedisSessions(SessionInterface):
         self.away = redis.RedisError
         self.store = library.RedisSessionInterface(app, client, prefix, permanent=False)
         self.store.serializer = _Serializer()
+        self._store = self.store._upsert_session  # noqa: SLF001 - no public way
+        self.store._upsert_session = self._keep  # noqa: SLF001
         self._client, self._key = client, f"{prefix}check"
 
     def check(self) -> None:
@@ -122,12 +131,20 @@ class RedisSessions(SessionInterface):
             log.error("sessions unavailable: %s", type(error).__name__)
             g.sessions_away = True
             return SecureCookieSession()
+        session.opened_by = session.get(USER)  # type: ignore[attr-defined]
         return session
 
+    def _keep(self, lifetime: timedelta, session: SessionMixin, key: str) -> None:
+        lasts = lifetime if session.keys() - OF_ANYBODY else min(lifetime, DAY)
+        self._store(lasts, session, key)
+
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if isinstance(session, SecureCookieSession):
+        if isinstance(session, SecureCookieSession) or _is_refused(response):
             return
         try:
+            if session.get(USER) not in (None, session.opened_by):  # type: ignore[attr-defined]
+                # Who knew the number before the login does not know the new one.
+                self.store.regenerate(session)
             self.store.save_session(app, session, response)
         except self.away as error:
             # What the view did is done: a failure here would invite to do it again.
@@ -154,6 +171,11 @@ class _Serializer:
         except (ValueError, TypeError, LookupError):
             return None  # What cannot be read is no session: a new one begins.
         return found if isinstance(found, dict) else None
+
+
+def _is_refused(response: Response) -> bool:
+    """Tell whether it refuses a form of another site: a new session would replace the reader's."""
+    return response.status_code >= 400 and is_anothers()
 
 
 def _require_store() -> None:

@@ -515,7 +515,8 @@ def test_session(app, save, monkeypatch):
     assert wrong.json["errors"] == {
         "password": ["This e-mail and this password do not belong together."]
     }
-    assert client.post(PLACE, json=[], headers=head).status_code == 422
+    for sent in ([], RIGHT | {"password": "\\ud800"}):
+        assert client.post(PLACE, json=sent, headers=head).status_code == 422
     assert client.post(PLACE, json=RIGHT, headers=head).json["data"]["email"] == RIGHT["email"]
     assert client.post("/api/v1/tasks", json={"title": "Rest"}).status_code == 400
     assert client.post("/api/v1/tasks", json={"title": "Rest"}, headers=head).status_code == 201
@@ -598,6 +599,7 @@ for name in ("me", "boss"):
     send("/login", email=f"{name}@example.com", password="long enough")
     seen.append(client.get("/notes/").status_code)
 assert seen == [302, 403, 200], seen
+assert app.test_client().options("/notes/").status_code == 403
 print("done")
 """
 
@@ -657,6 +659,7 @@ client = app.test_client()
 sent = {"email": "me@example.com", "password": "secret", "name": "tablet"}
 refused = client.post("/api/v1/token", json=sent | {"password": "other"})
 assert (refused.status_code, [*refused.json["errors"]]) == (422, ["password"])
+assert client.post("/api/v1/token", json=sent | {"name": "\\ud800"}).status_code == 422
 given = client.post("/api/v1/token", json=sent)
 assert given.status_code == 201, given.text
 headers = {"Authorization": f"Bearer {given.json['data']['token']}"}

@@ -10,7 +10,7 @@ from flask import request, session
 from werkzeug.test import encode_multipart
 
 import core.sessions
-from core.errors import EXPIRED_BUTTON, FOREIGN_FORM
+from core.errors import EXPIRED_BUTTON, FOREIGN_FORM, OTHER_SITE
 from core.security import content_security_policy
 from core.setting import setting
 from tests.reading import form_on
@@ -167,6 +167,7 @@ def test_a_form_without_a_token_is_refused(make_app, production, environment):
 
 
 SITE = "https://localhost"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize(
@@ -191,6 +192,22 @@ def test_on_https_a_form_is_taken_from_this_site_alone(make_app, headers, status
 
     assert answer.status_code == status
     assert (str(FOREIGN_FORM) in answer.text) == (status == 400)
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [("/theme", 400), ("/sample/things", 400), ("/", 405), ("/nowhere", 404)],
+)
+def test_a_form_of_another_site_leaves_the_session_alone(client, url, status):
+    # A browser keeps the session back from it, and would take the answer's in its place.
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+
+    answer = client.post(url, data={"name": "From elsewhere"}, headers=headers)
+
+    assert answer.status_code == status
+    assert "Set-Cookie" not in answer.headers
+    assert (str(OTHER_SITE) in answer.text) is (status == 400)
+    assert "From elsewhere" not in answer.text
 
 
 def test_a_route_without_a_form_class_is_protected_as_well(make_app):
@@ -395,6 +412,22 @@ def test_a_form_with_a_file_takes_as_much_as_one_without(client):
     media_type = f"multipart/form-data; boundary={boundary}"
 
     assert client.post("/sample/things", data=body, content_type=media_type).status_code == 422
+
+
+def test_the_fields_of_a_form_are_counted_with_and_without_files(client):
+    answer = client.post("/sample/things", data="a&" * 10_000, content_type=FORM)
+
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("name", ["", '; filename="f"'], ids=["field", "file"])
+@pytest.mark.parametrize("url", ["/sample/things", "/outside/things"])
+def test_a_part_of_a_form_without_a_name_is_refused(client, url, name):
+    part = f"--x\r\nContent-Disposition: form-data{name}\r\n\r\none\r\n--x--\r\n"
+
+    answer = client.post(url, data=part, content_type="multipart/form-data; boundary=x")
+
+    assert answer.status_code == (400 if url == "/sample/things" else 415)
 
 
 def test_a_directive_that_is_no_list_of_sources_is_left_as_it_is():

@@ -106,6 +106,24 @@ def test_a_visit_that_remembers_nothing_leaves_nothing(make_site, store):
     assert store.client.keys() == []
 
 
+def test_a_form_of_another_site_begins_no_session(make_site, store):
+    headers = {"Sec-Fetch-Site": "cross-site"}
+
+    answer = make_site().test_client().post("/theme", headers=headers)
+
+    assert answer.status_code == 400
+    assert "Set-Cookie" not in answer.headers
+    assert store.client.keys() == []
+
+
+@pytest.mark.parametrize(("path", "days"), [("/", 1), ("/set/Ana", 14)])
+def test_a_session_of_somebody_who_did_nothing_ends_after_a_day(make_site, store, path, days):
+    make_site().test_client().get(path)
+
+    [key] = store.client.keys()
+    assert store.client.ttl(key) == pytest.approx(days * 24 * 3600, abs=60)
+
+
 def test_an_ended_session_opens_nothing_even_with_its_cookie(make_site):
     client = make_site().test_client()
     client.get("/set/Ana")
@@ -139,6 +157,26 @@ def test_a_new_id_keeps_the_session_and_closes_the_old_one(make_site):
     client.set_cookie(old.key, old.value)
 
     assert (kept, client.get("/get").text) == ("Ana", "nobody")
+
+
+def test_a_login_by_flask_login_gives_the_session_a_new_number(make_site):
+    app = make_site()
+    app.add_url_rule("/in/<user>", "in", lambda user: session.update(_user_id=user) or "")
+    client = app.test_client()
+
+    def number():
+        return client.get_cookie(app.config["SESSION_COOKIE_NAME"]).value
+
+    client.get("/set/Ana")
+    before = number()
+    client.get("/in/7")
+    during = number()
+    client.get("/in/7")
+
+    assert before != during == number()
+    assert client.get("/get").text == "Ana"
+    client.set_cookie(app.config["SESSION_COOKIE_NAME"], before)
+    assert client.get("/get").text == "nobody"
 
 
 def test_translated_messages_are_kept_as_in_a_cookie(make_site):
