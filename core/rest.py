@@ -245,7 +245,10 @@ def delete(schema: Schema, key: Any, statement: Any = None) -> tuple[str, int]:
 def _matched(schema: Schema, key: Any, statement: Any) -> Any:
     """Return the record of a write, if it is the one that the client means."""
     found = db.session.scalars(with_key(schema.opts.model, _key(key), statement))
-    record = found.unique().first() or abort(404)
+    record = found.unique().first()
+    # A model may say of itself that it is empty.
+    if record is None:
+        abort(404)
     check_match(schema, record, statement)
     return record
 
@@ -311,8 +314,11 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
     if sa.inspect(model).version_id_col is None:
         # Of the model alone: PostgreSQL locks no row that an outer join may lack.
         found = with_key(model, _key(record), statement).with_for_update(of=model)
-        fresh = found.execution_options(populate_existing=True)
-        db.session.scalars(fresh).unique().first() or abort(404)
+        # What a handler has set already stays.
+        is_changed = db.session.is_modified(record)
+        fresh = found.execution_options(populate_existing=not is_changed)
+        if db.session.scalars(fresh).unique().first() is None:
+            abort(404)
     response = _item(schema, record, statement=statement)
     require_match(response)
     if "If-None-Match" in request.headers and is_named(response, "If-None-Match"):

@@ -101,9 +101,12 @@ def _is_plain(column: Any, mapper: Any) -> bool:
 
 def _is_compared(kind: Any) -> bool:
     kind = kind._variant_mapping.get("postgresql", kind)  # noqa: SLF001 - no public way
+    is_known = type(kind) is UTCDateTime or type(kind).__module__.startswith("sqlalchemy.")
     return (
-        isinstance(kind, COMPARED)
-        and not isinstance(kind, (sa.CHAR, postgresql.CITEXT))
+        is_known
+        and isinstance(kind, COMPARED)
+        and not isinstance(kind, (sa.CHAR, sa.NCHAR, postgresql.CITEXT))
+        and getattr(kind, "as_uuid", True)
         and not is_real(kind)
         and getattr(kind, "collation", None) is None
     )

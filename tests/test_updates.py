@@ -52,6 +52,10 @@ class Loose(sa.TypeDecorator[Any]):
     cache_ok = True
 
 
+class Trimmed(sa.String):
+    """A type of a module that stores other texts than it is given."""
+
+
 class CountedSchema(Schema):
     class Meta(Schema.Meta):
         model = Counted
@@ -221,6 +225,30 @@ def test_the_state_that_the_client_means_is_changed(patching):
     assert answer.headers["ETag"] != tag
 
 
+def test_a_record_that_calls_itself_empty_is_there(patching, monkeypatch):
+    monkeypatch.setattr(Counted, "__len__", lambda record: 0, raising=False)
+    key = saved(Counted(name="x"))
+    tag = item(CountedSchema(), key).headers["ETag"]
+
+    answer = changed(CountedSchema(), key, {"name": "y"}, headers={"If-Match": tag})
+
+    assert answer.status_code == 200
+
+
+def test_what_the_handler_has_set_already_stays(patching):
+    key = saved(Place(id=99, name="own"))
+    tag = item(PlaceSchema(), key).headers["ETag"]
+    place = db.session.get(Place, key)
+    place.region_id = 1
+
+    changed(PlaceSchema(), key, {"name": "other"}, partial=True, headers={"If-Match": tag})
+
+    stored = row(Place, key)
+    db.session.execute(delete(Place).where(Place.id == key))
+    db.session.commit()
+    assert (stored["name"], stored["region_id"]) == ("other", 1)
+
+
 @pytest.mark.parametrize("data", [{"name": 5}, []], ids=["value", "list"])
 def test_what_is_not_there_is_not_found_whatever_the_body(patching, data):
     with pytest.raises(NotFound):
@@ -249,7 +277,16 @@ def test_what_a_statement_does_not_find_is_not_there(patching):
 
 @pytest.mark.parametrize(
     "kind",
-    [sa.String(4, collation="und-x-icu"), sa.CHAR(4), postgresql.CITEXT(), sa.JSON(), Loose()],
+    [
+        sa.String(4, collation="und-x-icu"),
+        sa.CHAR(4),
+        sa.NCHAR(4),
+        sa.Uuid(as_uuid=False),
+        postgresql.CITEXT(),
+        sa.JSON(),
+        Loose(),
+        Trimmed(),
+    ],
     ids=repr,
 )
 def test_values_that_only_postgresql_finds_equal_are_the_sessions_to_compare(kind):
