@@ -188,6 +188,7 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
     """
     # Before anything is stored: who gets an error sends it again.
     _rules_of(endpoint)
+    _model_of(schema)
     insert = insert_of(schema, data)
     if insert is None:
         record = schema.new(data)
@@ -207,7 +208,7 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
     record, or none that `statement` finds; then 412 as check_match(), then what body() refuses.
     On PostgreSQL that is one statement where it does the same as the session (core/updates.py).
     """
-    model: Any = schema.opts.model
+    model = _model_of(schema)
     check_select(model, statement)
     values, refusal = _changes(schema, partial)
     takes_more = refusal or _names_a_state() or statement is not None
@@ -236,7 +237,7 @@ def delete(schema: Schema, key: Any, statement: Any = None) -> tuple[str, int]:
     404 if there is none, or none that `statement` finds; then 412 as check_match(); 409 if another
     record needs it.
     """
-    check_select(schema.opts.model, statement)
+    check_select(_model_of(schema), statement)
     db.session.delete(_matched(schema, key, statement))
     db.session.commit()
     return "", 204
@@ -335,8 +336,7 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
 
     `statement` narrows the rows down; by default it is all rows.
     """
-    model: Any = schema.opts.model
-    listing = listing_of(model)
+    listing = listing_of(_model_of(schema))
     query = listing.read(request.args, partial(abort, 400))
     order = tuple(name for name, _ in listing.total_order(query.order))
     plan = plan_of(schema, _fields(schema), order)
@@ -348,6 +348,16 @@ def page_of(schema: Schema, statement: Any = None) -> Response:
     response.set_etag(_tag(response), weak=True)
     response.headers["Link"] = link_header(links)
     return conditional(response)
+
+
+def _model_of(schema: Any) -> Any:
+    model = getattr(schema.opts, "model", None)
+    if model is None:
+        raise LookupError(
+            f"{type(schema).__name__} has no model, in which anything is found or stored: return "
+            'what the resource has found out itself, {"data": schema.dump(...)}.'
+        )
+    return model
 
 
 def _fields(schema: Schema) -> tuple[str, ...] | None:
@@ -363,8 +373,8 @@ def _fields(schema: Schema) -> tuple[str, ...] | None:
 
 
 def _item(schema: Schema, record: Any, status: int = 200, statement: Any = None) -> Response:
+    check_select(_model_of(schema), statement)
     plan = plan_of(schema)
-    check_select(schema.opts.model, statement)
     rows = plan.find(_key(record), statement) or abort(404)
     return _answer(schema, plan.write_one(rows[0]), status)
 

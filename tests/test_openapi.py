@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from importlib import import_module
 
 import pytest
@@ -18,7 +19,7 @@ from core.openapi.components import Components
 from core.openapi.document import METHODS, VERSION, api_routes
 from core.openapi.examples import NoExampleError, example
 from core.openapi.parameters import path_of
-from core.rest import Api, Resource
+from core.rest import Api, Resource, delete, item, page_of
 from core.schemas import Schema as ModelSchema
 from core.setting import setting
 from tests.kinds.schemas import RecordSchema
@@ -658,6 +659,45 @@ def test_a_resource_says_what_its_url_does_not_tell(make_app):
         one["responses"]["200"]["content"]["application/json"]["schema"] for one in (within, best)
     ]
     assert [name["$ref"].rpartition("/")[2] for name in names] == ["ThingPage", "ThingItem"]
+
+
+class SumSchema(Schema):
+    total = Integer()
+
+
+@pytest.mark.parametrize(("is_many", "kind"), [(None, "array"), (False, None)])
+def test_what_is_computed_has_no_pages_and_no_state(make_app, is_many, kind):
+    class Sum(Resource):
+        schema = SumSchema()
+        many = is_many
+
+        def get(self):
+            return {"data": self.schema.dump({"total": 3}, many=False)}
+
+        def post(self):
+            pass
+
+        def delete(self):
+            pass
+
+    document = _document_with(make_app, "/sum", Sum)
+    get, post, gone = (document["paths"]["/own/sum"][one] for one in ("get", "post", "delete"))
+
+    assert get["parameters"] == gone["parameters"] == []
+    assert get["responses"].keys() & {"200", "304", "412", "414"} == {"200"}
+    assert get["responses"]["200"]["headers"].keys() == {"X-Request-ID"}
+    content = get["responses"]["200"]["content"]["application/json"]
+    whole = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+    assert whole["properties"].keys() == {"data"}
+    assert whole["properties"]["data"].get("type") == kind
+    assert post["responses"].keys() & {"200", "201"} == {"200"}
+
+
+def test_a_schema_without_a_model_has_nothing_to_find_or_store(app):
+    with app.test_request_context("/"):
+        for use in (page_of, partial(item, record=1), partial(delete, key=1)):
+            with pytest.raises(LookupError, match="SumSchema has no model, in which"):
+                use(SumSchema())
 
 
 class Secret(Resource):

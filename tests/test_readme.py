@@ -661,7 +661,7 @@ refused = client.post("/api/v1/token", json=sent | {"password": "other"})
 assert (refused.status_code, [*refused.json["errors"]]) == (422, ["password"])
 assert client.post("/api/v1/token", json=sent | {"name": "\\ud800"}).status_code == 422
 given = client.post("/api/v1/token", json=sent)
-assert given.status_code == 201, given.text
+assert given.status_code == 200, given.text
 headers = {"Authorization": f"Bearer {given.json['data']['token']}"}
 assert client.get("/api/v1/tasks", headers=headers).status_code == 200
 assert client.delete("/api/v1/token", headers=headers).status_code == 204
@@ -1315,6 +1315,30 @@ with create_app().test_request_context(method="POST"):
     except ValidationError as error:
         print(error.messages)
 """
+
+
+COUNTED = """
+from app.tasks.models import Task
+
+def test_the_counts_are_as_documented(client, save):
+    for title, done in (("a", True), ("b", False), ("c", False)):
+        save(Task(title=title, done=done))
+    counts = client.get("/api/v1/tasks/counts").json["data"]
+    assert sorted(counts, key=str) == [{"done": False, "tasks": 2}, {"done": True, "tasks": 1}]
+"""
+
+
+def test_what_is_computed_is_answered_as_the_document_says(scaffold, database_url):
+    project = scaffold.on(database_url)
+    write_files(project, "app/tasks/")
+    write_documented(project, "docs/api.md", "app/tasks/counts.py")
+    project.replace("app/tasks/__init__.py", "import resources", "import counts, resources")
+    project.write("app/tasks/tests/test_counts.py", COUNTED)
+    project.install("app.tasks")
+
+    tested = project.run("python", "-m", "pytest", "-q", "app/tasks/tests/test_counts.py")
+
+    assert tested.returncode == 0, tested.stdout
 
 
 def test_a_key_of_somebody_elses_record_is_refused_as_the_document_says(scaffold, sqlite_url):

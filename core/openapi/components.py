@@ -331,14 +331,21 @@ class Components:
         kind = "Patch" if partial else "Input"
         return self._kept(schema, kind, lambda: self.converter.describe(schema, True, partial))
 
+    def page(self, schema: Any) -> dict[str, str]:
+        """Return the reference to a page of a list."""
+        return self._whole(schema, "Page", {"data": self._listed(schema), **PAGE})
+
     def wrapped(self, schema: Any, many: bool) -> dict[str, str]:
-        """Return the reference to the whole answer: a record, or a page of a list."""
-        data: dict[str, Any] = self.answered(schema)
-        properties = {"data": data}
-        if many:
-            properties = {"data": {"type": "array", "items": data}, **PAGE}
+        """Return the reference to the whole answer: one, or `many` without pages."""
+        data = self._listed(schema) if many else self.answered(schema)
+        return self._whole(schema, "List" if many else "Item", {"data": data})
+
+    def _listed(self, schema: Any) -> dict[str, Any]:
+        return {"type": "array", "items": self.answered(schema)}
+
+    def _whole(self, schema: Any, kind: str, properties: dict[str, Any]) -> dict[str, str]:
         made = {"type": "object", "properties": properties, "required": list(properties)}
-        return self._kept(schema, "Page" if many else "Item", lambda: made)
+        return self._kept(schema, kind, lambda: made)
 
     def _kept(self, schema: Any, kind: str, make: Callable[[], dict[str, Any]]) -> dict[str, str]:
         own = self.name(schema)

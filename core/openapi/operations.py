@@ -62,15 +62,20 @@ class Operation:
         self.body_schema: Any = getattr(view, "body_schema", None)
         self.deprecation = getattr(view, "deprecation", None)
         self.is_limited = is_limited(app, rule.endpoint, method)
+        self.model = getattr(getattr(self.schema, "opts", None), "model", None)
         many = getattr(view, "many", None)
         is_item = (rule.rule.endswith(">") if many is None else not many) or self._is_action()
         key = self.method, "item" if is_item else "list"
-        self.meaning = MEANINGS.get(key) if self.schema else None
+        self.is_many = not is_item
+        # What a resource finds out itself, and stores nowhere, has no state and no pages.
+        self.is_computed = bool(self.schema) and self.model is None
+        self.meaning = MEANINGS.get(key) if self.schema and not self.is_computed else None
         self.is_read = self.meaning is not None and self.method == "get"
         self.is_list = self.is_read and not is_item
         self.is_action = self.meaning is not None and key == ("post", "item")
         self.is_new = self.meaning is not None and key == ("post", "list")
-        self.has_match = self.is_action or self.method in ("put", "patch", "delete")
+        is_change = self.method in ("put", "patch", "delete")
+        self.has_match = self.is_action or (is_change and not self.is_computed)
         self.needs_match = not self.is_action and getattr(view, "if_match_required", False)
         self.takes_body = self.method in ("post", "put", "patch")
 
@@ -98,10 +103,9 @@ class Operation:
 
     def _is_action(self) -> bool:
         """Tell whether it is a POST on a record, as /orders/<id>/confirm: a list has a GET, too."""
-        model = getattr(getattr(self.schema, "opts", None), "model", None)
-        if model is None or self.method != "post" or "GET" in (self.rule.methods or ()):
+        if self.model is None or self.method != "post" or "GET" in (self.rule.methods or ()):
             return False
-        return set(key_names(model)) <= self.rule.arguments
+        return set(key_names(self.model)) <= self.rule.arguments
 
     def _words(self) -> dict[str, str]:
         """Return the method's docstring: its first line, and what follows."""
@@ -123,8 +127,7 @@ class Operation:
         if self.has_match:
             yield header("If-Match", IF_MATCH, self.needs_match)
         if self.is_list:
-            listing = listing_of(self.schema.opts.model)
-            yield from list_parameters(listing, self.schema, self.components)
+            yield from list_parameters(listing_of(self.model), self.schema, self.components)
         elif self.meaning and self.method != "delete":
             yield fields_parameter(self.schema)
         if self.is_read:
@@ -132,7 +135,7 @@ class Operation:
 
     def _body(self) -> Parts:
         schema = self.body_schema
-        if not schema and self.meaning and not self.is_action:
+        if not schema and (self.meaning or self.is_computed) and not self.is_action:
             schema = self.schema
         if not schema:
             return {"content": ANYTHING}
@@ -146,11 +149,12 @@ class Operation:
         if self.meaning is None:
             if self.method == "delete":
                 return {"204": self._answer("It is deleted.")}
-            return {"200": self._answer("What the summary says.", content=ANYTHING)}
+            found = self._content(self._whole()) if self.is_computed else ANYTHING
+            return {"200": self._answer("What the summary says.", content=found)}
         status, *words = self.meaning
         if status == 204:
             return {"204": self._answer(*words)}
-        content = self._content(self.components.wrapped(self.schema, self.is_list))
+        content = self._content(self._whole())
         made = {str(status): self._answer(*words, content=content)}
         if self.is_read:
             name = "page" if self.is_list else "record"
@@ -158,6 +162,12 @@ class Operation:
         if self.is_list:
             made["414"] = {"description": LONG_URL}
         return made
+
+    def _whole(self) -> Parts:
+        """Return the schema of all that is answered."""
+        if self.is_list:
+            return self.components.page(self.schema)
+        return self.components.wrapped(self.schema, self.is_many and self.is_computed)
 
     def _answer(self, text: str, *headers: str, content: Parts | None = None) -> Parts:
         """Return an answer with what a rate limit and an announced end add to each."""
