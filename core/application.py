@@ -116,6 +116,14 @@ class Request(FlaskRequest):
     form_data_parser_class = _Forms
 
     @cached_property
+    def authorization(self) -> Any:
+        try:
+            return super().authorization
+        except ValueError:
+            # Base64 is ASCII; Werkzeug has an answer for what else may be wrong with it.
+            return None
+
+    @cached_property
     def stream(self) -> Any:
         stream: Any = super().stream
         is_cut = type(stream) is LimitedStream and stream._limit_is_max  # noqa: SLF001

@@ -217,10 +217,14 @@ class LinesField(FieldList):  # type: ignore[type-arg]
 
     def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
         self._is_read = False
+        stored = [] if data is unset_value else list(data or ())
+        shown = ["", *map(key_text, stored)]
+        self.keys_shown = formdata.getlist(f"{self.name}-_shown") if formdata else shown
+        if self.max_entries:
+            # Of more, as an API may store, WTForms would show none, and forget the rest.
+            self.max_entries = max(self.max_entries, len(stored), len(self.keys_shown) - 1)
         super().process(formdata, data, extra_filters)
         self._is_read = True
-        stored = () if data is unset_value else map(key_text, data or ())
-        self.keys_shown = formdata.getlist(f"{self.name}-_shown") if formdata else ["", *stored]
 
     def populate_obj(self, obj: Any, name: str) -> None:
         """Set the lines; those that somebody else has added since the page was shown stay."""

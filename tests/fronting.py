@@ -42,6 +42,7 @@ def configuration(
         ("server web:8000;", upstreams),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),
         ("/dev/stdout", f"{folder}/access.log"),
+        ("/dev/stderr", f"{folder}/error.log"),
         ("/srv/andamio/static", f"{site.root}/static"),
     ):
         assert old in text

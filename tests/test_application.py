@@ -82,3 +82,9 @@ def test_a_proxy_has_the_attributes_of_its_object_and_asks_for_a_request_without
 
     with pytest.raises(RuntimeError, match="Working outside of request context"):
         request.path  # noqa: B018
+
+
+@pytest.mark.parametrize("text", ["Basic \u00ff", "Basic x", ""])
+def test_a_login_that_cannot_be_read_is_none(app, text):
+    with app.test_request_context(headers={"Authorization": text}):
+        assert request.authorization is None

@@ -419,6 +419,7 @@ def test_nginx_takes_the_site_with_its_certificates(tmp_path):
         ("/etc/letsencrypt/live/example.com/fullchain.pem", f"{tmp_path}/crt"),
         ("/etc/letsencrypt/live/example.com/privkey.pem", f"{tmp_path}/key"),
         ("/var/log/nginx/andamio.log", f"{tmp_path}/log"),
+        ("/var/log/nginx/andamio-error.log", f"{tmp_path}/error-log"),
     ):
         assert old in site
         site = site.replace(old, new)

@@ -8,6 +8,7 @@ from html import unescape
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import select
 
 import settings
 from core import filters
@@ -114,6 +115,20 @@ def test_a_relation_offers_its_rows_by_name(app, shelves):
     offered = controls_of(app)["filter[shelf_id]"].choices
 
     assert offered == [(str(lower.id), "Lower"), (str(upper.id), "Upper"), NOTHING]
+
+
+@pytest.mark.usefixtures("shelves")
+def test_a_narrowed_list_offers_what_its_rows_refer_to(app, save):
+    for name in ("mine", "theirs"):
+        save(Entry(name=name, shelf=Shelf(name=name)))
+    rows = select(Entry).where(Entry.name == "mine")
+
+    for statement in (rows, rows.join(Entry.shelf), rows.order_by(Entry.name).distinct()):
+        with app.test_request_context("/listed/"):
+            page = page_of(Entry, statement)
+            found = {one.name: one.choices for one in controls(page, related_choices(page))}
+
+        assert [text for _, text in found["filter[shelf_id]"]] == ["mine", "no value"]
 
 
 @pytest.mark.parametrize(

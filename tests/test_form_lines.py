@@ -471,17 +471,38 @@ def test_lines_go_back_to_their_records_whatever_others_have_removed(orders):
         assert sorted(stored.values()) == ["a", "b", "changed"]
 
 
+def page_of(form):
+    """Return what a browser sends back of a form that nobody has touched."""
+    page = Reader(render_template_string(PAGE, form=form))
+    return MultiDict((own["name"], own.get("value", "")) for _, own in page.tags if own.get("name"))
+
+
+class ShortForm(OrderForm):
+    lines = LinesField(FormField(LineForm, default=OrderLine), max_entries=2)
+
+
+def test_more_lines_than_a_form_takes_are_shown_and_kept(orders):
+    with orders.test_request_context(method="POST"):
+        order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "abc"])
+        db.session.add(order)
+        db.session.commit()
+        form = ShortForm(page_of(ShortForm(obj=order)), obj=order)
+        form.populate_obj(order)
+        db.session.commit()
+
+        assert [line.text for line in order.lines] == ["a", "b", "c"]
+
+
 def test_a_line_that_somebody_else_has_added_stays(orders):
     with orders.test_request_context(method="POST"):
         order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "ab"])
         db.session.add(order)
         db.session.commit()
-        page = Reader(render_template_string(PAGE, form=KeyedForm(obj=order)))
-        sent = MultiDict((o["name"], o.get("value", "")) for _, o in page.tags if o.get("name"))
+        sent = page_of(KeyedForm(obj=order))
         db.session.add(OrderLine(text="c", amount=1, order_id=order.id))
         db.session.commit()
         db.session.expire_all()
-        form = KeyedForm(MultiDict(sent), obj=order)
+        form = KeyedForm(sent, obj=order)
         form.lines.entries.pop(0)
         form.populate_obj(order)
         db.session.commit()
@@ -490,11 +511,6 @@ def test_a_line_that_somebody_else_has_added_stays(orders):
 
 
 def test_a_removed_line_stays_away_when_the_page_comes_back(orders):
-    def page_of(form):
-        page = Reader(render_template_string(PAGE, form=form))
-        pairs = [(own["name"], own.get("value", "")) for _, own in page.tags if own.get("name")]
-        return MultiDict(pairs)
-
     with orders.test_request_context(method="POST"):
         order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "ab"])
         db.session.add(order)

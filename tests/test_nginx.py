@@ -232,12 +232,14 @@ def test_without_the_app_its_clients_read_when_to_try_again(behind_nginx, sqlite
 
     for path in (API, "/"):
         with pytest.raises(HTTPError) as caught:
-            front.open(path)
+            front.open(f"{path}?token=secret", Referer="http://localhost/?token=secret")
         with caught.value as answer:
             text = answer.read().decode()
 
         assert (answer.status, answer.headers["Retry-After"]) == (502, "5")
         assert_is_ours(answer, text, "Bad Gateway", is_problem=path == API)
+    assert [one["status"] for one in front.lines(2)] == ["502", "502"]
+    assert "secret" not in (front.folder / "error.log").read_text()
 
 
 def test_slow_clients_take_no_thread_of_the_app(front):
