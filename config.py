@@ -187,7 +187,7 @@ FIXED = {
     "WTF_CSRF_TIME_LIMIT": None,
     "BOOTSTRAP_SERVE_LOCAL": True,
     # Of a form with a file: Flask's 1,000 are fewer than the inputs of an invoice of 99 lines.
-    "MAX_FORM_PARTS": 10_000,
+    "MAX_FORM_PARTS": 3_000,
 }
 
 

@@ -31,7 +31,8 @@ CHUNK = 500
 FORMULA = "[=+@\uff1d\uff0b\uff0d\uff20-]"
 STARTS = re.compile(rf"[\t\r\n]|\s*{FORMULA}")
 # Where one that separates by something else than commas would begin a cell.
-WITHIN = re.compile(rf"(?<=[;|\t\r\n])(?=[^\S\t\r\n]*{FORMULA})")
+# Quotes there are those of its cell.
+WITHIN = re.compile(rf"(?<=[;|\t\r\n])(?=(?:[^\S\t\r\n]|\")*{FORMULA})")
 
 
 def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = None) -> Response:

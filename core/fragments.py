@@ -18,6 +18,8 @@ from wtforms import Field
 from core.i18n import reader_locale, text_key
 
 MOST = 1000
+# A part repeats the query in each of its links: of longer ones so many would fill the memory.
+LONGEST = 500
 OURS = Path(__file__).parent / "templates"
 # What belongs to one request or one user: in a part that others get too it would be a leak.
 FORBIDDEN = dict.fromkeys(
@@ -51,7 +53,8 @@ def init_fragments(app: Flask) -> None:
             text = app.jinja_env.get_template(template).render(**{**FORBIDDEN, **values, **marks})
             if len(kept) >= MOST:
                 kept.clear()
-            kept[name] = text
+            if len(request.query_string) <= LONGEST:
+                kept[name] = text
         for part, value in (late or {}).items():
             text = text.replace(MARK % part, escape(value))
         # The template has escaped what it shows.

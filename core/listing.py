@@ -26,6 +26,8 @@ from core.text import clean_text
 
 # For each word every row is looked through again.
 MOST_WORDS = 10
+# Of a search; what stands behind is neither looked for nor repeated in links.
+LONGEST_WORDS = 200
 # Skipping rows costs the database as much as reading them.
 MAX_OFFSET = 100_000
 COUNTS = ("exact", "estimate", "none")
@@ -110,7 +112,7 @@ class Listing:
             text = ",".join(texts) if is_list else texts[0]
             try:
                 self._read_one(name, text, values, condition or Listing.condition)
-                known[name] = text
+                known[name] = text[:LONGEST_WORDS] if name == "q" else text
             except ValidationError as error:
                 refuse(f"{name[:40]!r}: {' '.join(error.messages)}")
             except ValueError as error:
@@ -399,7 +401,7 @@ def _written(order: Order) -> str:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text[:200].split()))[:MOST_WORDS]
+    return tuple(dict.fromkeys(text[:LONGEST_WORDS].split()))[:MOST_WORDS]
 
 
 def _number(text: str, limit: int) -> int:

@@ -173,8 +173,13 @@ class ListPage(Pagination):
         return ("descending" if down else "ascending") if first == name else None
 
 
-@lru_cache(maxsize=4096)
 def _argument(name: str, text: str) -> str:
+    # What a client sends is kept only where it is short.
+    return _encoded(name, text) if len(text) < 100 else _encoded.__wrapped__(name, text)
+
+
+@lru_cache(maxsize=4096)
+def _encoded(name: str, text: str) -> str:
     # A comma stands for itself, or lists of values grow to three times their length.
     return urlencode({name: text}, safe=",")
 

@@ -289,7 +289,7 @@ class Schema(SQLAlchemyAutoSchema):
 
     def load(self, data: Any, *, many: bool | None = None, **kwargs: Any) -> Any:
         many = self.many if many is None else many
-        if many and isinstance(data, list) and len(data) > MOST_ITEMS:
+        if isinstance(data, list if many else dict) and len(data) > MOST_ITEMS:
             # To read each takes a thousand times longer than to send it.
             raise ValidationError(TOO_MANY)
         # marshmallow-sqlalchemy's own load reads a package's metadata from the disk at each call.

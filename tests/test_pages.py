@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 from flask import get_flashed_messages, render_template, render_template_string
+from jinja2 import DictLoader
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DataError, DBAPIError
 
@@ -571,3 +572,23 @@ def test_icons_stay_small_where_the_style_sheet_does_not_come(client):
 
     assert icons
     assert {own.get("width") for own in icons} == {"16"}
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(0, True), (1000, False)])
+def test_a_part_is_kept_unless_the_url_is_long(make_app, length, is_kept):
+    # A client could fill the memory with the parts of a thousand long ones.
+    app = make_app()
+    app.jinja_env.loader = DictLoader({"part.html": "{{ count() }}"})
+    app.jinja_env.globals["count"] = iter("ab").__next__
+
+    with app.test_request_context(f"/?q={'x' * length}"):
+        parts = [app.jinja_env.globals["fragment"]("part.html") for _ in range(2)]
+
+    assert parts == ["a", "a" if is_kept else "b"]
+
+
+def test_a_list_repeats_no_more_of_a_search_than_it_looks_for(client):
+    page = client.get("/sample/things", query_string={"q": f"{'x' * 200}yz"}).text
+
+    assert "x" * 200 in page
+    assert not re.search(r'href="[^"]*xy', page)

@@ -440,6 +440,13 @@ def test_more_records_than_a_worker_has_time_for_are_refused_unread(schema):
     assert found == ["At most 10000 of them in one body."]
 
 
+def test_more_fields_than_a_worker_has_time_for_are_refused_unread():
+    with pytest.raises(ValidationError) as refused:
+        OrderSchema().load(dict.fromkeys(map(str, range(10_001))))
+
+    assert refused.value.messages == ["At most 10000 of them in one body."]
+
+
 def test_a_natural_key_has_no_minus_for_it_stands_in_a_url():
     class Numbered(Base):
         __tablename__ = "schemas_numbered"
