@@ -96,6 +96,7 @@ class Plan(Rows):
 
     def find(self, key: tuple[Any, ...], statement: Any = None) -> Sequence[Any]:
         """Return the row with a primary key, or nothing if there is none that `statement` finds."""
+        check_key(self.model, key)
         by_key = self._by_key if statement is None else self._with_key(once(self.model, statement))
         return self.fetch(by_key, _key_values(key))
 
@@ -170,6 +171,7 @@ class Dump(Records):
         model: Any = self.schema.opts.model
         if statement is not None:
             return db.session.scalars(with_key(model, key, statement)).unique().all()
+        check_key(model, key)
         record = db.session.get(model, key)
         return [] if record is None else [record]
 
@@ -206,9 +208,19 @@ def plan_of(
 
 def with_key(model: Any, key: tuple[Any, ...], statement: Any) -> Any:
     """Return the select of the record with a primary key, if `statement` finds it."""
+    check_key(model, key)
     found: Any = sa.select(model) if statement is None else once(model, statement)
     pairs = zip(key_names(model), key, strict=True)
     return found.where(*(getattr(model, name) == part for name, part in pairs))
+
+
+def check_key(model: Any, key: tuple[Any, ...]) -> None:
+    """Raise LookupError for a key that has other parts than the model's."""
+    if len(key) != len(sa.inspect(model).primary_key):
+        names = ", ".join(key_names(model))
+        raise LookupError(
+            f"The key of {model.__name__} is ({names}): {len(key)} values were given."
+        )
 
 
 def _is_key(model: Any) -> list[Any]:

@@ -44,6 +44,22 @@ from core.tags import conditional, is_named, require_match, tag_of, tags
 from core.updates import update_of
 from services import csrf, db, ma
 
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+# What a resource may describe (OpenAPI 3.1, 4.8.9), and extensions that begin with x-.
+DESCRIBED = {
+    "tags",
+    "summary",
+    "description",
+    "externalDocs",
+    "operationId",
+    "parameters",
+    "requestBody",
+    "responses",
+    "callbacks",
+    "deprecated",
+    "security",
+    "servers",
+}
 MERGE_PATCH = "application/merge-patch+json"
 WRITES = ("PUT", "PATCH", "DELETE")
 
@@ -114,6 +130,15 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
     if_match_required: ClassVar[bool] = False
     deprecation: ClassVar[Deprecation | None] = None
     describe: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        named = dict.fromkeys(cls.describe, METHODS)
+        named |= {part: DESCRIBED for said in cls.describe.values() for part in said or ()}
+        for name, allowed in named.items():
+            if name not in allowed and not name.startswith("x-"):
+                near = " or ".join(get_close_matches(name, allowed, 1)) or "another"
+                raise ModuleError(f"{cls.__name__}.describe has {name!r}: did you mean {near!r}?")
 
     @classmethod
     def as_view(cls, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -204,14 +229,15 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
 def update(schema: Schema, key: Any, partial: bool = False, statement: Any = None) -> Response:
     """Change the record with this primary key to what the body carries; answer the record.
 
-    That is all fields for a PUT, the named for a PATCH, which is `partial`. 404 if there is no such
-    record, or none that `statement` finds; then 412 as check_match(), then what body() refuses.
+    That is all fields for a PUT, the named for a PATCH, which is `partial`; the resource's
+    `body_schema` reads them if it has one of this model. 404 if there is no such record, or none
+    that `statement` finds; then 412 as check_match(), then what body() refuses.
     On PostgreSQL that is one statement where it does the same as the session (core/updates.py).
     """
-    model = _model_of(schema)
+    model, reader = _model_of(schema), _reader_of(schema)
     check_select(model, statement)
-    values, refusal = _changes(schema, partial)
-    takes_more = refusal or _names_a_state() or statement is not None
+    values, refusal = _changes(reader, partial)
+    takes_more = refusal or _names_a_state() or statement is not None or reader is not schema
     change = None if takes_more else update_of(schema, _key(key), values)
     if change and (rows := change.store(_key(key), values)):
         return _answer(schema, change.write_one(rows[0]), 200)
@@ -220,7 +246,7 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
         record = _matched(schema, key, statement)
     if refusal:
         raise refusal
-    schema.assign(record, values)
+    reader.assign(record, values)
     if change and change.version is not None and db.session.is_modified(record):
         # The statement met another change of the record, as a flush may.
         raise StaleDataError
@@ -252,6 +278,14 @@ def _matched(schema: Schema, key: Any, statement: Any) -> Any:
         abort(404)
     check_match(schema, record, statement)
     return record
+
+
+def _reader_of(schema: Schema) -> Schema:
+    """Return what reads the bodies of the resource at hand: its `body_schema`, or this schema."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    reader = getattr(getattr(view, "view_class", None), "body_schema", None)
+    is_of_model = isinstance(reader, Schema) and reader.opts.model is schema.opts.model
+    return reader if is_of_model else schema
 
 
 def _changes(schema: Schema, partial: bool) -> tuple[dict[str, Any], Exception | None]:

@@ -78,6 +78,8 @@ def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
 IN_URL = r"^(?!\.{1,2}$)[^/]+$"
 NOT_IN_URL = "It stands in a URL, so it has no slash and is neither . nor .. alone."
 READ_ONLY = "This field is read-only."
+# What the database or the models set, no client may.
+OURS = ("id", "created_at", "updated_at", "version")
 # Their values are others than those of the fields that marshmallow-sqlalchemy has for them.
 WITHOUT_FIELD = (postgresql.BIT, postgresql.HSTORE, postgresql.MONEY)
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
@@ -127,7 +129,8 @@ class Converter(ModelConverter):
 
     def _get_field_kwargs_for_property(self, prop: Any) -> dict[str, Any]:
         kwargs = super()._get_field_kwargs_for_property(prop)
-        if any(_sets_itself(column, prop.parent) for column in getattr(prop, "columns", ())):
+        sets_itself = any(_sets_itself(one, prop.parent) for one in getattr(prop, "columns", ()))
+        if sets_itself or prop.key in OURS:
             kwargs["dump_only"] = True
         own, *inherited = getattr(prop, "columns", ()) or (sa.null(),)
         for column in filter(_names_records, inherited):
@@ -226,14 +229,13 @@ class _Meta:
     # Without it a schema that was imported before the app exists keeps a stand-in session.
     sqla_session = db.session
     unknown = RAISE
-    # What the database or the models set, no client may.
-    dump_only = ("id", "created_at", "updated_at", "version")
+    dump_only = OURS
 
 
 class _Options(SQLAlchemyAutoSchemaOpts):
     """Those of a `class Meta`, also of one that forgot its base; its dump_only adds to ours.
 
-    With an empty dump_only clients may set the times, and what the schema declares.
+    With an empty dump_only clients may set what the schema declares.
     """
 
     dump_only: Any

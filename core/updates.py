@@ -17,6 +17,7 @@ from core.base import UTCDateTime
 from core.columns import is_real, looks_at_others
 from core.inserts import Stored, stored_by, takes_more_than_a_row, takes_the_session
 from core.parts import is_part
+from core.plan import check_key
 from core.reads import current_session
 from core.schemas import Schema
 
@@ -80,6 +81,7 @@ class Update(Stored):
 def update_of(schema: Schema, key: tuple[Any, ...], values: Mapping[str, Any]) -> Update | None:
     """Return how to change a record to these values, None if it takes the unit of work."""
     model: Any = schema.opts.model
+    check_key(model, key)
     identity = sa.inspect(model).identity_key_from_primary_key(key)
     if identity in current_session().identity_map or takes_the_session(model, values, LISTENERS):
         return None

@@ -123,11 +123,11 @@ def generate(app, tmp_path, monkeypatch):
 
 
 def test_it_says_what_it_wrote_and_what_comes_next(generate, tmp_path):
-    output = generate("tasks Task title:string")
+    output = generate("drawers Drawer title:string")
 
-    assert "wrote app/tasks/models.py" in output
-    assert 'Add "app.tasks", to INSTALLED_APPS' in output
-    assert (tmp_path / "app/tasks/tests/test_pages.py").exists()
+    assert "wrote app/drawers/models.py" in output
+    assert 'Add "app.drawers", to INSTALLED_APPS' in output
+    assert (tmp_path / "app/drawers/tests/test_pages.py").exists()
 
 
 @pytest.mark.parametrize("document", ["README.md", "README.es.md"])
@@ -144,11 +144,11 @@ def test_what_the_readme_shows_is_taken(generate, document):
 
 
 def test_it_writes_over_nothing(generate, tmp_path):
-    models = tmp_path / "app/tasks/models.py"
+    models = tmp_path / "app/drawers/models.py"
     models.parent.mkdir(parents=True)
     models.write_text("mine")
 
-    assert "app/tasks exists and is not listed" in generate("tasks Task title:string")
+    assert "app/drawers exists and is not listed" in generate("drawers Drawer title:string")
     assert [*models.parent.iterdir()] == [models]
     assert models.read_text() == "mine"
 
@@ -224,7 +224,7 @@ def test_the_menu_gets_a_link_if_it_is_a_list(menu, longer):
 
 
 def test_pretending_writes_nothing(generate, tmp_path):
-    assert "would write app/tasks/models.py" in generate("tasks Task title:string --pretend")
+    assert "would write app/drawers/models.py" in generate("drawers Drawer title:string --pretend")
     assert not any(tmp_path.iterdir())
 
 

@@ -14,6 +14,7 @@ from marshmallow.validate import ContainsOnly, Email, Equal, Length, OneOf, Rang
 
 from core.fields import MOST_ITEMS, ExactDecimal
 from core.limits import count
+from core.module_errors import ModuleError
 from core.openapi import api_document
 from core.openapi.components import Components
 from core.openapi.document import METHODS, VERSION, api_routes
@@ -531,6 +532,17 @@ def _described(make_app, said):
             return {}
 
     return _document_with(make_app, "/<int:id>", Own)["paths"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [({"psot": {"summary": "x"}}, "post"), ({"get": {"respones": {}}}, "responses")],
+)
+def test_what_is_described_by_a_wrong_name_is_told_at_once(said, meant):
+    with pytest.raises(ModuleError, match=rf"^Own.describe has .*: did you mean '{meant}'\?$"):
+        type("Own", (Resource,), {"describe": said})
+
+    type("Own", (Resource,), {"describe": {"get": {"x-internal": True}, "delete": None}})
 
 
 def test_a_deletion_without_a_schema_answers_nothing(make_app):

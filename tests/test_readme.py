@@ -1114,6 +1114,52 @@ def test_the_records_within_others_of_the_documents_are_written(scaffold, sqlite
     assert project.python("-c", TYPING).strip() == "done"
 
 
+ADDING_UP = """
+from core.factory import create_app
+from services import db
+
+application = create_app()
+with application.app_context():
+    db.create_all()
+client, url = application.test_client(), "/api/v1/invoices"
+tea = {"text": "Tea", "price": "2.50"}
+made = client.post(url, json={"number": "A1", "total": "2.50", "lines": [tea], "tag_ids": []})
+assert made.status_code == 201, made.text
+told = {"total": ["The lines do not add up to it."]}
+for sent in ({"total": "30"}, {"lines": [tea, tea]}):
+    refused = client.patch(f"{url}/1", json=sent)
+    assert (refused.status_code, refused.json["errors"]) == (422, told), refused.text
+assert client.get(f"{url}/1").json == made.json
+both = client.patch(f"{url}/1", json={"total": "5.00", "lines": [tea, tea]})
+assert both.status_code == 200, both.text
+print("done")
+"""
+
+
+def test_a_rule_across_lines_holds_for_a_patch_as_the_document_says(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    total = "    number: Mapped[str] = mapped_column(String(40))\n"
+    project.write(
+        "app/billing/models.py",
+        BILLING.replace(total, f"{total}    total: Mapped[Decimal] = mapped_column(Numeric(8, 2))\n"),
+    )
+    project.write("app/billing/schemas.py", block_with("docs/api.md", "python", "tag_ids").text)
+    resources = block_with("README.md", "python", "class TaskItem").text
+    resources = resources.replace("Task", "Invoice").replace("task", "invoice")
+    own = block_with("docs/api.md", "python", "class InvoiceItem").text
+    item = re.search(r"class InvoiceItem.*?(?=\n\napi\.)", resources, re.DOTALL)[0]
+    project.write("app/billing/resources.py", resources.replace(item, own))
+    project.write(
+        "app/billing/__init__.py",
+        "from flask import Blueprint\n"
+        "invoices_bp = Blueprint('billing', __name__, url_prefix='/api/v1')\n"
+        "from . import resources\n",
+    )
+    project.install("app.billing")
+
+    assert project.python("-c", ADDING_UP).strip() == "done"
+
+
 ACTING = """
 import hashlib, hmac, os
 from importlib.util import find_spec

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from core.listing import MAX_OFFSET
 from core.module_errors import ModuleError
-from core.rest import Api, _located, create, item, page_of
+from core.rest import Api, Resource, _located, create, delete, item, page_of, update
 from core.setting import DEFAULTS
 from services import db
 from tests.sample.models import Box, Thing
@@ -596,3 +596,39 @@ def test_an_api_whose_guards_flask_would_not_ask_is_refused(make_app, how):
 
     with pytest.raises(ModuleError, match="'child' of an Api is registered within another"):
         app.register_blueprint(blueprint, **options)
+
+
+class NamedResource(Resource):
+    schema = ThingSchema()
+    body_schema = ThingSchema(only=("name",))
+
+    def patch(self, id):
+        return update(self.schema, id, partial=True)
+
+
+def test_a_change_is_read_by_the_schema_that_reads_bodies(make_app):
+    application = make_app(["tests.sample"])
+    blueprint = Blueprint("named", __name__, url_prefix="/named")
+    Api(blueprint).add_resource(NamedResource, "/<int:id>", endpoint="one")
+    application.register_blueprint(blueprint)
+    with application.app_context():
+        db.create_all()
+        db.session.add(Thing(id=1, name="Key", code="K1", price=1, box=Box(name="Drawer")))
+        db.session.commit()
+    client = application.test_client()
+
+    refused = client.patch("/named/1", json={"name": "Nut", "price": "9.00"})
+    taken = client.patch("/named/1", json={"name": "Bolt"})
+
+    assert (refused.status_code, [*refused.json["errors"]]) == (422, ["price"])
+    assert (taken.json["data"]["name"], taken.json["data"]["price"]) == ("Bolt", "1.00")
+
+
+@pytest.mark.parametrize("use", [item, update, delete])
+@pytest.mark.parametrize("key", [(), (1, 2)])
+def test_a_key_with_other_parts_than_the_models_is_named(app, use, key):
+    with (
+        app.test_request_context(method="PATCH", json={}),
+        pytest.raises(LookupError, match=rf"^The key of Thing is \(id\): {len(key)} values were"),
+    ):
+        use(ThingSchema(), key)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.exceptions import BadRequest
 
 from core.models import Base
-from core.schemas import Schema, String
+from core.schemas import Integer, Schema, String
 from services import db
 from tests.kinds.models import Careful, Derived, Order, OrderLine, Record
 from tests.kinds.schemas import OrderLineSchema, OrderSchema, PlainSchema, RecordSchema
@@ -379,8 +379,22 @@ def test_a_meta_that_forgot_its_base_has_what_stands_there():
 
 def test_names_that_are_read_only_add_to_those_of_all_schemas():
     assert read_only(dump_only=("amount",)) == ["amount", *OURS]
-    # What the database sets is not taken in either case (core/schemas.py).
-    assert read_only(dump_only=()) == ["id", "version"]
+    # What is not declared is not taken in either case.
+    assert read_only(dump_only=()) == OURS
+
+
+def test_of_what_is_read_only_a_declared_field_alone_is_taken():
+    class OwnSchema(Schema):
+        class Meta(Schema.Meta):
+            model = Thing
+            dump_only = ()
+
+        id = Integer()
+
+    taken = {name for name, field in OwnSchema().fields.items() if not field.dump_only}
+
+    assert taken.isdisjoint({"created_at", "updated_at", "version"})
+    assert "id" in taken
 
 
 @pytest.mark.parametrize(
