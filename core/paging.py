@@ -151,7 +151,7 @@ class ListPage(Pagination):
 
     def url(self, page: int | None = None, **changes: str | None) -> str:
         """Return the URL of this list with another page or other arguments; None removes one."""
-        args = {**self.query.args, "page": page and str(page), **changes}
+        args = {**self.query.args, "page": str(page) if page else None, **changes}
         asked = "&".join(_argument(name, text) for name, text in args.items() if text is not None)
         return f"{self.path}{'&' if self.kept else '?'}{asked}" if asked else self.path
 

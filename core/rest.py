@@ -44,7 +44,7 @@ from core.tags import conditional, is_named, require_match, tag_of, tags
 from core.updates import update_of
 from services import csrf, db, ma
 
-METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+METHODS = {"get", "post", "put", "patch", "delete", "head", "options"}
 # What a resource may describe (OpenAPI 3.1, 4.8.9), and extensions that begin with x-.
 DESCRIBED = {
     "tags",
@@ -283,7 +283,7 @@ def _matched(schema: Schema, key: Any, statement: Any) -> Any:
 def _reader_of(schema: Schema) -> Schema:
     """Return what reads the bodies of the resource at hand: its `body_schema`, or this schema."""
     view = current_app.view_functions.get(request.endpoint or "")
-    reader = getattr(getattr(view, "view_class", None), "body_schema", None)
+    reader: Any = getattr(getattr(view, "view_class", None), "body_schema", None)
     is_of_model = isinstance(reader, Schema) and reader.opts.model is schema.opts.model
     return reader if is_of_model else schema
 
