@@ -1360,7 +1360,7 @@ with create_app().test_request_context(method="POST"):
 """
 
 
-COUNTED = """
+SUMMED = """
 from app.tasks.models import Task
 
 def test_the_counts_are_as_documented(client, save):
@@ -1376,7 +1376,7 @@ def test_what_is_computed_is_answered_as_the_document_says(scaffold, database_ur
     write_files(project, "app/tasks/")
     write_documented(project, "docs/api.md", "app/tasks/counts.py")
     project.replace("app/tasks/__init__.py", "import resources", "import counts, resources")
-    project.write("app/tasks/tests/test_counts.py", COUNTED)
+    project.write("app/tasks/tests/test_counts.py", SUMMED)
     project.install("app.tasks")
 
     tested = project.run("python", "-m", "pytest", "-q", "app/tasks/tests/test_counts.py")

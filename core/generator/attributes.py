@@ -23,7 +23,8 @@ LONGEST_MEMBER, SHORTEST_TITLE = 32, 6
 OPTIONS = ("optional", "unique")
 USAGE = {
     "string": "string:120, with the longest length",
-    "enum": "enum:draft,active, with members of up to 32 small letters, digits and _",
+    "enum": "enum:draft,active, with members of up to 32 letters, all small or all capital, digits "
+    "and _",
     "references": (
         "references:app.clients.models.Client, with a model of a listed module on the scaffold's "
         "Base, whose key is a whole number called id"
@@ -232,14 +233,19 @@ def _detail(type_: str, given: str = "") -> Any:
             return length
     elif type_ == "enum":
         members = given.split(",")
-        are_names = all(NAME.fullmatch(one) and len(one) <= LONGEST_MEMBER for one in members)
-        if are_names and len({*members}) == len(members):
+        if all(map(_is_member, members)) and len({*map(str.upper, members)}) == len(members):
             return members
     elif type_ == "references":
         return _model(given)
     elif not given:
         return get_currency_precision(setting("CURRENCY")) if type_ == "money" else None
     raise ValueError(given)
+
+
+def _is_member(text: str) -> bool:
+    """Tell whether a text is a member of an enum: small letters, or capitals as in USD."""
+    is_name = text in (text.lower(), text.upper()) and NAME.fullmatch(text.lower()) is not None
+    return is_name and len(text) <= LONGEST_MEMBER
 
 
 def _model(path: str) -> Any:
