@@ -92,14 +92,14 @@ class _Chunks(LimitedStream):
 
 
 class _Forms(FormDataParser):
-    """Werkzeug's, which counts the parts of a form with files alone, and takes those of no name."""
+    """Werkzeug's counts the parts of forms with files alone, and lets some pass without a name."""
 
     def parse(
         self, stream: Any, mimetype: str, content_length: int | None, options: Any = None
     ) -> Any:
         if mimetype == "application/x-www-form-urlencoded":
             data = stream.read()
-            if data.count(b"&") >= self.max_form_parts:
+            if self.max_form_parts is not None and data.count(b"&") >= self.max_form_parts:
                 raise RequestEntityTooLarge
             stream = BytesIO(data)
         stream, form, files = super().parse(stream, mimetype, content_length, options)
