@@ -141,6 +141,10 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
         choices = [*(known.get(name) or choices_of(column_type))]
         if choices and column.nullable:
             choices.append((EMPTY, gettext("no value")))
+        sought = page.query.args.get(f"filter[{name}]", "")
+        if choices and sought and sought not in dict(choices):
+            # None of the rows has it: the select says so.
+            choices.append((sought, sought))
         looks = {"type": "search"} if _searchable(page.listing, name) else _looks(column)
         if choices or column.foreign_keys or not isinstance(column_type, tuple(INPUT_TYPES)):
             yield _control(page, f"filter[{name}]", label, **looks, choices=choices)

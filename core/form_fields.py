@@ -222,7 +222,7 @@ class LinesField(FieldList):  # type: ignore[type-arg]
         self.keys_shown = formdata.getlist(f"{self.name}-_shown") if formdata else shown
         if self.max_entries:
             # Of more, as an API may store, WTForms would show none, and forget the rest.
-            self.max_entries = max(self.max_entries, len(stored), len(self.keys_shown) - 1)
+            self.max_entries = max(self.max_entries, len(stored))
         super().process(formdata, data, extra_filters)
         self._is_read = True
 

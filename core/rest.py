@@ -133,11 +133,12 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        named = dict.fromkeys(cls.describe, METHODS)
-        named |= {part: DESCRIBED for said in cls.describe.values() for part in said or ()}
-        for name, allowed in named.items():
-            if name not in allowed and not name.startswith("x-"):
-                near = " or ".join(get_close_matches(name, allowed, 1)) or "another"
+        described = cls.describe or {}
+        named = [(method, METHODS) for method in described]
+        named += [(part, DESCRIBED) for said in described.values() for part in said or ()]
+        for name, allowed in named:
+            if name not in allowed and not str(name).startswith("x-"):
+                near = " or ".join(get_close_matches(str(name).lower(), allowed, 1)) or "another"
                 raise ModuleError(f"{cls.__name__}.describe has {name!r}: did you mean {near!r}?")
 
     @classmethod
@@ -229,9 +230,9 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
 def update(schema: Schema, key: Any, partial: bool = False, statement: Any = None) -> Response:
     """Change the record with this primary key to what the body carries; answer the record.
 
-    That is all fields for a PUT, the named for a PATCH, which is `partial`; the resource's
-    `body_schema` reads them if it has one of this model. 404 if there is no such record, or none
-    that `statement` finds; then 412 as check_match(), then what body() refuses.
+    That is all fields for a PUT, the named for a PATCH, which is `partial`. Where this is the
+    schema of the resource, its `body_schema` reads them if it has one. 404 if there is no such
+    record, or none that `statement` finds; then 412 as check_match(), then what body() refuses.
     On PostgreSQL that is one statement where it does the same as the session (core/updates.py).
     """
     model, reader = _model_of(schema), _reader_of(schema)
@@ -281,11 +282,18 @@ def _matched(schema: Schema, key: Any, statement: Any) -> Any:
 
 
 def _reader_of(schema: Schema) -> Schema:
-    """Return what reads the bodies of the resource at hand: its `body_schema`, or this schema."""
+    """Return what reads bodies: of the resource's own schema its `body_schema`, else this one."""
     view = current_app.view_functions.get(request.endpoint or "")
-    reader: Any = getattr(getattr(view, "view_class", None), "body_schema", None)
-    is_of_model = isinstance(reader, Schema) and reader.opts.model is schema.opts.model
-    return reader if is_of_model else schema
+    resource: Any = getattr(view, "view_class", None)
+    reader: Any = getattr(resource, "body_schema", None)
+    if reader is None or resource.schema is not schema:
+        return schema
+    if getattr(reader.opts, "model", None) is not schema.opts.model:
+        raise LookupError(
+            f"The body_schema of {resource.__name__} has another model than {schema.opts.model!r}, "
+            "which update() changes: give it that one, or load the body by it and set the values."
+        )
+    return reader  # type: ignore[no-any-return]
 
 
 def _changes(schema: Schema, partial: bool) -> tuple[dict[str, Any], Exception | None]:

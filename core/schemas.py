@@ -78,8 +78,9 @@ def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
 IN_URL = r"^(?!\.{1,2}$)[^/]+$"
 NOT_IN_URL = "It stands in a URL, so it has no slash and is neither . nor .. alone."
 READ_ONLY = "This field is read-only."
+TIMES = ("created_at", "updated_at")
 # What the database or the models set, no client may.
-OURS = ("id", "created_at", "updated_at", "version")
+OURS = ("id", *TIMES, "version")
 # Their values are others than those of the fields that marshmallow-sqlalchemy has for them.
 WITHOUT_FIELD = (postgresql.BIT, postgresql.HSTORE, postgresql.MONEY)
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
@@ -130,7 +131,7 @@ class Converter(ModelConverter):
     def _get_field_kwargs_for_property(self, prop: Any) -> dict[str, Any]:
         kwargs = super()._get_field_kwargs_for_property(prop)
         sets_itself = any(_sets_itself(one, prop.parent) for one in getattr(prop, "columns", ()))
-        if sets_itself or prop.key in OURS:
+        if sets_itself or prop.key in TIMES:
             kwargs["dump_only"] = True
         own, *inherited = getattr(prop, "columns", ()) or (sa.null(),)
         for column in filter(_names_records, inherited):

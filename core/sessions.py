@@ -25,7 +25,7 @@ from services import log
 TIMEOUT = 1
 # What the session of somebody has who has done nothing yet. In Redis it ends after a day: where
 # there is no room for all, those of people who have signed in outlive it.
-OF_ANYBODY = {"csrf_token", "_flashes"}
+OF_ANYBODY = {"csrf_token", "_flashes", "_fresh", "next"}
 DAY = timedelta(days=1)
 # Flask-Login's, of who is signed in.
 USER = "_user_id"

@@ -131,6 +131,14 @@ def test_a_narrowed_list_offers_what_its_rows_refer_to(app, save):
         assert [text for _, text in found["filter[shelf_id]"]] == ["mine", "no value"]
 
 
+def test_a_filter_that_no_row_meets_is_seen_in_its_select(app, save):
+    save(Shelf(name="Upper"))
+
+    control = controls_of(app, "filter[shelf_id]=99999")["filter[shelf_id]"]
+
+    assert control.choices[-1] == ("99999", control.value) == ("99999", "99999")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("shelf", "Upper"), ("phase", Phase.NEW), ("flag", False)],

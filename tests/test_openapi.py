@@ -536,13 +536,20 @@ def _described(make_app, said):
 
 @pytest.mark.parametrize(
     ("said", "meant"),
-    [({"psot": {"summary": "x"}}, "post"), ({"get": {"respones": {}}}, "responses")],
+    [
+        ({"psot": {"summary": "x"}}, "post"),
+        ({"GET": {}}, "get"),
+        ({"get": {"respones": {}}}, "responses"),
+        ({"get": {200: {}}}, "another"),
+        ({"responses": {}, "get": {"responses": {}}}, "another"),
+    ],
 )
 def test_what_is_described_by_a_wrong_name_is_told_at_once(said, meant):
     with pytest.raises(ModuleError, match=rf"^Own.describe has .*: did you mean '{meant}'\?$"):
         type("Own", (Resource,), {"describe": said})
 
-    type("Own", (Resource,), {"describe": {"get": {"x-internal": True}, "delete": None}})
+    for taken in (None, {"get": {"x-internal": True}, "delete": None}):
+        type("Own", (Resource,), {"describe": taken})
 
 
 def test_a_deletion_without_a_schema_answers_nothing(make_app):
@@ -703,6 +710,8 @@ def test_what_is_computed_has_no_pages_and_no_state(make_app, is_many, kind):
     assert whole["properties"].keys() == {"data"}
     assert whole["properties"]["data"].get("type") == kind
     assert post["responses"].keys() & {"200", "201"} == {"200"}
+    made = post["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+    assert made.endswith("/SumItem")
 
 
 def test_a_schema_without_a_model_has_nothing_to_find_or_store(app):

@@ -6,9 +6,10 @@ from io import BytesIO
 
 import pytest
 from flask import Blueprint, Flask, Response, g, request
-from marshmallow import post_dump
+from marshmallow import Schema, fields, post_dump
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
+from werkzeug.routing import Rule
 
 from core.listing import MAX_OFFSET
 from core.module_errors import ModuleError
@@ -598,12 +599,19 @@ def test_an_api_whose_guards_flask_would_not_ask_is_refused(make_app, how):
         app.register_blueprint(blueprint, **options)
 
 
+class FormlessSchema(Schema):
+    name = fields.String()
+
+
 class NamedResource(Resource):
     schema = ThingSchema()
     body_schema = ThingSchema(only=("name",))
 
     def patch(self, id):
         return update(self.schema, id, partial=True)
+
+    def put(self, id):
+        return update(ThingSchema(only=("price",)), id)
 
 
 def test_a_change_is_read_by_the_schema_that_reads_bodies(make_app):
@@ -619,9 +627,12 @@ def test_a_change_is_read_by_the_schema_that_reads_bodies(make_app):
 
     refused = client.patch("/named/1", json={"name": "Nut", "price": "9.00"})
     taken = client.patch("/named/1", json={"name": "Bolt"})
+    other = client.put("/named/1", json={"name": "Nut"})
 
     assert (refused.status_code, [*refused.json["errors"]]) == (422, ["price"])
     assert (taken.json["data"]["name"], taken.json["data"]["price"]) == ("Bolt", "1.00")
+    # A schema of its own is that of this change alone.
+    assert {*other.json["errors"]} == {"name", "price"}
 
 
 @pytest.mark.parametrize("use", [item, update, delete])
@@ -632,3 +643,16 @@ def test_a_key_with_other_parts_than_the_models_is_named(app, use, key):
         pytest.raises(LookupError, match=rf"^The key of Thing is \(id\): {len(key)} values were"),
     ):
         use(ThingSchema(), key)
+
+
+def test_a_schema_that_reads_bodies_of_something_else_changes_nothing(app, thing, monkeypatch):
+    class Other(NamedResource):
+        body_schema = FormlessSchema()
+
+    _, record = thing
+    monkeypatch.setitem(app.view_functions, "other", Other.as_view("other"))
+    with app.test_request_context("/", method="PATCH", json={"name": "Nut"}):
+        request.url_rule = Rule("/other", endpoint="other")
+
+        with pytest.raises(LookupError, match=r"^The body_schema of Other has another model"):
+            update(Other.schema, record.id, partial=True)

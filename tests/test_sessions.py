@@ -116,9 +116,12 @@ def test_a_form_of_another_site_begins_no_session(make_site, store):
     assert store.client.keys() == []
 
 
-@pytest.mark.parametrize(("path", "days"), [("/", 1), ("/set/Ana", 14)])
+@pytest.mark.parametrize(("path", "days"), [("/", 1), ("/fresh", 1), ("/set/Ana", 14)])
 def test_a_session_of_somebody_who_did_nothing_ends_after_a_day(make_site, store, path, days):
-    make_site().test_client().get(path)
+    app = make_site()
+    # As Flask-Login says of who has not signed in.
+    app.add_url_rule("/fresh", "fresh", lambda: session.update(_fresh=False) or "")
+    app.test_client().get(path)
 
     [key] = store.client.keys()
     assert store.client.ttl(key) == pytest.approx(days * 24 * 3600, abs=60)

@@ -66,9 +66,9 @@ class Operation:
         many = getattr(view, "many", None)
         is_item = (rule.rule.endswith(">") if many is None else not many) or self._is_action()
         key = self.method, "item" if is_item else "list"
-        self.is_many = not is_item
         # What a resource finds out itself, and stores nowhere, has no state and no pages.
         self.is_computed = bool(self.schema) and self.model is None
+        self.is_many = key == ("get", "list") or many is True
         self.meaning = MEANINGS.get(key) if self.schema and not self.is_computed else None
         self.is_read = self.meaning is not None and self.method == "get"
         self.is_list = self.is_read and not is_item
