@@ -32,7 +32,7 @@ from core.expired import form_endpoint, shown_again
 from core.problem import TITLES, problem, title_of, wants_problem
 from core.schema_state import REMEDY, lacks_migration
 from core.schemas import Schema
-from core.security import is_anothers
+from core.security import is_cross_site_form
 from core.tags import tags
 from services import db, log
 
@@ -171,7 +171,7 @@ def _page(status: int, detail: str | None) -> str:
 def _refused_form(error: CSRFError) -> ResponseReturnValue:
     if wants_problem():
         return _http_error(error)
-    if is_anothers():
+    if is_cross_site_form():
         return answer(400, OTHER_SITE)
     if "referrer" in str(error.description):
         return answer(400, FOREIGN_FORM)

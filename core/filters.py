@@ -66,22 +66,23 @@ def related_choices(page: ListPage) -> Related:
     """Return for each filter by a related record what there is to choose, in pairs."""
     found = []
     for name, model in _related(page.listing):
-        choices = options_of(model, MOST_CHOICES + 1, statement=_referred(page, name, model))
-        if len(choices) <= MOST_CHOICES:
-            found.append((name, tuple(choices)))
+        choices = options_of(model, MOST_CHOICES + 1)
+        if len(choices) > MOST_CHOICES:
+            continue
+        if page.statement is not None:
+            choices = options_of(model, MOST_CHOICES, statement=_referred(page, name, model))
+        found.append((name, tuple(choices)))
     return tuple(found)
 
 
-def _referred(page: ListPage, name: str, model: Any) -> sa.Select[Any] | None:
+def _referred(page: ListPage, name: str, model: Any) -> sa.Select[Any]:
     """Return what a list that was narrowed refers to: of other records its reader may not know."""
-    if page.statement is None:
-        return None
-    named = page.statement.with_only_columns(
-        getattr(page.listing.model, name), maintain_column_froms=True
-    )
-    # The list may have joined them, too.
-    keys = named.order_by(None).correlate(None)
-    return sa.select(model).where(sa.inspect(model).primary_key[0].in_(keys))
+    named: Any = page.statement
+    named = named.with_only_columns(getattr(page.listing.model, name), maintain_column_froms=True)
+    # Of its own, as the list may have joined the others, too.
+    keys = named.order_by(None).subquery()
+    is_named = sa.exists().where(keys.c[0] == sa.inspect(model).primary_key[0])
+    return sa.select(model).where(is_named)
 
 
 @lru_cache(maxsize=512)

@@ -80,7 +80,7 @@ NOT_IN_URL = "It stands in a URL, so it has no slash and is neither . nor .. alo
 READ_ONLY = "This field is read-only."
 TIMES = ("created_at", "updated_at")
 # What the database or the models set, no client may.
-OURS = ("id", *TIMES, "version")
+READ_ONLY_FIELDS = ("id", *TIMES, "version")
 # Their values are others than those of the fields that marshmallow-sqlalchemy has for them.
 WITHOUT_FIELD = (postgresql.BIT, postgresql.HSTORE, postgresql.MONEY)
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
@@ -230,7 +230,7 @@ class _Meta:
     # Without it a schema that was imported before the app exists keeps a stand-in session.
     sqla_session = db.session
     unknown = RAISE
-    dump_only = OURS
+    dump_only = READ_ONLY_FIELDS
 
 
 class _Options(SQLAlchemyAutoSchemaOpts):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -29,10 +30,15 @@ def init_security(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, count)  # type: ignore[method-assign]
 
 
-def is_anothers() -> bool:
-    """Tell whether a form of another site sent this, for which browsers keep cookies back."""
-    is_change = request.method not in READ_METHODS
-    return is_change and request.headers.get("Sec-Fetch-Site") == "cross-site"
+def is_cross_site_form() -> bool:
+    """Tell whether another site sent this: our cookies, which are SameSite, stayed behind."""
+    if request.method in READ_METHODS:
+        return False
+    if site := request.headers.get("Sec-Fetch-Site"):
+        return site == "cross-site"
+    # Browsers of before 2023, and those on plain http.
+    origin = request.headers.get("Origin", "null")
+    return origin != "null" and urlsplit(origin).netloc != request.host
 
 
 class _Headers:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from config import ConfigError
 from core.errors import RETRY_AFTER
-from core.security import is_anothers
+from core.security import is_cross_site_form
 from services import log
 
 # A page waits no longer than this for a Redis that does not answer.
@@ -112,7 +112,8 @@ class RedisSessions(SessionInterface):
         self.away = redis.RedisError
         self.store = library.RedisSessionInterface(app, client, prefix, permanent=False)
         self.store.serializer = _Serializer()
-        self._store = self.store._upsert_session  # noqa: SLF001 - no public way
+        # The library has one time for all sessions; with one for each this can go.
+        self._store_for = self.store._upsert_session  # noqa: SLF001 - no public way
         self.store._upsert_session = self._keep  # noqa: SLF001
         self._client, self._key = client, f"{prefix}check"
 
@@ -136,7 +137,7 @@ class RedisSessions(SessionInterface):
 
     def _keep(self, lifetime: timedelta, session: SessionMixin, key: str) -> None:
         lasts = lifetime if session.keys() - OF_ANYBODY else min(lifetime, DAY)
-        self._store(lasts, session, key)
+        self._store_for(lasts, session, key)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if isinstance(session, SecureCookieSession) or _is_refused(response):
@@ -175,7 +176,7 @@ class _Serializer:
 
 def _is_refused(response: Response) -> bool:
     """Tell whether it refuses a form of another site: a new session would replace the reader's."""
-    return response.status_code >= 400 and is_anothers()
+    return response.status_code >= 400 and is_cross_site_form()
 
 
 def _require_store() -> None:

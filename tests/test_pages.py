@@ -587,8 +587,6 @@ def test_a_part_is_kept_unless_the_url_is_long(make_app, length, is_kept):
     assert parts == ["a", "a" if is_kept else "b"]
 
 
-def test_a_list_repeats_no_more_of_a_search_than_it_looks_for(client):
-    page = client.get("/sample/things", query_string={"q": f"{'x' * 200}yz"}).text
-
-    assert "x" * 200 in page
-    assert not re.search(r'href="[^"]*xy', page)
+def test_a_list_repeats_no_more_of_a_search_than_it_looks_for(app):
+    with app.test_request_context("/", query_string={"q": f"{'x' * 200}yz"}):
+        assert page_of(Thing).url(2) == f"/?q={'x' * 200}&page=2"

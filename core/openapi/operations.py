@@ -68,6 +68,7 @@ class Operation:
         key = self.method, "item" if is_item else "list"
         # What a resource finds out itself, and stores nowhere, has no state and no pages.
         self.is_computed = bool(self.schema) and self.model is None
+        # Whether it is answered as an array then.
         self.is_many = key == ("get", "list") or many is True
         self.meaning = MEANINGS.get(key) if self.schema and not self.is_computed else None
         self.is_read = self.meaning is not None and self.method == "get"
@@ -75,8 +76,9 @@ class Operation:
         self.is_action = self.meaning is not None and key == ("post", "item")
         self.is_new = self.meaning is not None and key == ("post", "list")
         is_change = self.method in ("put", "patch", "delete")
-        self.has_match = self.is_action or (is_change and not self.is_computed)
-        self.needs_match = not self.is_action and getattr(view, "if_match_required", False)
+        is_required = getattr(view, "if_match_required", False)
+        self.has_match = self.is_action or (is_change and (is_required or not self.is_computed))
+        self.needs_match = not self.is_action and is_required
         self.takes_body = self.method in ("post", "put", "patch")
 
     def described(self) -> Parts:
