@@ -18,7 +18,7 @@ from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
 from core.form_fields import SEARCH_BUTTON, asked_once, posted
 from core.i18n import EMPTY
-from core.listing import text_of
+from core.listing import LONGEST_WORDS, text_of
 from core.paging import options_of
 from core.schemas import reader_of
 from services import db
@@ -75,7 +75,7 @@ class SearchSelectField(SelectFieldBase):
         name = f"{self.name}-{part}"
         asked = request.args.get(name, "") if has_request_context() else ""
         words = posted().get(name) or asked
-        return words.replace("\x00", "").strip()[:200]
+        return words.replace("\x00", "").strip()[:LONGEST_WORDS]
 
     @property
     def results(self) -> str:

@@ -34,6 +34,7 @@ from core.schema_state import REMEDY, lacks_migration
 from core.schemas import Schema
 from core.security import is_cross_site_form
 from core.tags import tags
+from core.urls import resource_at_hand
 from services import db, log
 
 RETRY_AFTER = 5
@@ -255,8 +256,8 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
 
     One that they do not have, as that of the tenant in a unique rule, is nobody's to read.
     """
-    view = getattr(current_app.view_functions.get(str(request.endpoint)), "view_class", None)
-    schema = getattr(view, "body_schema", None) or getattr(view, "schema", None)
+    resource = resource_at_hand()
+    schema = getattr(resource, "body_schema", None) or getattr(resource, "schema", None)
     if not isinstance(schema, Schema) or schema.opts.model is None:
         return violation.errors
     if violation.kind == "in_use":

@@ -142,11 +142,8 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
         choices = [*(known.get(name) or choices_of(column_type))]
         if choices and column.nullable:
             choices.append((EMPTY, gettext("no value")))
-        sought = page.query.args.get(f"filter[{name}]", "")
-        if choices and sought and sought not in dict(choices):
-            # None of the rows has it: the select says so.
-            choices.append((sought, sought))
-        looks = {"type": "search"} if _searchable(page.listing, name) else _looks(column)
+        is_sought = _searchable(page.listing, name) is not None
+        looks: dict[str, Any] = {"type": "search"} if is_sought else _looks(column)
         if choices or column.foreign_keys or not isinstance(column_type, tuple(INPUT_TYPES)):
             yield _control(page, f"filter[{name}]", label, **looks, choices=choices)
         else:
@@ -165,15 +162,20 @@ def _looks(column: Any) -> dict[str, str]:
     return {"type": kind, "inputmode": "decimal" if has_keypad else ""}
 
 
-def _control(page: ListPage, name: str, label: str, **options: Any) -> Control:
+def _control(
+    page: ListPage, name: str, label: str, choices: Sequence[tuple[str, str]] = (), **options: Any
+) -> Control:
     value = page.query.args.get(name, "")
+    if choices and value and value not in dict(choices):
+        # None of the rows has it: the select says so.
+        choices = [*choices, (value, value)]
     if value and options["type"] == "datetime-local":
         # A browser empties its input of what has a zone, or a day alone.
         with suppress(ValueError):
             moment = datetime.fromisoformat(value)
             if moment.tzinfo or "T" not in value:
                 value = local(moment).replace(tzinfo=None).isoformat()
-    return Control(name, label, value, **options)
+    return Control(name, label, value, choices=choices, **options)
 
 
 def choices_of(column_type: Any) -> list[tuple[str, str]]:

@@ -37,29 +37,15 @@ from core.inserts import insert_of
 from core.links import link_header, links_of, meta_of
 from core.listing import check_select, listing_of
 from core.module_errors import ModuleError
+from core.openapi.operations import check_described
 from core.paging import ListPage
 from core.plan import key_of, part_of, plan_of, with_key
 from core.schemas import Schema
 from core.tags import conditional, is_named, require_match, tag_of, tags
 from core.updates import update_of
+from core.urls import resource_at_hand
 from services import csrf, db, ma
 
-METHODS = {"get", "post", "put", "patch", "delete", "head", "options"}
-# What a resource may describe (OpenAPI 3.1, 4.8.9), and extensions that begin with x-.
-DESCRIBED = {
-    "tags",
-    "summary",
-    "description",
-    "externalDocs",
-    "operationId",
-    "parameters",
-    "requestBody",
-    "responses",
-    "callbacks",
-    "deprecated",
-    "security",
-    "servers",
-}
 MERGE_PATCH = "application/merge-patch+json"
 WRITES = ("PUT", "PATCH", "DELETE")
 
@@ -133,13 +119,7 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        described = cls.describe or {}
-        named = [(method, METHODS) for method in described]
-        named += [(part, DESCRIBED) for said in described.values() for part in said or ()]
-        for name, allowed in named:
-            if name not in allowed and not str(name).startswith("x-"):
-                near = " or ".join(get_close_matches(str(name).lower(), allowed, 1)) or "another"
-                raise ModuleError(f"{cls.__name__}.describe has {name!r}: did you mean {near!r}?")
+        check_described(cls.__name__, cls.describe)
 
     @classmethod
     def as_view(cls, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -283,8 +263,7 @@ def _matched(schema: Schema, key: Any, statement: Any) -> Any:
 
 def _reader_of(schema: Schema) -> Schema:
     """Return what reads bodies: of the resource's own schema its `body_schema`, else this one."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    resource: Any = getattr(view, "view_class", None)
+    resource = resource_at_hand()
     reader: Any = getattr(resource, "body_schema", None)
     if reader is None or resource.schema is not schema:
         return schema

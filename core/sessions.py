@@ -122,8 +122,7 @@ class RedisSessions(SessionInterface):
         try:
             self._client.set(self._key, "", ex=TIMEOUT)
         except self.away as error:
-            log.error("sessions unavailable: %s", type(error).__name__)
-            raise ServiceUnavailable(retry_after=RETRY_AFTER) from error
+            raise _unavailable(error) from error
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
         try:
@@ -156,8 +155,7 @@ class RedisSessions(SessionInterface):
         try:
             self.store.regenerate(session)
         except self.away as error:
-            log.error("sessions unavailable: %s", type(error).__name__)
-            raise ServiceUnavailable(retry_after=RETRY_AFTER) from None
+            raise _unavailable(error) from None
 
 
 class _Serializer:
@@ -172,6 +170,11 @@ class _Serializer:
         except (ValueError, TypeError, LookupError):
             return None  # What cannot be read is no session: a new one begins.
         return found if isinstance(found, dict) else None
+
+
+def _unavailable(error: Exception) -> ServiceUnavailable:
+    log.error("sessions unavailable: %s", type(error).__name__)
+    return ServiceUnavailable(retry_after=RETRY_AFTER)
 
 
 def _is_refused(response: Response) -> bool:

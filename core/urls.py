@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from werkzeug.routing import BaseConverter, IntegerConverter, UnicodeConverter, ValidationError
 
 from core.encoding import JSONProvider
@@ -16,6 +16,12 @@ MAX_KEY = 2**63 - 1
 def request_path() -> str:
     """Return the path of the request as a URL writes it, also where it holds a # or a ?."""
     return quote(f"{request.root_path}{request.path}")
+
+
+def resource_at_hand() -> Any:
+    """Return the class of the view that answers the request, None for a function or no view."""
+    view = current_app.view_functions.get(str(request.endpoint))
+    return getattr(view, "view_class", None)
 
 
 def init_urls(app: Flask) -> None:

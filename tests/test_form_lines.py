@@ -70,6 +70,14 @@ def order(*lines):
     return Order(number="A1", version=4, lines=list(made))
 
 
+def saved_order(*texts):
+    """Return an order that is stored, with lines of these texts."""
+    made = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in texts])
+    db.session.add(made)
+    db.session.commit()
+    return made
+
+
 def submitted(stored, **changed):
     form = OrderForm(MultiDict(SENT | changed), obj=stored)
     form.version = SimpleNamespace()
@@ -246,9 +254,7 @@ def saved(order, form=OrderForm, **sent):
 
 def test_of_two_who_change_a_line_the_second_sees_both_versions(orders):
     with orders.test_request_context(method="POST"):
-        order = Order(number="A1", lines=[OrderLine(text="Tea", amount=1)])
-        db.session.add(order)
-        db.session.commit()
+        order = saved_order("Tea")
         _, is_first_saved = saved(order, **{"lines-0-text": "Tea", "lines-0-amount": "2"})
         form, is_second_saved = saved(order, **{"lines-0-text": "Cup", "lines-0-amount": "1"})
 
@@ -259,9 +265,7 @@ def test_of_two_who_change_a_line_the_second_sees_both_versions(orders):
 def test_a_line_that_somebody_else_added_with_the_same_texts_is_told(orders):
     tea = {"lines-0-text": "Tea", "lines-0-amount": "1"}
     with orders.test_request_context(method="POST"):
-        order = Order(number="A1")
-        db.session.add(order)
-        db.session.commit()
+        order = saved_order()
         saved(order, **tea)
         form, is_second_saved = saved(order, **tea | {"lines-0-_key": ""}, form=KeyedForm)
 
@@ -295,9 +299,7 @@ def conflicting(order):
 
 def test_lines_that_stay_are_no_change(orders):
     with orders.test_request_context(method="POST"):
-        order = Order(number="A1", lines=[OrderLine(text="Tea", amount=1)])
-        db.session.add(order)
-        db.session.commit()
+        order = saved_order("Tea")
         saved(order, **{"lines-0-text": "Tea", "lines-0-amount": "1"})
 
         assert order.version == 1
@@ -483,9 +485,7 @@ class ShortForm(OrderForm):
 
 def test_more_lines_than_a_form_takes_are_shown_and_kept(orders):
     with orders.test_request_context(method="POST"):
-        order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "abc"])
-        db.session.add(order)
-        db.session.commit()
+        order = saved_order("a", "b", "c")
         form = ShortForm(page_of(ShortForm(obj=order)), obj=order)
         form.populate_obj(order)
         db.session.commit()
@@ -495,9 +495,7 @@ def test_more_lines_than_a_form_takes_are_shown_and_kept(orders):
 
 def test_a_line_that_somebody_else_has_added_stays(orders):
     with orders.test_request_context(method="POST"):
-        order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "ab"])
-        db.session.add(order)
-        db.session.commit()
+        order = saved_order("a", "b")
         sent = page_of(KeyedForm(obj=order))
         db.session.add(OrderLine(text="c", amount=1, order_id=order.id))
         db.session.commit()
@@ -512,9 +510,7 @@ def test_a_line_that_somebody_else_has_added_stays(orders):
 
 def test_a_removed_line_stays_away_when_the_page_comes_back(orders):
     with orders.test_request_context(method="POST"):
-        order = Order(number="A1", lines=[OrderLine(text=text, amount=1) for text in "ab"])
-        db.session.add(order)
-        db.session.commit()
+        order = saved_order("a", "b")
         form = KeyedForm(page_of(KeyedForm(obj=order)), obj=order)
         form.lines.entries.pop(1)
         form = KeyedForm(page_of(form), obj=order)
@@ -607,9 +603,7 @@ def test_words_are_of_the_line_in_which_they_were_typed(app):
 
 def test_a_stored_line_that_was_emptied_is_not_dropped(orders):
     with orders.test_request_context(method="POST"):
-        order = Order(number="A1", lines=[OrderLine(text="a", amount=1)])
-        db.session.add(order)
-        db.session.commit()
+        order = saved_order("a")
         sent = {"number": "A1", "lines-0-_key": str(order.lines[0].id), "lines-0-text": ""}
         form = DroppingForm(MultiDict(sent), obj=order)
         form.lines.drop_removed()

@@ -1080,18 +1080,15 @@ print("done")
 """
 
 
-def test_the_records_within_others_of_the_documents_are_written(scaffold, sqlite_url):
-    document = "docs/recipes.md"
-    project = scaffold.on(sqlite_url)
-    resources = (
-        block_with("README.md", "python", "class TaskItem")
-        .text.replace("Task", "Invoice")
-        .replace("task", "invoice")
-    )
-    patch, end = re.search(r"    def patch.*?(?=    def delete)", resources, re.DOTALL).span()
-    put = resources[patch:end].replace("def patch", "def put").replace(", partial=True", "")
-    resources = resources[:patch] + put + resources[patch:]
-    project.write("app/billing/models.py", BILLING)
+def invoice_resources() -> str:
+    """Return the README's resources of tasks as those of invoices."""
+    text = block_with("README.md", "python", "class TaskItem").text
+    return text.replace("Task", "Invoice").replace("task", "invoice")
+
+
+def install_billing(project: Project, models: str, resources: str) -> None:
+    """Write and list a module of invoices with these models and resources."""
+    project.write("app/billing/models.py", models)
     project.write("app/billing/schemas.py", block_with("docs/api.md", "python", "tag_ids").text)
     project.write("app/billing/resources.py", resources)
     project.write(
@@ -1101,6 +1098,16 @@ def test_the_records_within_others_of_the_documents_are_written(scaffold, sqlite
         "from . import resources\n",
     )
     project.install("app.billing")
+
+
+def test_the_records_within_others_of_the_documents_are_written(scaffold, sqlite_url):
+    document = "docs/recipes.md"
+    project = scaffold.on(sqlite_url)
+    resources = invoice_resources()
+    patch, end = re.search(r"    def patch.*?(?=    def delete)", resources, re.DOTALL).span()
+    put = resources[patch:end].replace("def patch", "def put").replace(", partial=True", "")
+    resources = resources[:patch] + put + resources[patch:]
+    install_billing(project, BILLING, resources)
 
     assert project.python("-c", SENDING).strip() == "done"
 
@@ -1139,20 +1146,10 @@ print("done")
 def test_a_rule_across_lines_holds_for_a_patch_as_the_document_says(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
     total = "total: Mapped[Decimal] = mapped_column(Numeric(8, 2))\n    lines: "
-    project.write("app/billing/models.py", BILLING.replace("lines: ", total))
-    project.write("app/billing/schemas.py", block_with("docs/api.md", "python", "tag_ids").text)
-    resources = block_with("README.md", "python", "class TaskItem").text
-    resources = resources.replace("Task", "Invoice").replace("task", "invoice")
+    resources = invoice_resources()
     own = block_with("docs/api.md", "python", "class InvoiceItem").text
     item = re.search(r"class InvoiceItem.*?(?=\n\napi\.)", resources, re.DOTALL)[0]
-    project.write("app/billing/resources.py", resources.replace(item, own))
-    project.write(
-        "app/billing/__init__.py",
-        "from flask import Blueprint\n"
-        "invoices_bp = Blueprint('billing', __name__, url_prefix='/api/v1')\n"
-        "from . import resources\n",
-    )
-    project.install("app.billing")
+    install_billing(project, BILLING.replace("lines: ", total), resources.replace(item, own))
 
     assert project.python("-c", ADDING_UP).strip() == "done"
 
@@ -1609,22 +1606,8 @@ def test_a_list_is_sorted_and_filtered_by_the_total_of_the_document(scaffold, da
     )
     models = BILLING.replace('__tablename__ = "billing_invoice"\n', listing)
     total = block_with("docs/search.md", "python", "Invoice.total").text
-    resources = block_with("README.md", "python", "class TaskItem").text
-    project.write("app/billing/models.py", f"from core.listing import Listing\n{models}\n{total}")
-    project.write("app/billing/schemas.py", block_with("docs/api.md", "python", "tag_ids").text)
-    project.write(
-        "app/billing/resources.py",
-        resources.replace("tasks_bp", "billing_bp")
-        .replace("Task", "Invoice")
-        .replace("task", "invoice"),
-    )
-    project.write(
-        "app/billing/__init__.py",
-        "from flask import Blueprint\n"
-        "billing_bp = Blueprint('billing', __name__, url_prefix='/api/v1')\n"
-        "from . import resources\n",
-    )
-    project.install("app.billing")
+    models = f"from core.listing import Listing\n{models}\n{total}"
+    install_billing(project, models, invoice_resources())
 
     assert project.python("-c", TOTALS).strip() == "done"
 

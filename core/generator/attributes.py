@@ -16,9 +16,9 @@ from core.models import Base, Timestamps, Versioned
 from core.setting import setting
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-# Of an enum in a column (core/base.py), and of a text that tests type as the name of a record.
 # PostgreSQL cuts names off after 63; that of a key ends with _id.
 LONGEST_NAME = 60
+# Of an enum in a column (core/base.py), and of a text that tests type as the name of a record.
 LONGEST_MEMBER, SHORTEST_TITLE = 32, 6
 OPTIONS = ("optional", "unique")
 USAGE = {

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any
 
 from flask import Flask
@@ -11,6 +12,7 @@ from werkzeug.routing import Rule
 from core.columns import key_names
 from core.limits import LIMIT_HEADERS, has_guard, is_limited
 from core.listing import listing_of
+from core.module_errors import ModuleError
 from core.openapi.answers import answer, problems
 from core.openapi.components import Components
 from core.openapi.examples import NoExampleError, example
@@ -39,6 +41,22 @@ MEANINGS: dict[tuple[str, str], tuple[Any, ...]] = {
 }
 # The one error that is no problem: the server answers it before the application is asked.
 LONG_URL = "The URL is longer than the web server takes, by default about 4,000 characters."
+METHODS = {"get", "post", "put", "patch", "delete", "head", "options"}
+# What a resource may describe (OpenAPI 3.1, 4.8.9), and extensions that begin with x-.
+DESCRIBED = {
+    "tags",
+    "summary",
+    "description",
+    "externalDocs",
+    "operationId",
+    "parameters",
+    "requestBody",
+    "responses",
+    "callbacks",
+    "deprecated",
+    "security",
+    "servers",
+}
 ANYTHING: Parts = {"application/json": {"schema": {}}}
 # A resource describes these anew; all else it adds to.
 WHOLE = ("schema", "example")
@@ -68,8 +86,8 @@ class Operation:
         key = self.method, "item" if is_item else "list"
         # What a resource finds out itself, and stores nowhere, has no state and no pages.
         self.is_computed = bool(self.schema) and self.model is None
-        # Whether it is answered as an array then.
-        self.is_many = key == ("get", "list") or many is True
+        # Whether it is an array then.
+        self.is_many = self.is_computed and (key == ("get", "list") or many is True)
         self.meaning = MEANINGS.get(key) if self.schema and not self.is_computed else None
         self.is_read = self.meaning is not None and self.method == "get"
         self.is_list = self.is_read and not is_item
@@ -169,7 +187,7 @@ class Operation:
         """Return the schema of all that is answered."""
         if self.is_list:
             return self.components.page(self.schema)
-        return self.components.wrapped(self.schema, self.is_many and self.is_computed)
+        return self.components.wrapped(self.schema, self.is_many)
 
     def _answer(self, text: str, *headers: str, content: Parts | None = None) -> Parts:
         """Return an answer with what a rate limit and an announced end add to each."""
@@ -196,6 +214,17 @@ class Operation:
             yield 429
         if is_guarded(self.app, self.blueprint):
             yield from (401, 403)
+
+
+def check_described(name: str, describe: Mapping[str, Any] | None) -> None:
+    """Raise ModuleError for what a resource of this name describes and no operation has."""
+    described = describe or {}
+    named = [(method, METHODS) for method in described]
+    named += [(part, DESCRIBED) for said in described.values() for part in said or ()]
+    for key, allowed in named:
+        if key not in allowed and not str(key).startswith("x-"):
+            near = " or ".join(get_close_matches(str(key).lower(), allowed, 1)) or "another"
+            raise ModuleError(f"{name}.describe has {key!r}: did you mean {near!r}?")
 
 
 def _merged(said: Mapping[str, Any], described: Mapping[Any, Any]) -> Parts:
