@@ -1,8 +1,8 @@
 """The API side: Flask-RESTful tamed, the shapes of items and lists."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import flask_restful
@@ -27,7 +27,7 @@ from werkzeug.exceptions import (
     PreconditionRequired,
     UnsupportedMediaType,
 )
-from werkzeug.routing import Rule
+from werkzeug.routing import Map
 
 from core.columns import key_names
 from core.database import READ_METHODS
@@ -193,7 +193,7 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
     On PostgreSQL that is one statement where it does the same as the session (core/inserts.py).
     """
     # Before anything is stored: who gets an error sends it again.
-    _rules_of(endpoint)
+    _parts_of(endpoint)
     _model_of(schema)
     insert = insert_of(schema, data)
     if insert is None:
@@ -292,21 +292,27 @@ def created(schema: Schema, record: Any, endpoint: str) -> Response:
     return _located(response, endpoint, dict(key), lambda name: getattr(record, name, None))
 
 
-def _rules_of(endpoint: str) -> Iterator[Rule]:
-    """Return the rules of an endpoint, which may begin with a dot. Raises LookupError."""
+def _parts_of(endpoint: str) -> frozenset[str]:
+    """Return the variables in the URL of an endpoint, which may begin with a dot; LookupError."""
     name = f"{request.blueprint}{endpoint}" if endpoint.startswith(".") else endpoint
     try:
-        return current_app.url_map.iter_rules(name)
+        return _variables(current_app.url_map, name)
     except KeyError:
         near = " or ".join(get_close_matches(name, current_app.view_functions)) or "another"
         raise LookupError(f"There is no endpoint {name!r}: did you mean {near}?") from None
 
 
+@lru_cache(maxsize=512)
+def _variables(url_map: Map, endpoint: str) -> frozenset[str]:
+    # Of a resource that has the list's URL, too, this is the longer one.
+    parts = (frozenset(rule.arguments) for rule in url_map.iter_rules(endpoint))
+    return max(parts, key=len)
+
+
 def _located(
     response: Response, endpoint: str, key: dict[str, Any], value: Callable[[str], Any]
 ) -> Response:
-    # Of a resource that has the list's URL, too, this is the longer one.
-    parts = max((rule.arguments for rule in _rules_of(endpoint)), key=len)
+    parts = _parts_of(endpoint)
     around = request.view_args or {}
     values = {part: value(part) for part in parts - around.keys() - key.keys()} | around | key
     missing = [part for part in parts if values[part] is None]
