@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import core
+
 ROOT = Path(__file__).resolve().parent.parent
 # What stays when the demo is deleted.
 SCAFFOLD = [
@@ -78,3 +80,14 @@ def test_only_config_reads_the_environment():
     ]
 
     assert sorted(readers) == ["config.py", "core/testing.py"]
+
+
+def test_the_map_of_core_names_each_of_its_files():
+    folder = ROOT / "core"
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")} - {"tests"}
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    groups = (core.__doc__ or "").partition(":\n\n")[2]
+
+    named = re.findall(r"\w+(?=[,\n/])", groups)
+
+    assert sorted(named) == sorted(files | packages)
