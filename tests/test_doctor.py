@@ -977,11 +977,11 @@ def test_a_database_that_only_reads_is_said(make_app, postgresql_url):
     assert result.findings["rights", "fail"][0] == "the database only reads"
 
 
-def test_a_redis_that_takes_no_session_fails(make_app, tmp_path):
+def test_a_redis_that_takes_no_session_fails(make_app):
     pytest.importorskip("redis")
     from tests.redis_server import Server
 
-    server = Server(tmp_path)
+    server = Server()
     try:
         app = make_app(REDIS_URL=server.url, SESSION_REDIS="true")
         well = examine(app)

@@ -155,12 +155,12 @@ class TestRates:
         assert answers == [200, 200, 429]
 
     def test_a_redis_that_dies_in_the_middle_of_a_request_spoils_nothing(
-        self, make_app, tmp_path, monkeypatch
+        self, make_app, monkeypatch
     ):
         pytest.importorskip("redis")
         from tests.redis_server import Server
 
-        redis = Server(tmp_path)
+        redis = Server()
         application = make_app(MODULES, REDIS_URL=redis.url)
         # The limiter may remember the Redis of an earlier test.
         monkeypatch.setattr(limiter, "_storage_dead", False)

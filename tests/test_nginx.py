@@ -274,11 +274,11 @@ def shared_url(postgresql_url, tmp_path):
 
 
 @pytest.fixture
-def redis(tmp_path):
+def redis():
     pytest.importorskip("redis")
     from tests.redis_server import Server
 
-    server = Server(tmp_path)
+    server = Server()
     yield server
     server.stop()
 

@@ -17,8 +17,8 @@ redis = pytest.importorskip("redis")
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("redis"))
+def store():
+    server = Server()
     yield server
     server.stop()
 

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.structure
 
 
 @pytest.fixture
-def store(tmp_path):
-    server = Server(tmp_path)
+def store():
+    server = Server()
     yield server
     server.stop()
 
