@@ -18,8 +18,9 @@ from core.module_errors import ModuleError
 from core.openapi import api_document
 from core.openapi.components import Components
 from core.openapi.document import METHODS, VERSION, api_routes
-from core.openapi.examples import NoExampleError, example
+from core.openapi.examples import NoExampleError, example, resolved
 from core.openapi.parameters import path_of
+from core.openapi.types import NAME, name_types
 from core.rest import Api, Resource, delete, item, page_of
 from core.schemas import Schema as ModelSchema
 from core.setting import setting
@@ -179,7 +180,7 @@ class TestBodies:
         assert fields["shelf"] == {**NUMBER, "type": ["integer", "null"]}
         assert fields["amount"] == {**NUMBER, "default": 0}
         assert fields["active"] == {"type": "boolean", "default": False}
-        assert fields["size"] == {"type": "string", "enum": ["small", "xl"], "default": "small"}
+        assert fields["size"] == {"$ref": "#/components/schemas/Size", "default": "small"}
         assert fields["made_on"] == {"type": ["string", "null"], "format": "date"}
         assert fields["name"]["maxLength"] == 40
 
@@ -197,10 +198,14 @@ class TestBodies:
         answered, sent = (schemas[name]["properties"]["price"] for name in ("Thing", "ThingInput"))
 
         assert answered == {"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]{1,2})?$"}
-        assert sent["pattern"] == r"^-?(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"
+        text, number = sent["anyOf"]
+        assert text == {"type": "string", "pattern": r"^-?(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"}
         assert sent["description"] == "From -99999999.99 to 99999999.99."
-        assert sent["type"] == ["string", "number"]
-        assert (sent["maximum"], sent["multipleOf"]) == (99999999.99, 0.01)
+        assert (number["type"], number["maximum"], number["multipleOf"]) == (
+            "number",
+            99999999.99,
+            0.01,
+        )
 
     def test_an_answer_promises_no_rule_that_an_older_row_may_break(self, document, kinds):
         thing = document["components"]["schemas"]["Thing"]["properties"]
@@ -253,10 +258,11 @@ class TestBodies:
         assert sent["state"] == {"type": "string", "enum": ["new"]}
         assert answered["state"] == {"type": "string"}
         assert sent["part"] == {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
-        assert (sent["exact"]["exclusiveMinimum"], sent["exact"]["maximum"]) == (0, 1)
-        assert "maximum" not in sent["open"]
-        assert sent["open"]["minimum"] == 0
-        assert sent["stock"]["type"] == ["string", "number"]
+        exact, open_end = (sent[name]["anyOf"][1] for name in ("exact", "open"))
+        assert (exact["exclusiveMinimum"], exact["maximum"]) == (0, 1)
+        assert "maximum" not in open_end
+        assert open_end["minimum"] == 0
+        assert sent["stock"]["anyOf"] == [{"type": "string"}, {"type": "number"}]
         assert answered["stock"]["type"] == "string"
         assert sent["more"]["additionalProperties"] is True
         assert (sent["few"]["minItems"], sent["few"]["maxItems"]) == (1, 9)
@@ -300,7 +306,8 @@ class TestBodies:
             assert list(schemas[name]["properties"]) == [name.lower()]
         assert "title" in schemas["Problem"]["properties"]
         assert list(schemas["Problem2"]["properties"]) == ["problem"]
-        answers = {key for key, one in schemas.items() if list(one["properties"]) == ["data"]}
+        shown = {key: list(one.get("properties", ())) for key, one in schemas.items()}
+        answers = {key for key, properties in shown.items() if properties == ["data"]}
         assert answers == {"OrderItem2", "OrderItemItem", "Problem2Item"}
 
     def test_a_resource_with_two_urls_has_operations_of_two_names(self, make_app):
@@ -328,13 +335,41 @@ class TestBodies:
         patch = kinds["components"]["schemas"]["OrderPatch"]
 
         assert "required" not in patch
-        assert patch["properties"]["lines"]["items"]["required"] == ["text", "amount"]
+        lines = patch["properties"]["lines"]["items"]
+        assert resolved(lines, kinds["components"]["schemas"])["required"] == ["text", "amount"]
+
+    def test_lines_have_one_type_in_a_new_record_and_in_a_change(self, kinds):
+        schemas = kinds["components"]["schemas"]
+        lines = [schemas[name]["properties"]["lines"] for name in ("OrderInput", "OrderPatch")]
+
+        assert [one["items"] for one in lines] == 2 * [
+            {"$ref": "#/components/schemas/OrderLinesInput"}
+        ]
+
+    def test_a_type_is_named_once_and_its_namesakes_have_numbers(self):
+        size = {"type": "string", "enum": ["s"], NAME: "Size"}
+        other = {"type": ["string", "null"], "enum": ["m", None], "default": "m", NAME: "Size"}
+        things = {"Thing": {"properties": {"a": size, "b": other, "c": {**size}, NAME: {"d": 1}}}}
+        made = {"paths": {}, "components": {"schemas": things}}
+
+        name_types(made)
+
+        schemas = made["components"]["schemas"]
+        first, second = ({"$ref": f"#/components/schemas/{name}"} for name in ("Size", "Size2"))
+        assert schemas["Thing"]["properties"] == {
+            "a": first,
+            "b": {"anyOf": [second, {"type": "null"}], "default": "m"},
+            "c": first,
+            NAME: {"d": 1},
+        }
+        assert schemas["Size2"] == {"type": "string", "enum": ["m"]}
 
     def test_a_nested_record_is_null_where_there_may_be_none(self, document, kinds):
         place, thing = kinds["components"]["schemas"]["Place"], document["components"]["schemas"]
 
-        assert place["properties"]["region"]["type"] == ["object", "null"]
-        assert thing["Thing"]["properties"]["box"]["type"] == "object"
+        region = {"$ref": "#/components/schemas/PlaceRegion"}
+        assert place["properties"]["region"] == {"anyOf": [region, {"type": "null"}]}
+        assert thing["Thing"]["properties"]["box"] == {"$ref": "#/components/schemas/ThingBox"}
 
     @pytest.mark.parametrize(
         ("name", "value"), [("clock", "09:30:00"), ("span", 1.0), ("word", "red"), ("level", 1)]
@@ -345,31 +380,34 @@ class TestBodies:
         assert answer["content"]["application/json"]["example"]["data"][name] == value
 
     def test_what_is_answered_has_its_nested_record(self, document):
-        thing = document["components"]["schemas"]["Thing"]
+        schemas = document["components"]["schemas"]
 
-        assert list(thing["properties"]["box"]["properties"]) == ["id", "name"]
-        assert "additionalProperties" not in thing
+        assert list(schemas["ThingBox"]["properties"]) == ["id", "name"]
+        assert "additionalProperties" not in schemas["Thing"]
 
     def test_fields_shortens_an_answer_and_nothing_within_it(self, document):
-        thing = document["components"]["schemas"]["Thing"]
+        schemas = document["components"]["schemas"]
 
-        assert "required" not in thing
-        assert thing["properties"]["box"]["required"] == ["id", "name"]
+        assert "required" not in schemas["Thing"]
+        assert schemas["ThingBox"]["required"] == ["id", "name"]
 
 
 class TestLists:
     def test_a_list_says_what_may_be_asked(self, document):
         parameters = _parameters(document["paths"]["/outside/things"]["get"])
+        schemas = document["components"]["schemas"]
 
         assert parameters["per_page"]["schema"]["maximum"] == setting("MAX_PER_PAGE")
         assert parameters["page"]["schema"]["minimum"] == 1
-        assert parameters["sort"]["schema"]["items"]["enum"][:2] == ["id", "-id"]
+        assert parameters["sort"]["schema"]["items"] == {"$ref": "#/components/schemas/ThingSort"}
+        assert schemas["ThingSort"]["enum"][:2] == ["id", "-id"]
         assert parameters["sort"]["schema"]["uniqueItems"] is True
-        assert "box" in parameters["fields"]["schema"]["items"]["enum"]
+        assert "box" in resolved(parameters["fields"]["schema"]["items"], schemas)["enum"]
         assert parameters["count"]["schema"]["enum"] == ["exact", "estimate", "none"]
         assert parameters["filter[box_id][gte]"]["schema"] == NUMBER
         assert parameters["filter[made_on]"]["schema"] == {"type": "string", "format": "date"}
-        assert parameters["filter[size][in]"]["schema"]["items"]["enum"] == ["small", "xl"]
+        sizes = parameters["filter[size][in]"]["schema"]["items"]
+        assert resolved(sizes, schemas) == {"type": "string", "enum": ["small", "xl"]}
         assert parameters["filter[active][null]"]["schema"] == {"type": "boolean"}
         assert "filter[active][gte]" not in parameters
         assert "filter[name]" not in parameters
@@ -781,6 +819,34 @@ class TestGuards:
         assert operation["security"] == [{"guarded": []}]
         assert "401" in operation["responses"]
 
+    @pytest.mark.parametrize(
+        ("security", "passed"),
+        [
+            (KEY, "-H &#39;X-API-Key: KEY&#39;"),
+            ({"type": "apiKey", "in": "cookie", "name": "key"}, "-b key=KEY"),
+            ({"type": "http", "scheme": "basic"}, "-u USER"),
+            (
+                {"type": "http", "scheme": "bearer"},
+                "-H &#39;Authorization: Bearer TOKEN&#39;",
+            ),
+            ({"type": "apiKey", "in": "query", "name": "key"}, ""),
+        ],
+    )
+    def test_the_command_of_the_page_passes_the_guard(self, guarded, security, passed):
+        page = guarded(security=security).test_client().get(f"{API}/docs").text
+
+        assert f"curl -i http://localhost/guarded/secrets {passed}".strip() in page
+
+    @pytest.mark.parametrize("described", [[], [{}], [{"other": []}], [{"guarded": [], "b": []}]])
+    def test_the_page_takes_any_security_that_is_described(self, make_app, described):
+        one = type("One", (Secret,), {"describe": {"get": {"security": described}}})
+        application = make_app([])
+        blueprint = Blueprint("guarded", __name__, url_prefix="/guarded")
+        Api(blueprint, security=KEY).add_resource(one, "/secrets", endpoint="secrets")
+        application.register_blueprint(blueprint)
+
+        assert application.test_client().get(f"{API}/docs").status_code == 200
+
     def test_apis_with_one_guard_have_one_scheme(self, make_app):
         application = make_app([])
         for name in ("first", "second"):
@@ -859,7 +925,7 @@ class TestCommand:
     def test_it_prints_the_document(self, app, document):
         result = app.test_cli_runner().invoke(args=["openapi"])
 
-        assert json.loads(result.output) == document
+        assert json.loads(result.output) == document | {"servers": [{"url": "/"}]}
 
     def test_a_written_file_is_up_to_date(self, app, tmp_path):
         path = str(tmp_path / "openapi.json")

@@ -476,8 +476,7 @@ def test_an_array_that_may_be_missing_has_no_default_and_neither_have_its_values
 
 def test_fields_are_asked_for_by_the_keys_that_bodies_have(app, client):
     with app.app_context():
-        parameters = api_document()["paths"]["/unusual/cats"]["get"]["parameters"]
-    (asked,) = (one["schema"]["items"]["enum"] for one in parameters if one["name"] == "fields")
+        asked = api_document()["components"]["schemas"]["CatField"]["enum"]
 
     answer = client.get(f"/unusual/cats?fields={','.join(asked)}")
 
@@ -505,7 +504,7 @@ def test_values_of_a_type_of_ones_own_are_read_by_what_it_says_of_them(app, clie
     assert [one["fee"] for one in made] == ["1.5", "0.75", "20", "1.5"]
     assert fees == ["20", "1.5", "1.5", "0.75"]
     assert found["meta"]["total"] == 3
-    assert fee["type"] == ["string", "number", "null"]
+    assert [one["type"] for one in fee["anyOf"]] == ["string", "number", "null"]
     assert (is_valid, form.fee.data, list(form.errors)) == (False, Decimal("1.5"), ["mail"])
 
 
@@ -790,12 +789,12 @@ def test_a_whole_number_of_64_bits_is_described_and_a_text_may_be_what_it_is_by_
             model = Counted
 
     spec = APISpec("x", "1", "3.1.1")
-    described = Converter(spec.openapi_version, None, spec).describe(CountedSchema(), sent=True)
-    sent = described["properties"]
+    describe = Converter(spec.openapi_version, None, spec).describe
+    sent, answered = (describe(CountedSchema(), sent)["properties"] for sent in (True, False))
     with pytest.raises(ValidationError) as refused:
         CountedSchema().load({"small": 1, "note": "", "name": ""})
 
-    assert sent["big"]["format"] == "int64"
+    assert sent["big"]["format"] == answered["big"]["format"] == "int64"
     assert "format" not in sent["small"]
     assert sent["note"]["pattern"] != sent["name"]["pattern"]
     assert list(refused.value.messages_dict) == ["name"]

@@ -10,18 +10,23 @@ from core.problem import MEDIA_TYPE, title_of
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "integer", "minimum": 0}
+REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "X-Request-ID": (
         "The request's name in our log: your own, if it is of this form, else a new one.",
-        {"type": "string", "pattern": "^[A-Za-z0-9-]{8,64}$"},
+        {"type": "string", "pattern": "^[A-Za-z0-9-]{8,64}$", "example": REQUEST_ID},
     ),
-    "ETag": ("The state of what is answered.", {"type": "string", "pattern": '^(W/)?"[^"]+"$'}),
+    "ETag": (
+        "The state of what is answered.",
+        {"type": "string", "pattern": '^(W/)?"[^"]+"$', "example": '"9a0364b9e99bb480dd25e1f0"'},
+    ),
     "Location": ("The URL of the new record.", {"type": "string", "format": "uri-reference"}),
     "Link": ("The links of the body (RFC 8288).", TEXT),
     "Retry-After": ("Seconds to wait.", NUMBER),
     "RateLimit-Limit": ("How often you may ask.", NUMBER),
     "RateLimit-Remaining": ("How often you still may.", NUMBER),
     "RateLimit-Reset": ("Seconds until you may as often again.", NUMBER),
+    "WWW-Authenticate": ("How to say who you are (RFC 9110, 11.6.1).", TEXT),
     "Deprecation": ("Since when this is out of date (RFC 9745).", TEXT),
     "Sunset": ("When this will go (RFC 8594).", TEXT),
 }
@@ -84,7 +89,9 @@ def add_shared(spec: APISpec) -> None:
     spec.components.schema("PageMeta", PAGE_META)
     spec.components.schema("PageLinks", PAGE_LINKS)
     for name, (text, schema) in HEADERS.items():
-        spec.components.header(name, {"description": text, "schema": schema, "required": True})
+        # A guard that has no `security` does not say how to pass it.
+        is_always = name != "WWW-Authenticate"
+        spec.components.header(name, {"description": text, "schema": schema, "required": is_always})
     for status, text in PROBLEMS.items():
         spec.components.response(_name(status), _problem(status, text))
 
@@ -109,13 +116,14 @@ def _name(status: int) -> str:
 def _problem(status: int, text: str) -> dict[str, Any]:
     waits = ("Retry-After",) if status in (429, 503) else ()
     limits = LIMIT_HEADERS if status == 429 else ()
+    asks = ("WWW-Authenticate",) if status == 401 else ()
     example = {
         "type": "about:blank",
         "title": title_of(status),
         "status": status,
         "detail": text,
-        "request_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "request_id": REQUEST_ID,
     }
     schema = {"$ref": "#/components/schemas/Problem"}
     content = {MEDIA_TYPE: {"schema": schema, "example": example}}
-    return answer(text, *waits, *limits, content=content)
+    return answer(text, *asks, *waits, *limits, content=content)

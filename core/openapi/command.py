@@ -16,7 +16,8 @@ from core.openapi import api_document
 @with_appcontext
 def openapi(write: Path | None, check: Path | None) -> None:
     """Print the API's OpenAPI document; write it to a file, or check that a file is up to date."""
-    text = json.dumps(api_document(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    made = api_document() | {"servers": [{"url": "/"}]}
+    text = json.dumps(made, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     if write:
         try:
             write.write_text(text, encoding="utf-8")

@@ -28,6 +28,7 @@ from core.fields import (
     Time,
     WallDateTime,
 )
+from core.openapi.types import NAME
 
 # How a field writes a date or a time unless it says otherwise.
 ISO = (None, "iso", "iso8601")
@@ -41,6 +42,13 @@ PAGE = {
 }
 
 
+NUMERIC = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+# What holds for values of one kind alone.
+RULES = {
+    "string": {"format", "pattern", "allOf", "minLength", "maxLength"},
+    "number": NUMERIC,
+    "integer": NUMERIC,
+}
 # What a validator demands of a text, in the words of JSON Schema.
 WRITTEN = {validate.Email: "email", validate.URL: "uri"}
 
@@ -80,11 +88,18 @@ class Converter(OpenAPIConverter):
         return described
 
     def field2property(self, field: Any) -> dict[str, Any]:
+        is_long = _is_long(field)
         if not self.checked:
             field = copy(field)
             # What may be chosen becomes a type in a generated client.
             field.validators = list(_of_kind(field, validate.OneOf))
-        return super().field2property(field)
+        found = super().field2property(field)
+        if is_long:
+            # Clients in typed languages would read 32 bits.
+            found["format"] = "int64"
+        if isinstance(field, fields.Enum) and "enum" in found:
+            return {**found, **_told(field), NAME: _plain_name(field.enum.__name__)}
+        return _each_kind(found)
 
     def nested2properties(self, field: Any, ret: Any) -> dict[str, Any]:
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
@@ -92,6 +107,8 @@ class Converter(OpenAPIConverter):
         partial = self.partial
         # What is new is whole, in a PATCH too.
         inner = self._inner(field.schema)
+        if "properties" in inner:
+            inner[NAME] = self._name_within(field)
         if self.sent and field.unknown:
             inner["additionalProperties"] = field.unknown != RAISE
         self.partial = partial
@@ -100,6 +117,12 @@ class Converter(OpenAPIConverter):
         most = {**limits, **self.field2length(field)} if self.sent else {}
         is_list = field.many or field.schema.many
         return {"type": "array", "items": inner, **most} if is_list else inner
+
+    def _name_within(self, field: Any) -> str:
+        """Return what a record within another is called: BookAuthor, of what is sent with Input."""
+        words = re.split(r"[\W_]+", str(field.data_key or field.name))
+        key = "".join(f"{word[:1].upper()}{word[1:]}" for word in words)
+        return f"{class_name(field.root)}{_plain_name(key)}{'Input' * self.sent}"
 
     def _inner(self, schema: Any) -> dict[str, Any]:
         """Return what a schema within another is, of one within itself only that much."""
@@ -125,9 +148,6 @@ class Converter(OpenAPIConverter):
         if getattr(field, "as_string", False) or isinstance(field, fields.Decimal):
             # Answered as a text, so that no reader's float rounds it; taken as either.
             return {"type": ["string", found["type"]] if self.sent else "string"}
-        if isinstance(field, fields.Integer) and (_limits(field)[1] or 0) >= 2**31:
-            # Clients in typed languages would read 32 bits.
-            return {**found, "format": "int64"}
         for kind, written in WRITTEN.items():
             if self.checked and any(_of_kind(field, kind)):
                 return {**found, "format": written}
@@ -192,6 +212,9 @@ class Converter(OpenAPIConverter):
         return found
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        if "enum" in kwargs["ret"]:
+            # What may be chosen is said already, and generators take one or the other.
+            return {}
         if isinstance(field, ExactDecimal):
             return _decimal(field)
         if isinstance(field, (Binary, Time, WallDateTime)):
@@ -210,12 +233,17 @@ class Converter(OpenAPIConverter):
     def field2choices(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         # apispec takes what each value of a list may be for what the list may be.
         is_each = any(_of_kind(field, validate.ContainsOnly))
-        return {} if is_each else super().field2choices(field, **kwargs)
+        if is_each or (self.sent and isinstance(field, fields.Decimal)):
+            # What is taken as 5 is taken as 5.00, too.
+            return {}
+        found = super().field2choices(field, **kwargs)
+        return {name: _written(field, values) for name, values in found.items()}
 
     def list2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         found = super().list2properties(field, **kwargs)
         for one in _of_kind(field, validate.ContainsOnly):
-            found["items"] = {**found["items"], "enum": list(one.choices)}
+            if not (self.sent and isinstance(field.inner, fields.Decimal)):
+                found["items"] = {**found["items"], "enum": _written(field.inner, one.choices)}
         return found
 
     def enum2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
@@ -239,6 +267,37 @@ def _may_lack(field: Any) -> bool:
         return False
     is_owned = relation.direction is MANYTOONE
     return not is_owned or any(column.nullable for column in relation.local_columns)
+
+
+def _is_long(field: Any) -> bool:
+    return isinstance(field, fields.Integer) and (_limits(field)[1] or 0) >= 2**31
+
+
+def _each_kind(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what may be of several kinds with the rules of each beside it.
+
+    Generators of clients would hold those of one kind against another.
+    """
+    kinds, choices = found.get("type", ""), found.get("enum", [])
+    if isinstance(kinds, str) or (len({*kinds} - {"null"}) == 1 and None not in choices):
+        return found
+    rules = {kind: {n: found[n] for n in names & found.keys()} for kind, names in RULES.items()}
+    if choices:
+        rules[kinds[0]]["enum"] = [one for one in choices if one is not None]
+    each = [{"type": kind, **rules.get(kind, {})} for kind in kinds]
+    said = {"type", "enum"}.union(*RULES.values())
+    return {"anyOf": each, **{name: one for name, one in found.items() if name not in said}}
+
+
+def _told(field: Any) -> dict[str, list[str]]:
+    """Return what generators call the members of an enum whose values are no names."""
+    are_names = not field.by_value or all(isinstance(one.value, str) for one in field.enum)
+    return {} if are_names else {"x-enum-varnames": [one.name for one in field.enum]}
+
+
+def _written(field: Any, values: Any) -> list[Any]:
+    """Return values as a field answers them: 5 as 5.00."""
+    return [None if one is None else field._serialize(one, None, None) for one in values]  # noqa: SLF001
 
 
 def _of_kind(field: Any, kind: type) -> Iterator[Any]:
@@ -294,6 +353,11 @@ def _decimal(field: Any) -> dict[str, Any]:
 def _plain_name(name: str) -> str:
     """Return a name as OpenAPI lets a component have it: Canción as Cancion."""
     return re.sub(r"[^a-zA-Z0-9._-]", "", unicodedata.normalize("NFKD", name)) or "Schema"
+
+
+def class_name(schema: Any) -> str:
+    """Return what a schema is called in the document: Book, of a BookSchema."""
+    return _plain_name(type(schema).__name__.removesuffix("Schema"))
 
 
 def _numbered(name: str, taken: Collection[str]) -> Iterator[str]:
@@ -359,7 +423,7 @@ class Components:
     def name(self, schema: Any) -> str:
         """Return the name of a schema's class; one of that name that differs has a number."""
         if schema not in self._names:
-            name = _plain_name(type(schema).__name__.removesuffix("Schema"))
+            name = class_name(schema)
             described = [self.converter.describe(schema, sent) for sent in (False, True)]
             first = next(_numbered(name, {*self.known, *self._alike.values()}))
             self._names[schema] = self._alike.setdefault((name, repr(described)), first)

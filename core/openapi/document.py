@@ -14,6 +14,7 @@ from core.openapi.answers import add_shared
 from core.openapi.components import Components
 from core.openapi.operations import Operation, scheme_of
 from core.openapi.parameters import path_of
+from core.openapi.types import name_types
 from core.setting import setting
 
 VERSION = "3.1.1"
@@ -50,6 +51,7 @@ def document(app: Flask) -> dict[str, Any]:
     _tell_apart(said)
     names = dict.fromkeys(name for one in said for name in one["tags"])
     made["tags"] = [{"name": name} for name in names]
+    name_types(made)
     _leave_out_unused(made)
     return made
 

@@ -26,7 +26,7 @@ def example(schema: Known, known: Known, name: str = "") -> Any:
 
     Raises NoExampleError for a pattern that is too hard: metadata={"example": ...} helps.
     """
-    schema = resolved(schema, known)
+    schema = whole(schema, known)
     if "example" in schema:
         return schema["example"]
     if "enum" in schema:
@@ -46,6 +46,14 @@ def resolved(one: Known, known: Known) -> Known:
     """Return a part of the document, also where another part only refers to it."""
     found: Known = known[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
     return found
+
+
+def whole(one: Known, known: Known) -> Known:
+    """Return a schema with what it refers to, and all rules of what may be of several kinds."""
+    parts = [resolved(part, known) for part in one.get("anyOf", [one])]
+    kinds = [part["type"] for part in parts if "type" in part]
+    found = {key: value for part in (*parts, one) for key, value in part.items()}
+    return found | ({"type": kinds} if len(kinds) > 1 else {})
 
 
 def _several(schema: Known, known: Known, name: str) -> Any:

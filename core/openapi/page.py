@@ -9,7 +9,7 @@ from flask import json, request
 from flask_babel import gettext
 
 from core.fields import NOT_BLANK, NOT_NUL
-from core.openapi.examples import Known, NoExampleError, example, resolved
+from core.openapi.examples import Known, NoExampleError, example, resolved, whole
 
 
 def groups(document: Known) -> dict[str, list[Known]]:
@@ -25,22 +25,23 @@ def groups(document: Known) -> dict[str, list[Known]]:
 def _shown(components: Known, path: str, method: str, said: Known) -> Known:
     known = components["schemas"]
     content = said.get("requestBody", {}).get("content", {}).get("application/json", {})
-    parameters = [{**one, "rules": list(rules(one["schema"]))} for one in said["parameters"]]
+    parameters = [{**one, "rules": list(rules(one["schema"], known))} for one in said["parameters"]]
     return {
         **said,
         "path": path,
         "method": method.upper(),
         "parameters": parameters,
-        "body": list(_fields(resolved(content.get("schema", {}), known))),
+        "body": list(_fields(content.get("schema", {}), known)),
         "answers": [_answer(components, *one) for one in sorted(said["responses"].items())],
-        "curl": _curl(path, method, said, content.get("example"), known),
+        "curl": _curl(path, method, said, content.get("example"), components),
     }
 
 
-def _fields(schema: Known) -> Iterator[Known]:
+def _fields(schema: Known, known: Known) -> Iterator[Known]:
+    schema = resolved(schema, known)
     for name, one in schema.get("properties", {}).items():
         required = name in schema.get("required", ())
-        yield {**one, "name": name, "rules": list(rules(one)), "required": required}
+        yield {**one, "name": name, "rules": list(rules(one, known)), "required": required}
 
 
 def _answer(components: Known, status: str, said: Known) -> Known:
@@ -52,20 +53,41 @@ def _answer(components: Known, status: str, said: Known) -> Known:
     return {**said, "status": status, "example": shown}
 
 
-def _curl(path: str, method: str, said: Known, body: Any, known: Known) -> str:
-    """Return the operation as a command that runs as it stands, on an example."""
+def _curl(path: str, method: str, said: Known, body: Any, components: Known) -> str:
+    """Return the operation as a command that runs as it stands, on an example.
+
+    Where a guard asks who is there, the reader puts himself in.
+    """
     for one in said["parameters"]:
         if one["in"] == "path":
-            value = quote(str(_example(one["schema"], known, one["name"])))
+            value = quote(str(_example(one["schema"], components["schemas"], one["name"])))
             path = path.replace(f"{{{one['name']}}}", value)
     command = ["curl", "-i", f"{request.url_root.rstrip('/')}{path}"]
     command[1:1] = [] if method == "get" else ["-X", method.upper()]
+    command += _passed(said, components)
+    if any(one["name"] == "If-Match" and one["required"] for one in said["parameters"]):
+        command += ["-H", "If-Match: *"]
     line = " ".join(shlex.quote(part) for part in command)
     if body is None:
         return line
     text = json.dumps(body, ensure_ascii=False)
     kind = shlex.quote("Content-Type: application/json")
     return f"{line} \\\n  -H {kind} \\\n  -d {shlex.quote(text)}"
+
+
+def _passed(said: Known, components: Known) -> Iterator[str]:
+    """Yield the arguments of curl that pass the guard, by the first of the ways that there are."""
+    schemes = components.get("securitySchemes", {})
+    for name in next(iter(said.get("security", ())), {}):
+        match schemes.get(name):
+            case {"type": "apiKey", "in": "header", "name": header}:
+                yield from ("-H", f"{header}: KEY")
+            case {"type": "apiKey", "in": "cookie", "name": cookie}:
+                yield from ("-b", f"{cookie}=KEY")
+            case {"type": "http", "scheme": "basic"}:
+                yield from ("-u", "USER")
+            case {"type": "http" | "oauth2" | "openIdConnect"}:
+                yield from ("-H", "Authorization: Bearer TOKEN")
 
 
 def _example(schema: Known, known: Known, name: str) -> Any:
@@ -75,8 +97,9 @@ def _example(schema: Known, known: Known, name: str) -> Any:
         return name
 
 
-def rules(schema: Known) -> Iterator[str]:
+def rules(schema: Known, known: Known) -> Iterator[str]:
     """Yield in words what holds for a value; a pattern as it is."""
+    schema = whole(schema, known)
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     yield _kind(schema, next(iter(kinds), ""))
@@ -86,7 +109,7 @@ def rules(schema: Known) -> Iterator[str]:
         yield _range(schema)
     yield from _text_rules(schema)
     if "items" in schema:
-        inner = ", ".join(rules(schema["items"]))
+        inner = ", ".join(rules(schema["items"], known))
         yield gettext("separated by commas, each: %(rules)s", rules=inner)
     if schema.get("default") is not None:
         yield gettext("by default %(value)s", value=schema["default"])

@@ -8,7 +8,8 @@ from werkzeug.routing import IntegerConverter, Rule, UnicodeConverter, UUIDConve
 
 from core.fields import NOT_NUL
 from core.listing import COUNTS, MAX_OFFSET, Listing
-from core.openapi.components import TAKES_ANY, Components
+from core.openapi.components import TAKES_ANY, Components, class_name
+from core.openapi.types import NAME
 from core.plan import key_of
 from core.setting import setting
 from core.urls import MAX_KEY, DateConverter
@@ -65,7 +66,9 @@ def fields_parameter(schema: Any) -> dict[str, Any]:
     """Return the parameter that leaves fields out of the answer."""
     text = "Only these fields, in the answer's own order; by default all."
     keys = [key_of(name, field) for name, field in schema.dump_fields.items()]
-    return _query("fields", _several({"enum": keys}), text, explode=False)
+    return _query(
+        "fields", _several({"enum": keys, NAME: f"{class_name(schema)}Field"}), text, explode=False
+    )
 
 
 def list_parameters(listing: Listing, schema: Any, made: Components) -> Iterator[dict[str, Any]]:
@@ -88,7 +91,11 @@ def list_parameters(listing: Listing, schema: Any, made: Components) -> Iterator
     if listing.sort:
         names = [f"{sign}{name}" for name in listing.sort for sign in ("", "-")]
         text = f"The order, no field twice; a - in front turns it. By default {listing.default}."
-        once = {**_several({"enum": names}), "uniqueItems": True}
+        told = [f"{name}{end}" for name in listing.sort for end in ("", "_desc")]
+        once = {
+            **_several({"enum": names, "x-enum-varnames": told, NAME: f"{class_name(schema)}Sort"}),
+            "uniqueItems": True,
+        }
         yield _query("sort", once, text, explode=False)
     for name in listing.filters:
         yield from _filters(listing, name, made)

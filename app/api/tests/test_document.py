@@ -61,7 +61,7 @@ def test_a_generated_client_creates_reads_changes_and_deletes(call):
 
 
 def test_a_generated_client_searches_filters_and_sorts(call):
-    down = importlib.import_module("bookshop.models").ApiBookListGetSortItem("-price")
+    down = importlib.import_module("bookshop.models").BookSort("-price")
 
     answer = call("books", "book_list_get", per_page=5, sort=[down], filterpricegte="10")
 

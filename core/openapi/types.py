@@ -1,0 +1,42 @@
+"""Enums and records within others as components: a generated client has one type for each."""
+
+from itertools import count
+from typing import Any
+
+# What a component takes with it; the rest (a default, a description) is of the field at hand.
+SHAPE = {"type", "enum", "x-enum-varnames", "properties", "required", "additionalProperties"}
+# What a part is called as a type, until name_types() makes a component of it.
+NAME = "x-name"
+
+Known = dict[str, Any]
+
+
+def name_types(made: Known) -> None:
+    """Make a component of each part of the document that has a NAME, and refer to it there."""
+    known = made["components"]["schemas"]
+    made["paths"] = _named(made["paths"], known)
+    for name, schema in [*known.items()]:
+        known[name] = _named(schema, known)
+
+
+def _named(part: Any, known: Known) -> Any:
+    if isinstance(part, list):
+        return [_named(one, known) for one in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: _named(one, known) for key, one in part.items()}
+    if not isinstance(part.get(NAME), str):
+        return part
+    name = part.pop(NAME)
+    shape = {key: part.pop(key) for key in SHAPE & part.keys()}
+    kinds = shape["type"]
+    if is_nullable := isinstance(kinds, list):
+        shape["type"] = next(kind for kind in kinds if kind != "null")
+        if "enum" in shape:
+            shape["enum"] = [one for one in shape["enum"] if one is not None]
+    names = (name if number == 1 else f"{name}{number}" for number in count(1))
+    name = next(one for one in names if known.setdefault(one, shape) == shape)
+    reference = {"$ref": f"#/components/schemas/{name}"}
+    return (
+        {"anyOf": [reference, {"type": "null"}], **part} if is_nullable else {**reference, **part}
+    )
