@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from limits.storage import MemoryStorage
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, MetaData, create_engine, text
 
 import settings
 from config import BASE_DIR, parse_url
@@ -72,14 +73,20 @@ def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) 
     shared = os.environ.get("TEST_DATABASE_URL") and not WORKER
     with nullcontext("") if shared else scratch_database(folder, f"main{next(NUMBERS)}") as url:
         application = create_app({"APP_ENV": "testing", "DATABASE_URL": url}, installed_apps)
+        # What a test uploads is no file of the product.
+        application.instance_path = str(folder)
         # What a newcomer installs has no jsonschema: `make check` then holds the API to its word.
         conformance = import_module("core.conformance") if find_spec("jsonschema") else None
         application.test_client_class = conformance.ConformingClient if conformance else Client
         # A view's commit and rollback then end a savepoint inside the test's transaction.
         db.session.session_factory.configure(join_transaction_mode="create_savepoint")
         with application.app_context():
-            for metadata in installed_metadata():
+            # Tables of a module that is gone, too: they may refer to one that is dropped here.
+            left = MetaData()
+            left.reflect(db.engine)
+            for metadata in (left, *installed_metadata()):
                 metadata.drop_all(db.engine)
+            for metadata in installed_metadata():
                 metadata.create_all(db.engine)
         yield application
         with application.app_context():
@@ -90,7 +97,11 @@ class Client(FlaskClient):
     """Flask's client; it reads answers to their end: a stream keeps its connection and context."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
-        return super().open(*args, **{"buffered": True, **kwargs})
+        response = super().open(*args, **{"buffered": True, **kwargs})
+        # Of a form with a file of 500 KB or more it is a file, which nothing else closes.
+        if not isinstance(sent := response.request.environ["wsgi.input"], BytesIO):
+            sent.close()
+        return response
 
 
 @pytest.fixture

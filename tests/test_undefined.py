@@ -1,8 +1,12 @@
-"""What a template shows and is not there is told in development, and nowhere else."""
+"""What a template shows and is not there: told in development, and of a record refused in tests."""
 
 import pytest
-from flask import render_template
-from jinja2 import FileSystemLoader
+from flask import render_template, render_template_string
+from jinja2 import FileSystemLoader, UndefinedError
+from sqlalchemy import select
+
+from services import db
+from tests.sample.models import Box
 
 TEMPLATE = """
 {{ thing.titel }}{{ nmae }}{{ "in stock" if nmae }}
@@ -39,3 +43,31 @@ def test_elsewhere_it_is_silent(show, capsys):
 
     assert page.split() == ["none", "none"]
     assert "shows nothing" not in capsys.readouterr().err
+
+
+MISSPELT = ["{{ box.nmae }}", '{{ box.nmae or "-" }}', "{% if box.nmae %}x{% endif %}"]
+
+
+@pytest.mark.parametrize("text", MISSPELT)
+@pytest.mark.parametrize("kind", ["record", "row"])
+def test_a_column_that_a_record_lacks_fails_a_test(app, isolated, text, kind):
+    with app.test_request_context():
+        db.session.add(Box(name="Key"))
+        db.session.flush()
+        box = Box() if kind == "record" else db.session.execute(select(Box.id, Box.name)).first()
+
+        with pytest.raises(UndefinedError, match="has no attribute 'nmae'"):
+            render_template_string(text, box=box)
+        asked = render_template_string("{{ box.nmae | default('-') }}", box=box)
+
+    assert asked == "-"
+
+
+@pytest.mark.parametrize("text", MISSPELT)
+def test_a_column_that_a_record_lacks_is_told_in_development(make_app, text, capsys):
+    app = make_app(APP_ENV="development")
+    with app.test_request_context():
+        page = render_template_string(text, box=Box())
+
+    assert page in ("", "-")
+    assert "has no attribute 'nmae'" in capsys.readouterr().err
