@@ -26,6 +26,8 @@ TEMPLATES = ("**/templates/**.html", "**/templates/**.txt")
 METHODS = [("tests/**", "ignore"), ("**.py", "python"), *((one, "jinja2") for one in TEMPLATES)]
 OPTIONS = {one: {"extensions": "jinja2.ext.do"} for one in TEMPLATES}
 LANGUAGE = re.compile(r"""^LANGUAGE(?:: \w+)? = ["'](\w+)["']""", re.MULTILINE)
+# A text in the recipes of the documents or in a template of the generator, and its plural.
+WRITTEN = re.compile(r"""\b(?:_l?|ngettext)\(\s*(["'])(.+?)\1(?:, "(.+?)")?""")
 NAMES = re.compile(r"%\((\w+)\)")
 KEYWORDS = {
     **dict.fromkeys(("_", "_l", "gettext", "lazy_gettext")),
@@ -54,7 +56,18 @@ def template_of(package: Path) -> Catalog:
     )
     for filename, _, message, comments, context in found:
         catalog.add(message, None, [(filename, 0)], auto_comments=comments, context=context)
+    for text in texts_to_copy() if package == ROOT / "core" else ():
+        catalog.add(text)
     return catalog
+
+
+def texts_to_copy() -> Iterator[str | tuple[str, str]]:
+    """Yield the texts of code that people copy or generate: it reads from core what it says."""
+    for path in (*ROOT.glob("docs/recipes.md"), *ROOT.glob("core/generator/files/**/*.jinja")):
+        for _, text, plural in WRITTEN.findall(path.read_text(encoding="utf-8")):
+            # What the generator fills in has the words of the product.
+            if "[[" not in text:
+                yield (text, plural) if plural else text
 
 
 def brought_up_to_date(package: Path, language: str, template: Catalog) -> tuple[Path, Catalog]:
