@@ -7,22 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import (
-    BIGINT,
-    JSON,
-    BigInteger,
-    DateTime,
-    Dialect,
-    Enum,
-    Float,
-    MetaData,
-    Numeric,
-    String,
-    Table,
-    Time,
-    TypeDecorator,
-    event,
-)
+import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.schema import CreateColumn
@@ -56,7 +42,7 @@ NAMING_CONVENTION = {
 }
 
 
-def _is_same(kind: JSON, one: Any, other: Any) -> bool:
+def _is_same(kind: sa.JSON, one: Any, other: Any) -> bool:
     """Tell whether two values are the same as JSON, where true is not 1 and 1 not 1.0."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_is_same(kind, one[k], other[k]) for k in one)
@@ -68,11 +54,11 @@ def _is_same(kind: JSON, one: Any, other: Any) -> bool:
 
 
 # By Python's == a change from one to the other would be none, and not be stored.
-JSON.compare_values = _is_same  # type: ignore[assignment,method-assign]
+sa.JSON.compare_values = _is_same  # type: ignore[assignment,method-assign]
 
 
-@event.listens_for(Table, "after_parent_attach")
-def _check_as_table(table: Table, metadata: MetaData) -> None:
+@event.listens_for(sa.Table, "after_parent_attach")
+def _check_as_table(table: sa.Table, metadata: sa.MetaData) -> None:
     """Make the checks that stand in a column those of its table, where Alembic looks for them."""
     for column in table.columns:
         for check in list(column.constraints):
@@ -80,8 +66,8 @@ def _check_as_table(table: Table, metadata: MetaData) -> None:
             table.append_constraint(check)
 
 
-@event.listens_for(Table, "before_create")
-def _count_keys_on(table: Table, connection: Any, **options: Any) -> None:
+@event.listens_for(sa.Table, "before_create")
+def _count_keys_on(table: sa.Table, connection: Any, **options: Any) -> None:
     """Have SQLite give no key twice, as the other engines do.
 
     By itself it gives that of a deleted last row to the next one, which a form that is still open
@@ -101,8 +87,8 @@ COUNTED = " PRIMARY KEY AUTOINCREMENT"
 SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
-@compiles(DateTime, "mariadb", "mysql")
-@compiles(Time, "mariadb", "mysql")
+@compiles(sa.DateTime, "mariadb", "mysql")
+@compiles(sa.Time, "mariadb", "mysql")
 @compiles(current_timestamp, "mariadb", "mysql")
 @compiles(now, "mariadb", "mysql")
 def _with_microseconds(element: Any, compiler: Any, **options: Any) -> str:
@@ -134,9 +120,9 @@ def _column(element: CreateColumn, compiler: Any, **options: Any) -> str:
     return text
 
 
-@compiles(BigInteger, "sqlite")
-@compiles(BIGINT, "sqlite")
-def _big(kind: BigInteger, compiler: Any, type_expression: Any = None, **options: Any) -> str:
+@compiles(sa.BigInteger, "sqlite")
+@compiles(sa.BIGINT, "sqlite")
+def _big(kind: sa.BigInteger, compiler: Any, type_expression: Any = None, **options: Any) -> str:
     """Return the one type by which SQLite counts a key, which has 64 bits there, too."""
     return "INTEGER" if _is_counted(type_expression) else "BIGINT"
 
@@ -144,45 +130,45 @@ def _big(kind: BigInteger, compiler: Any, type_expression: Any = None, **options
 def _is_counted(column: Any) -> bool:
     """Tell whether a column is a key by itself that the database counts."""
     table = getattr(column, "table", None)
-    if not isinstance(table, Table) or table.autoincrement_column is not column:
+    if not isinstance(table, sa.Table) or table.autoincrement_column is not column:
         return False
     return len(table.primary_key) == 1
 
 
-@compiles(JSON, "sqlite")
-def _json(kind: JSON, compiler: Any, **options: Any) -> str:
+@compiles(sa.JSON, "sqlite")
+def _json(kind: sa.JSON, compiler: Any, **options: Any) -> str:
     """Return a text: of a column of the type JSON SQLite makes a number of what looks like one."""
     return "TEXT"
 
 
-@compiles(Float, "mariadb", "mysql")
-def _float(kind: Float[Any], compiler: Any, **kwargs: Any) -> str:
+@compiles(sa.Float, "mariadb", "mysql")
+def _float(kind: sa.Float[Any], compiler: Any, **kwargs: Any) -> str:
     """Return a double where no precision is named, as on the other engines."""
     return "DOUBLE" if kind.precision is None else str(compiler.visit_float(kind, **kwargs))
 
 
-@compiles(Numeric, "mariadb", "mysql")
-def _numeric(kind: Numeric[Any], compiler: Any, **kwargs: Any) -> str:
+@compiles(sa.Numeric, "mariadb", "mysql")
+def _numeric(kind: sa.Numeric[Any], compiler: Any, **kwargs: Any) -> str:
     """Return a decimal of all digits where no precision is named: by itself it keeps no places."""
     if kind.precision is None:
         return "NUMERIC(65, 30)"
     return str(getattr(compiler, f"visit_{kind.__visit_name__}")(kind, **kwargs))
 
 
-class UTCDateTime(TypeDecorator[datetime]):
+class UTCDateTime(sa.TypeDecorator[datetime]):
     """An aware datetime, in UTC on every engine; a naive one is refused with ValueError."""
 
-    impl = DateTime(timezone=True)
+    impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone: use datetime.now(UTC) or tzinfo=UTC.")
         return value.astimezone(UTC)
 
-    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any]:
+    def result_processor(self, dialect: sa.Dialect, coltype: Any) -> Callable[[Any], Any]:
         # In place of process_result_value(): one call for a value, not two.
         read = self.impl_instance.result_processor(dialect, coltype)
         return in_utc if read is None else lambda value: in_utc(read(value))
@@ -205,12 +191,12 @@ class DeclarativeModel(DeclarativeBase):
 
     # A registry survives the copy, a type_annotation_map of the class does not.
     registry = registry(
-        metadata=MetaData(naming_convention=NAMING_CONVENTION),
+        metadata=sa.MetaData(naming_convention=NAMING_CONVENTION),
         type_annotation_map={
             # MariaDB has no VARCHAR without a length.
-            str: String(255),
+            str: sa.String(255),
             datetime: UTCDateTime(),
             # A native PostgreSQL enum needs a hand-written migration for each new member.
-            enum.Enum: Enum(enum.Enum, native_enum=False, length=32, values_callable=_values),
+            enum.Enum: sa.Enum(enum.Enum, native_enum=False, length=32, values_callable=_values),
         },
     )

@@ -4,18 +4,8 @@ from collections.abc import Callable, Iterable
 from operator import eq, ge, le
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Enum,
-    Numeric,
-    SQLColumnExpression,
-    String,
-    cast,
-    func,
-    inspect,
-)
+import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, aliased
-from sqlalchemy.types import NullType
 
 from core.columns import value_type
 from core.cursor import rounded
@@ -23,11 +13,11 @@ from core.database import engine_of
 from core.text import fold
 
 # Tells whether a column has words.
-Match = Callable[[Any, str], ColumnElement[bool]]
-COMPARISONS: dict[str, Callable[..., ColumnElement[bool]]] = {"eq": eq, "gte": ge, "lte": le}
+Match = Callable[[Any, str], sa.ColumnElement[bool]]
+COMPARISONS: dict[str, Callable[..., sa.ColumnElement[bool]]] = {"eq": eq, "gte": ge, "lte": le}
 
 
-def contains(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[bool]:
+def contains(column: InstrumentedAttribute[Any], word: str) -> sa.ColumnElement[bool]:
     """Match a part of a text without regard to case and, where the engine can, to accents.
 
     A number or a date is sought as the text that the database makes of it.
@@ -41,28 +31,28 @@ def contains(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[boo
     return text.contains(word, autoescape=True)
 
 
-def is_whole(column: InstrumentedAttribute[Any], word: str) -> ColumnElement[bool]:
+def is_whole(column: InstrumentedAttribute[Any], word: str) -> sa.ColumnElement[bool]:
     """Match the whole of a text as contains() a part of one."""
     text, dialect = _text_of(column)
     if dialect == "sqlite":
         return text == fold(word)
-    return func.lower(text) == word.lower() if dialect == "postgresql" else text == word
+    return sa.func.lower(text) == word.lower() if dialect == "postgresql" else text == word
 
 
-def _text_of(column: InstrumentedAttribute[Any]) -> tuple[SQLColumnExpression[Any], str]:
+def _text_of(column: InstrumentedAttribute[Any]) -> tuple[sa.SQLColumnExpression[Any], str]:
     """Return a column as a text, which on SQLite is folded, and its engine's name."""
     kind, dialect = value_type(column.type), engine_of(column.class_).dialect.name
-    text: SQLColumnExpression[Any] = column
-    if dialect == "sqlite" and isinstance(kind, Numeric) and kind.scale is not None:
+    text: sa.SQLColumnExpression[Any] = column
+    if dialect == "sqlite" and isinstance(kind, sa.Numeric) and kind.scale is not None:
         # It keeps no places: 12.50 is 12.5 there.
-        text = func.printf(f"%.{kind.scale}f", column, type_=String)
-    elif isinstance(kind, Enum) or not isinstance(kind, String | NullType):
-        text = cast(column, String)
+        text = sa.func.printf(f"%.{kind.scale}f", column, type_=sa.String)
+    elif isinstance(kind, sa.Enum) or not isinstance(kind, sa.String | sa.types.NullType):
+        text = sa.cast(column, sa.String)
     # fold() is registered by core/database.py: SQLite's own LIKE knows A to Z only.
-    return (func.fold(text, type_=String) if dialect == "sqlite" else text), dialect
+    return (sa.func.fold(text, type_=sa.String) if dialect == "sqlite" else text), dialect
 
 
-def in_path(entity: Any, path: str, match: Match, words: str) -> ColumnElement[bool]:
+def in_path(entity: Any, path: str, match: Match, words: str) -> sa.ColumnElement[bool]:
     """Match an attribute of an entity, or behind a dot one of a related record, of each if many."""
     name, _, rest = path.partition(".")
     attribute = getattr(entity, name)
@@ -72,7 +62,7 @@ def in_path(entity: Any, path: str, match: Match, words: str) -> ColumnElement[b
     related = aliased(attribute.property.mapper.class_)
     found = in_path(related, rest, match, words)
     relation = attribute.of_type(related)
-    there_is: Callable[..., ColumnElement[bool]] = (
+    there_is: Callable[..., sa.ColumnElement[bool]] = (
         relation.any if attribute.property.uselist else relation.has
     )
     return there_is(found)
@@ -81,14 +71,16 @@ def in_path(entity: Any, path: str, match: Match, words: str) -> ColumnElement[b
 def model_at(model: Any, path: Iterable[str]) -> Any:
     """Return the model to which relationships lead one after the other, None if one is none."""
     for name in path:
-        relations = inspect(model).relationships
+        relations = sa.inspect(model).relationships
         if name not in relations:
             return None
         model = relations[name].mapper.class_
     return model
 
 
-def compare(column: InstrumentedAttribute[Any], operator: str, value: Any) -> ColumnElement[bool]:
+def compare(
+    column: InstrumentedAttribute[Any], operator: str, value: Any
+) -> sa.ColumnElement[bool]:
     """Compare with the value of a filter; the values of an `in` may be a select of them."""
     if operator == "null":
         return column.is_(None) if value else column.is_not(None)

@@ -5,17 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import (
-    Constraint,
-    ForeignKeyConstraint,
-    UniqueConstraint,
-    inspect,
-    select,
-    type_coerce,
-)
 from sqlalchemy.exc import CircularDependencyError, DBAPIError
-from sqlalchemy.types import NullType
 
 from core.modules import installed_tables
 from services import db, log
@@ -70,7 +62,7 @@ class Violation:
 
     def is_about(self, model: Any) -> bool:
         """Tell whether its columns are this model's: one of another may have been written, too."""
-        return self.table is None or self.table in [one.name for one in inspect(model).tables]
+        return self.table is None or self.table in [one.name for one in sa.inspect(model).tables]
 
     @property
     def errors(self) -> dict[str, list[str]]:
@@ -206,14 +198,14 @@ def _is_meant(
     if name:
         return bool(rule.name == name)
     # SQLite names columns alone, with their table.
-    is_unique = isinstance(rule, UniqueConstraint) or getattr(rule, "unique", False)
+    is_unique = isinstance(rule, sa.UniqueConstraint) or getattr(rule, "unique", False)
     is_told = f"UNIQUE constraint failed: {rule.table.name}." in str(error.orig)
     return is_unique and is_told and {column.name for column in rule.columns} == set(columns)
 
 
 def _columns_of(constraint: Any) -> list[str]:
     columns = [column.name for column in constraint.columns]
-    if columns or not isinstance(constraint, Constraint):
+    if columns or not isinstance(constraint, sa.Constraint):
         return columns
     # A CHECK written as text lists no columns: those of the table that it names are meant.
     words = set(re.findall(r"\w+", str(getattr(constraint, "sqltext", ""))))
@@ -235,11 +227,13 @@ def _orphaned_columns(written: Written, params: Any) -> list[str]:
     return [name for key in orphaned or suspect for name in key.column_keys]
 
 
-def _has_parent(key: ForeignKeyConstraint, row: dict[str, Any]) -> bool:
+def _has_parent(key: sa.ForeignKeyConstraint, row: dict[str, Any]) -> bool:
     parent = {element.column: row.get(element.parent.name) for element in key.elements}
     # With a NULL in it a key refers to nothing.
     if None in parent.values():
         return True
     # As the driver had them: a type would write what it has written once more.
-    same = (type_coerce(column, NullType()) == value for column, value in parent.items())
-    return bool(db.session.scalar(select(1).where(*same).limit(1)))
+    same = (
+        sa.type_coerce(column, sa.types.NullType()) == value for column, value in parent.items()
+    )
+    return bool(db.session.scalar(sa.select(1).where(*same).limit(1)))
