@@ -117,19 +117,14 @@ def _watch(model: Any, name: str, attribute: Any) -> None:
     if prop.secondary is None and (not prop.cascade.delete_orphan or prop.direction is MANYTOONE):
         return
 
-    def changed(record: Any, member: Any, initiator: Any) -> None:
+    def changed(record: Any, *values: Any) -> None:
+        *_, initiator = values
         # A change from the other side is one of that side's record: of a tag all would wait for.
         if initiator.parent_token is attribute.impl.parent_token:
             raise_version(record)
 
-    def replaced(record: Any, member: Any, before: Any, initiator: Any) -> None:
-        changed(record, member, initiator)
-
-    if prop.uselist:
-        event.listen(attribute, "append", changed)
-        event.listen(attribute, "remove", changed)
-    else:
-        event.listen(attribute, "set", replaced)
+    for kind in ("append", "remove") if prop.uselist else ("set",):
+        event.listen(attribute, kind, changed)
 
 
 def raise_version(record: Any) -> None:
