@@ -82,12 +82,6 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
         raise ValueError(gettext("This is not a valid UUID.")) from None
 
 
-def written_uuid(value: Any) -> str | None:
-    """Filter: the same, for a column whose values are texts."""
-    token = parsed_uuid(value)
-    return None if token is None else str(token)
-
-
 def finite(form: Form, field: Field) -> None:
     """Stop at what is no number: one message says so, and a NaN crashes validators of ranges."""
     typed = field.raw_data or ()
@@ -174,8 +168,10 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
 
     @converts("Uuid", "sql.sqltypes.UUID")
     def conv_PGUuid(self, column: Any, field_args: Any, **extra: Any) -> Any:
-        read = parsed_uuid if column.type.as_uuid else written_uuid
-        field_args["filters"] = [*field_args["filters"], stripped, read]
+        field_args["filters"] = [*field_args["filters"], stripped, parsed_uuid]
+        if not column.type.as_uuid:
+            # The values of its column are texts.
+            field_args["filters"].append(lambda token: token and str(token))
         return StringField(**field_args)
 
     @converts("Enum")
