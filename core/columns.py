@@ -89,7 +89,7 @@ def has_its_places(expression: Any) -> bool:
         inner: Any = expression.element
         expression = inner.selected_columns[0] if isinstance(inner, sa.Select) else inner
     kind = expression.type
-    if not isinstance(kind, sa.Numeric) or isinstance(kind, sa.Float):
+    if not isinstance(kind, sa.Numeric):
         return True
     is_rounded = isinstance(expression, sa.FunctionElement) and expression.name == "round"
     places = [getattr(one, "value", None) for one in expression.clauses][1:] if is_rounded else []
