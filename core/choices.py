@@ -16,7 +16,7 @@ from wtforms.widgets import Select
 # The stubs are of WTForms 3.2, which had none.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
-from core.form_fields import SEARCH_BUTTON, asked_once, posted
+from core.form_fields import SEARCH_BUTTON, asked_once, key_text, posted
 from core.i18n import EMPTY
 from core.listing import LONGEST_WORDS, text_of
 from core.paging import options_of
@@ -151,10 +151,6 @@ class SearchSelectField(SelectFieldBase):
             yield Choice(value, text, value == key, {})
 
     def _chosen_key(self) -> str:
+        key = key_text(self.data)
         # Asked again after a refusal of the database: the record may be what was deleted.
-        if self.data is None or (self.errors and self._record(self._identity()) is None):
-            return ""
-        return self._identity()
-
-    def _identity(self) -> str:
-        return str(sa.inspect(self.data).identity[0])
+        return "" if key and self.errors and self._record(key) is None else key
