@@ -10,6 +10,7 @@ from typing import Any
 import click
 from flask import current_app
 
+from core.base import LONGEST_NAME
 from core.generator.attributes import NAME, Spec
 from core.setting import setting
 from services import db
@@ -24,8 +25,6 @@ CLASSES = (
 )
 # Folders of app/ that mean something else: what lies in the first anybody may read.
 FOLDERS = {"static", "templates", "translations", "tests"}
-# PostgreSQL cuts longer names off.
-LONGEST_TABLE = 63
 
 
 def plural_of(name: str) -> str:
@@ -65,8 +64,8 @@ def _taken_by_others(spec: Spec, home: Mapping[str, Any]) -> Iterator[str]:
     table = f"{spec.module}_{spec.record}"
     if table in db.metadata.tables:
         yield f"A table is called {table}: choose another name."
-    if len(table) > LONGEST_TABLE:
-        yield f"The table's name {table} is longer than {LONGEST_TABLE}: choose shorter ones."
+    if len(table) > LONGEST_NAME:
+        yield f"The table's name {table} is longer than {LONGEST_NAME}: choose shorter ones."
     urls = [f"{setting('API_PREFIX')}/{spec.plural}"] * spec.api
     if home and spec.pages:
         urls.append(f"{home['prefix']}/{spec.plural}")
