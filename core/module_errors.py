@@ -112,7 +112,7 @@ def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey
     for entry in entries:
         models = f"{entry}.models"
         named = [(model.__name__, model.__table__) for model in _models(models)]
-        named += [(value.name, value) for value in _values(models, Table)]
+        named += [(value.name, value) for value in values_of(models, Table)]
         for name, table in named:
             for key in table.foreign_keys:
                 yield entry, f"{name}.{key.parent.name}", key
@@ -174,15 +174,15 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
 def _models(name: str) -> Iterator[Any]:
     """Yield the models that a models.py names, if it is imported, and its module declares."""
     package = name.removesuffix("models")
-    for value in _values(name, type):
+    for value in values_of(name, type):
         if hasattr(value, "__mapper__") and value.__module__.startswith(package):
             yield value
 
 
-def _values(name: str, kind: type) -> list[Any]:
-    """Return what of a kind an imported file names; of a `current_app` there no more is asked."""
+def values_of(name: str, *kinds: type) -> list[Any]:
+    """Return what of some kinds an imported file names; of a `current_app` no more is asked."""
     values = getattr(sys.modules.get(name), "__dict__", {}).values()
-    return [value for value in values if isinstance(value, kind)]
+    return [value for value in values if isinstance(value, kinds)]
 
 
 def check_listings(entries: Iterable[str]) -> None:
@@ -201,7 +201,7 @@ def check_listings(entries: Iterable[str]) -> None:
 def check_forms(entries: Iterable[str]) -> None:
     """Refuse a form of a forms.py that names what its model lacks: its page would fail."""
     for entry in entries:
-        for form in _values(f"{entry}.forms", type):
+        for form in values_of(f"{entry}.forms", type):
             meta = getattr(form, "Meta", None)
             mapper = inspect(getattr(meta, "model", None), raiseerr=False)
             if not isinstance(mapper, Mapper):

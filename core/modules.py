@@ -21,6 +21,7 @@ from core.module_errors import (
     import_failure,
     refusal,
     table_clash,
+    values_of,
 )
 from services import db
 
@@ -114,7 +115,8 @@ def _load(entry: str, earlier: Iterable[Module]) -> Module:
         raise refusal(entry, cause, remedy)
     try:
         package = import_module(entry)
-        files = [import_optional(f"{entry}.{name}") for name in OPTIONAL_FILES]
+        for name in OPTIONAL_FILES:
+            import_optional(f"{entry}.{name}")
     except (Exception, SystemExit) as error:
         entries = [*(module.entry for module in earlier), entry]
         raise import_failure(entries, error) from error
@@ -123,7 +125,7 @@ def _load(entry: str, earlier: Iterable[Module]) -> Module:
         bp = f"bp = Blueprint({folder.rpartition('/')[2]!r}, __name__)"
         cause = f", but {folder}/__init__.py makes no Blueprint"
         raise refusal(entry, cause, f"add {bp} or remove the entry")
-    return Module(entry, package, blueprints, _metadata(files[0]))
+    return Module(entry, package, blueprints, _metadata(entry))
 
 
 def _is_package(entry: str) -> bool:
@@ -147,13 +149,10 @@ def _blueprints(package: ModuleType) -> list[Blueprint]:
     return [blueprint for blueprint in own if blueprint not in nested]
 
 
-def _metadata(models: ModuleType | None) -> list[MetaData]:
+def _metadata(entry: str) -> list[MetaData]:
     """Return what the classes and tables named in a module's models.py hang on."""
-    # Of these alone: a proxy such as current_app fails when it is asked for anything here.
-    named = vars(models).values() if models else ()
-    found = [
-        getattr(value, "metadata", None) for value in named if isinstance(value, (type, Table))
-    ]
+    named = values_of(f"{entry}.models", type, Table)
+    found = [getattr(value, "metadata", None) for value in named]
     return list(dict.fromkeys(metadata for metadata in found if isinstance(metadata, MetaData)))
 
 
