@@ -78,7 +78,7 @@ def _place(entry: str, error: BaseException) -> str:
 def table_clash(entries: Sequence[str], table: str) -> ModuleError:
     """Return the error of the last entry: the name of its table is taken; with one that is not."""
     *others, entry = entries
-    models = ((one, model) for one in others for model in _models(f"{one}.models"))
+    models = ((one, model) for one in others for model in _models(one))
     owners = (repr(one) for one, model in models if getattr(model, "__tablename__", "") == table)
     place = next(owners, "this module or another")
     cause = f", whose table {table!r} exists already, in {place}"
@@ -110,9 +110,8 @@ def check_foreign_keys(entries: Iterable[str], tables: Mapping[str, Table]) -> N
 def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey]]:
     """Yield the foreign keys that each entry's models.py names, with the entry and Model.column."""
     for entry in entries:
-        models = f"{entry}.models"
-        named = [(model.__name__, model.__table__) for model in _models(models)]
-        named += [(value.name, value) for value in values_of(models, Table)]
+        named = [(model.__name__, model.__table__) for model in _models(entry)]
+        named += [(value.name, value) for value in values_of(f"{entry}.models", Table)]
         for name, table in named:
             for key in table.foreign_keys:
                 yield entry, f"{name}.{key.parent.name}", key
@@ -160,9 +159,8 @@ def check_mappers(entries: Iterable[str]) -> None:
 def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleError | None:
     """Blame the module whose model is broken: it shows where models are first used, anywhere."""
     for entry in entries:
-        models = _models(f"{entry}.models")
         # There is no public way to ask.
-        if broken := [one for one in models if one.__mapper__._configure_failed]:  # noqa: SLF001
+        if broken := [one for one in _models(entry) if one.__mapper__._configure_failed]:  # noqa: SLF001
             cause = f", whose model {broken[0].__name__} cannot be used ({error})"
             remedy = "mend its relationships and their foreign keys"
             if "Multiple classes found" in str(error):
@@ -171,11 +169,10 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
     return None
 
 
-def _models(name: str) -> Iterator[Any]:
-    """Yield the models that a models.py names, if it is imported, and its module declares."""
-    package = name.removesuffix("models")
-    for value in values_of(name, type):
-        if hasattr(value, "__mapper__") and value.__module__.startswith(package):
+def _models(entry: str) -> Iterator[Any]:
+    """Yield the models that a module's models.py names, if it is imported, and it declares."""
+    for value in values_of(f"{entry}.models", type):
+        if hasattr(value, "__mapper__") and value.__module__.startswith(f"{entry}."):
             yield value
 
 
@@ -188,7 +185,7 @@ def values_of(name: str, *kinds: type) -> list[Any]:
 def check_listings(entries: Iterable[str]) -> None:
     """Refuse a listing with a name that leads to no column, or to JSON: a request would fail."""
     for entry in entries:
-        for model in _models(f"{entry}.models"):
+        for model in _models(entry):
             listing = getattr(model, "listing", None)
             found = listing.unusable() if isinstance(listing, Listing) else ()
             for part, name, remedy in found:
