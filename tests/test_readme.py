@@ -477,11 +477,11 @@ def test_the_login_of_the_document_guards_pages_and_api(scaffold, sqlite_url):
     assert again.returncode == 1
     assert again.stderr == "Error: There is a user me@example.com already.\n"
     assert project.python("-c", ACCOUNT).startswith("done")
-    signed_in = block_with(document, "python", "session_transaction")
+    signed_in = block_with(document, "python", "stored.update(_user_id")
     for module in ("notes", "tasks"):
         project.write(signed_in.path.replace("notes", module), signed_in.text)
         assert " passed" in project.python("-m", "pytest", "-q", f"app/{module}")
-    tested = project.run("python", "-m", "pytest", "-q", "app/accounts")
+    tested = project.run("python", "-m", "pytest", "-q", "app/accounts/tests/test_session.py")
     assert tested.returncode == 0, tested.stdout
     away = project.having(
         DATABASE_URL="postgresql://shop@127.0.0.1:1/shop",
@@ -616,7 +616,8 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
     project.replace(
         "app/accounts/__init__.py",
         "from . import routes",
-        "from . import forgotten, roles, routes, sign_up",
+        "from . import forgotten, roles, routes, sign_up, tokens\n"
+        "from .devices import devices_bp\nfrom .joining import joining_bp",
     )
     models = (project.root / "app/accounts/models.py").read_text(encoding="utf-8")
     role = re.search("`(role: .*?)`", (ROOT / "docs/recipes.md").read_text("utf-8"))[1]
@@ -632,6 +633,8 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
         "'boss' is not one of 'reader', 'editor'" in project.run(*give, "me@e.com", "boss").stderr
     )
     assert project.run(*give, "Me@example.com", "owner").returncode == 0
+    tested = project.run("python", "-m", "pytest", "-q", "app/accounts")
+    assert tested.returncode == 0, tested.stdout
 
 
 TOKENS = """
@@ -2128,6 +2131,27 @@ def test_the_uploads_of_the_document_are_kept_and_sent(scaffold, sqlite_url):
 
     assert project.python("-c", UPLOAD).startswith("done")
     assert len(list((project.root / "instance/uploads").glob("*.p*"))) == 2
+    for path in ("app/notes/large.py", "app/notes/tests/test_large.py"):
+        write_documented(project, document, path)
+    project.replace("app/notes/__init__.py", "from . import routes", "from . import large, routes")
+    tested = project.run("python", "-m", "pytest", "-q", "app/notes/tests/test_large.py")
+    assert tested.returncode == 0, tested.stdout
+
+
+@pytest.mark.structure
+def test_the_webhooks_of_the_document_are_sent_and_signed(scaffold, sqlite_url):
+    project = scaffold.on(sqlite_url)
+    write_documented(project, "docs/recipes.md", "app/hooks/")
+    project.install("app.hooks")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+
+    tested = project.run("python", "-m", "pytest", "-q", "app/hooks")
+    added = [
+        project.run("flask", "hooks", "add", f"{kind}://example.com") for kind in ("http", "https")
+    ]
+
+    assert tested.returncode == 0, tested.stdout
+    assert [one.returncode for one in added] == [1, 0]
 
 
 SELECTED = """
