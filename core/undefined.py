@@ -1,5 +1,6 @@
 """A misspelt name in a template shows nothing: development says so, tests refuse it of a record."""
 
+from collections.abc import Iterator
 from traceback import extract_stack
 from typing import Any
 
@@ -28,27 +29,38 @@ def _is_of_a_record(undefined: Any) -> bool:
 
 class _Told(Undefined):
     def __str__(self) -> str:
-        # {{ "x" if y }} has no name, and means nothing.
-        if self._undefined_name is not None:
-            self._tell()
+        self._miss()
         return ""
 
     def __bool__(self) -> bool:
         if _is_of_a_record(self):
-            self._tell()
+            self._miss()
         return False
 
-    def _tell(self) -> None:
+    def __len__(self) -> int:
+        return int(bool(self))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self) or super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = Undefined.__hash__
+
+    def _miss(self) -> None:
+        # {{ "x" if y }} has no name, and means nothing.
+        if self._undefined_name is None:
+            return
         files = (frame.filename for frame in extract_stack())
         *_, template = ("A template", *(file for file in files if file.endswith(".html")))
         log.warning("%s shows nothing: %s", template, self._undefined_message)
 
 
-class _Refused(Undefined):
-    def __str__(self) -> str:
+class _Refused(_Told):
+    def _miss(self) -> None:
         if _is_of_a_record(self):
             self._fail_with_undefined_error()
-        return ""
-
-    def __bool__(self) -> bool:
-        return bool(str(self))

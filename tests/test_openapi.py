@@ -2,6 +2,7 @@
 
 import json
 import re
+from enum import IntEnum
 from functools import partial
 from importlib import import_module
 
@@ -9,7 +10,7 @@ import pytest
 from apispec import APISpec
 from flask import Blueprint, Flask, abort
 from marshmallow import INCLUDE, Schema
-from marshmallow.fields import Decimal, Float, Integer, List, Nested, String
+from marshmallow.fields import Decimal, Enum, Float, Integer, List, Nested, String
 from marshmallow.validate import ContainsOnly, Email, Equal, Length, OneOf, Range, Regexp
 
 from core.fields import MOST_ITEMS, ExactDecimal
@@ -363,6 +364,42 @@ class TestBodies:
             NAME: {"d": 1},
         }
         assert schemas["Size2"] == {"type": "string", "enum": ["m"]}
+
+    def test_an_enum_of_numbers_is_named_and_what_is_written_is_the_same_in_each_process(self):
+        class Level(IntEnum):
+            LOW = 1
+            HIGH = 5
+
+        size = {"enum": [1, 5, None], "x-enum-varnames": ["LOW", "HIGH"], NAME: "Level"}
+        made = {"paths": {"/": {"schema": size}}, "components": {"schemas": {}}}
+        converter = Components(APISpec("", "", VERSION)).converter
+        schema = Schema.from_dict({"level": Enum(Level, by_value=True, allow_none=True)})()
+
+        level = converter.describe(schema)["properties"]["level"]
+        name_types(made)
+
+        assert level == size
+        reference = {"$ref": "#/components/schemas/Level"}
+        assert made["paths"]["/"]["schema"] == {"anyOf": [reference, {"type": "null"}]}
+        assert list(made["components"]["schemas"]["Level"].items()) == [
+            ("enum", [1, 5]),
+            ("x-enum-varnames", ["LOW", "HIGH"]),
+        ]
+
+    def test_a_number_of_64_bits_keeps_its_size_whatever_else_is_said_of_it(self):
+        large = [Range(0, 2**40), OneOf([1, 2])]
+        fields = {
+            "chosen": Integer(allow_none=True, validate=large),
+            "text": Integer(as_string=True, validate=Range(max=2**40)),
+        }
+        converter = Components(APISpec("", "", VERSION)).converter
+        schema = Schema.from_dict(fields)()
+
+        sent, answered = (converter.describe(schema, sent)["properties"] for sent in (True, False))
+
+        assert sent["chosen"]["anyOf"][0]["format"] == "int64"
+        assert answered["text"] == {"type": "string"}
+        assert "format" not in sent["text"]["anyOf"][0]
 
     def test_a_nested_record_is_null_where_there_may_be_none(self, document, kinds):
         place, thing = kinds["components"]["schemas"]["Place"], document["components"]["schemas"]

@@ -2141,13 +2141,14 @@ def test_the_uploads_of_the_document_are_kept_and_sent(scaffold, sqlite_url):
 @pytest.mark.structure
 def test_the_webhooks_of_the_document_are_sent_and_signed(scaffold, sqlite_url):
     project = scaffold.on(sqlite_url)
-    write_documented(project, "docs/recipes.md", "app/hooks/")
-    project.install("app.hooks")
+    write_documented(project, "docs/recipes.md", "app/outgoing/")
+    project.install("app.outgoing")
     project.alembic_each("revision --autogenerate -m made", "upgrade head")
 
-    tested = project.run("python", "-m", "pytest", "-q", "app/hooks")
+    tested = project.run("python", "-m", "pytest", "-q", "app/outgoing")
     added = [
-        project.run("flask", "hooks", "add", f"{kind}://example.com") for kind in ("http", "https")
+        project.run("flask", "outgoing", "add", f"{kind}://example.com")
+        for kind in ("http", "https")
     ]
 
     assert tested.returncode == 0, tested.stdout

@@ -45,7 +45,15 @@ def test_elsewhere_it_is_silent(show, capsys):
     assert "shows nothing" not in capsys.readouterr().err
 
 
-MISSPELT = ["{{ box.nmae }}", '{{ box.nmae or "-" }}', "{% if box.nmae %}x{% endif %}"]
+MISSPELT = [
+    "{{ box.nmae }}",
+    '{{ box.nmae or "-" }}',
+    "{% if box.nmae %}x{% endif %}",
+    '{% if box.nmae == "a" %}x{% endif %}',
+    '{% if box.nmae != "a" %}-{% endif %}',
+    "{% for one in box.nmae %}x{% endfor %}",
+    "{{ '-' if box.nmae | length == 0 }}",
+]
 
 
 @pytest.mark.parametrize("text", MISSPELT)

@@ -47,7 +47,7 @@ NUMERIC = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multip
 RULES = {
     "string": {"format", "pattern", "allOf", "minLength", "maxLength"},
     "number": NUMERIC,
-    "integer": NUMERIC,
+    "integer": {*NUMERIC, "format"},
 }
 # What a validator demands of a text, in the words of JSON Schema.
 WRITTEN = {validate.Email: "email", validate.URL: "uri"}
@@ -94,7 +94,7 @@ class Converter(OpenAPIConverter):
             # What may be chosen becomes a type in a generated client.
             field.validators = list(_of_kind(field, validate.OneOf))
         found = super().field2property(field)
-        if is_long:
+        if is_long and "string" not in found["type"]:
             # Clients in typed languages would read 32 bits.
             found["format"] = "int64"
         if isinstance(field, fields.Enum) and "enum" in found:
@@ -281,7 +281,7 @@ def _each_kind(found: dict[str, Any]) -> dict[str, Any]:
     kinds, choices = found.get("type", ""), found.get("enum", [])
     if isinstance(kinds, str) or (len({*kinds} - {"null"}) == 1 and None not in choices):
         return found
-    rules = {kind: {n: found[n] for n in names & found.keys()} for kind, names in RULES.items()}
+    rules = {kind: {n: found[n] for n in found if n in names} for kind, names in RULES.items()}
     if choices:
         rules[kinds[0]]["enum"] = [one for one in choices if one is not None]
     each = [{"type": kind, **rules.get(kind, {})} for kind in kinds]

@@ -141,7 +141,7 @@ class Operation:
         path = self.rule.rule.removeprefix(setting("API_PREFIX"))
         if self._is_action():
             # It belongs to the record: /orders/<id>/confirm to orders.
-            path = path[: path.rindex(">")]
+            path = path.rpartition(">")[0] or path
         parts = [part for part in path.split("/") if part and "<" not in part]
         return "/".join(parts) or "root"
 
@@ -206,11 +206,7 @@ class Operation:
 
     def _problems(self) -> Iterator[int]:
         """Yield the statuses of what may go wrong."""
-        yield from (400, 503)
-        if self.is_read:
-            yield 412
-        elif self.method != "get":
-            yield 409
+        yield from (400, 412 if self.is_read else 409, 503)
         if self.rule.arguments or not self.is_new:
             yield 404
         if self.has_match:

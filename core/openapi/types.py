@@ -4,9 +4,9 @@ from itertools import count
 from typing import Any
 
 # What a component takes with it; the rest (a default, a description) is of the field at hand.
-SHAPE = {"type", "enum", "x-enum-varnames", "properties", "required", "additionalProperties"}
+SHAPE = ("type", "enum", "x-enum-varnames", "properties", "required", "additionalProperties")
 # What a part is called as a type, until name_types() makes a component of it.
-NAME = "x-name"
+NAME = "x-andamio-type"
 
 Known = dict[str, Any]
 
@@ -28,12 +28,13 @@ def _named(part: Any, known: Known) -> Any:
     if not isinstance(part.get(NAME), str):
         return part
     name = part.pop(NAME)
-    shape = {key: part.pop(key) for key in SHAPE & part.keys()}
-    kinds = shape["type"]
-    if is_nullable := isinstance(kinds, list):
+    shape = {key: part.pop(key) for key in SHAPE if key in part}
+    kinds, choices = shape.get("type", ""), shape.get("enum", ())
+    is_nullable = "null" in kinds or None in choices
+    if isinstance(kinds, list):
         shape["type"] = next(kind for kind in kinds if kind != "null")
-        if "enum" in shape:
-            shape["enum"] = [one for one in shape["enum"] if one is not None]
+    if is_nullable and choices:
+        shape["enum"] = [one for one in choices if one is not None]
     names = (name if number == 1 else f"{name}{number}" for number in count(1))
     name = next(one for one in names if known.setdefault(one, shape) == shape)
     reference = {"$ref": f"#/components/schemas/{name}"}
