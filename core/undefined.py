@@ -33,23 +33,27 @@ class _Told(Undefined):
         return ""
 
     def __bool__(self) -> bool:
-        if _is_of_a_record(self):
-            self._miss()
-        return False
+        self._ask()
+        return super().__bool__()
 
     def __len__(self) -> int:
-        return int(bool(self))
+        self._ask()
+        return super().__len__()
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(range(len(self)))
+        self._ask()
+        return super().__iter__()
 
+    # Jinja's __ne__ asks this one.
     def __eq__(self, other: object) -> bool:
-        return bool(self) or super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
+        self._ask()
+        return super().__eq__(other)
 
     __hash__ = Undefined.__hash__
+
+    def _ask(self) -> None:
+        if _is_of_a_record(self):
+            self._miss()
 
     def _miss(self) -> None:
         # {{ "x" if y }} has no name, and means nothing.

@@ -233,18 +233,22 @@ class Converter(OpenAPIConverter):
     def field2choices(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         # apispec takes what each value of a list may be for what the list may be.
         is_each = any(_of_kind(field, validate.ContainsOnly))
-        if is_each or (self.sent and isinstance(field, fields.Decimal)):
-            # What is taken as 5 is taken as 5.00, too.
-            return {}
-        found = super().field2choices(field, **kwargs)
-        return {name: _written(field, values) for name, values in found.items()}
+        found = {} if is_each else super().field2choices(field, **kwargs)
+        return self._written(field, found["enum"]) if found else {}
 
     def list2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         found = super().list2properties(field, **kwargs)
         for one in _of_kind(field, validate.ContainsOnly):
-            if not (self.sent and isinstance(field.inner, fields.Decimal)):
-                found["items"] = {**found["items"], "enum": _written(field.inner, one.choices)}
+            found["items"] = {**found["items"], **self._written(field.inner, one.choices)}
         return found
+
+    def _written(self, field: Any, values: Any) -> dict[str, Any]:
+        """Return what may be chosen as a field answers it: 5 as 5.00."""
+        if self.sent and isinstance(field, fields.Decimal):
+            # What is taken as 5.00 is taken as 5, too.
+            return {}
+        texts = (None if one is None else field._serialize(one, None, None) for one in values)  # noqa: SLF001
+        return {"enum": list(texts)}
 
     def enum2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         found = super().enum2properties(field, **kwargs)
@@ -293,11 +297,6 @@ def _told(field: Any) -> dict[str, list[str]]:
     """Return what generators call the members of an enum whose values are no names."""
     are_names = not field.by_value or all(isinstance(one.value, str) for one in field.enum)
     return {} if are_names else {"x-enum-varnames": [one.name for one in field.enum]}
-
-
-def _written(field: Any, values: Any) -> list[Any]:
-    """Return values as a field answers them: 5 as 5.00."""
-    return [None if one is None else field._serialize(one, None, None) for one in values]  # noqa: SLF001
 
 
 def _of_kind(field: Any, kind: type) -> Iterator[Any]:

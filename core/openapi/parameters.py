@@ -66,9 +66,8 @@ def fields_parameter(schema: Any) -> dict[str, Any]:
     """Return the parameter that leaves fields out of the answer."""
     text = "Only these fields, in the answer's own order; by default all."
     keys = [key_of(name, field) for name, field in schema.dump_fields.items()]
-    return _query(
-        "fields", _several({"enum": keys, NAME: f"{class_name(schema)}Field"}), text, explode=False
-    )
+    several = _several({"enum": keys, NAME: f"{class_name(schema)}Field"})
+    return _query("fields", several, text, explode=False)
 
 
 def list_parameters(listing: Listing, schema: Any, made: Components) -> Iterator[dict[str, Any]]:
@@ -92,10 +91,8 @@ def list_parameters(listing: Listing, schema: Any, made: Components) -> Iterator
         names = [f"{sign}{name}" for name in listing.sort for sign in ("", "-")]
         text = f"The order, no field twice; a - in front turns it. By default {listing.default}."
         told = [f"{name}{end}" for name in listing.sort for end in ("", "_desc")]
-        once = {
-            **_several({"enum": names, "x-enum-varnames": told, NAME: f"{class_name(schema)}Sort"}),
-            "uniqueItems": True,
-        }
+        one = {"enum": names, "x-enum-varnames": told, NAME: f"{class_name(schema)}Sort"}
+        once = {**_several(one), "uniqueItems": True}
         yield _query("sort", once, text, explode=False)
     for name in listing.filters:
         yield from _filters(listing, name, made)

@@ -38,6 +38,5 @@ def _named(part: Any, known: Known) -> Any:
     names = (name if number == 1 else f"{name}{number}" for number in count(1))
     name = next(one for one in names if known.setdefault(one, shape) == shape)
     reference = {"$ref": f"#/components/schemas/{name}"}
-    return (
-        {"anyOf": [reference, {"type": "null"}], **part} if is_nullable else {**reference, **part}
-    )
+    said = {"anyOf": [reference, {"type": "null"}]} if is_nullable else reference
+    return {**said, **part}
