@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from alembic.script import ScriptDirectory
 
 import settings
 from config import BASE_DIR
-from tests.project import Project, tables
+from tests.project import PYTHON, Project, tables
 from tests.test_readme import block_with
 
 pytestmark = pytest.mark.structure
@@ -63,9 +62,7 @@ class Modules:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.entries = list(settings.INSTALLED_APPS)
-        self.tables = json.loads(
-            project.run(Path(sys.executable).name, "-c", OWN_TABLES, *self.entries).stdout
-        )
+        self.tables = json.loads(project.run(PYTHON, "-c", OWN_TABLES, *self.entries).stdout)
 
     def needs(self, entry: str) -> set[str]:
         """Return the modules that this one imports or has foreign keys to, and theirs."""
@@ -165,7 +162,11 @@ def test_without_modules_the_tests_pass(project, tmp_path, sqlite_url):
     run_tests(project, tmp_path / "nested")
 
 
-def test_each_module_leaves_the_others_intact(tmp_path_factory, project):
+# The tests of the others take a minute; `make slow` runs them.
+@pytest.mark.parametrize(
+    "extent", ["--collect-only", pytest.param("--quiet", marks=pytest.mark.slow)]
+)
+def test_each_module_leaves_the_others_intact(tmp_path_factory, project, extent):
     for entry in settings.INSTALLED_APPS:
         folder = tmp_path_factory.mktemp("without")
         shutil.copytree(project.root, folder / "project")
@@ -179,7 +180,7 @@ def test_each_module_leaves_the_others_intact(tmp_path_factory, project):
         assert not tables(rest.variables["DATABASE_URL"]) & set(modules.tables[entry])
         rest.get("/")
         git(rest.root, "init", "--quiet")
-        run_tests(rest, folder / "nested", "-m", f"{QUICK} and not copied", "app")
+        run_tests(rest, folder / "nested", extent, "-m", f"{QUICK} and not copied", "app")
 
 
 def test_each_module_starts_without_the_others(project):

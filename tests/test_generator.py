@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
@@ -12,9 +11,8 @@ import config
 from core.generator import command
 from core.generator.additions import joined, with_link
 from core.generator.attributes import KINDS, Spec, read
-from tests.project import ENGINES
+from tests.project import ENGINES, PYTHON
 
-PYTHON = Path(sys.executable).name
 EVERY_TYPE = [
     "name:string:80:unique",
     "price:money",

@@ -1052,9 +1052,10 @@ class TestPage:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize(
+    ("language", "width", "scheme"),
+    [("en", 360, "light"), ("es", 360, "dark"), ("en", 1280, "dark"), ("es", 1280, "light")],
+)
 def test_the_page_is_accessible(browser, live_server, scheme, width, language):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = browser.new_page(

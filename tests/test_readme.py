@@ -27,7 +27,7 @@ from core.openapi.document import VERSION
 from core.security import content_security_policy
 from core.setting import DEFAULTS
 from core.testing import free_port, wait_for
-from tests.project import Project, connected, empty_database, mostly_on
+from tests.project import PYTHON, Project, connected, empty_database, mostly_on
 
 ROOT = config.BASE_DIR
 KEY = "kq8ZsW2vLx0nT5yJd7RfBc3HgMp9UaEi4XoV"
@@ -354,7 +354,7 @@ def test_the_login_of_the_readme_guards_pages_and_api(scaffold, sqlite_url):
         add_module(project, folder)
         write_files(project, folder, guarded=True)
 
-    result = project.run(Path(sys.executable).name, "-c", LOGIN)
+    result = project.run(PYTHON, "-c", LOGIN)
 
     assert result.stdout.splitlines() == ["/login 401", "400", "201"], result.stderr
 

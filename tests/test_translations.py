@@ -2,12 +2,11 @@
 
 import re
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-PYTHON = Path(sys.executable).name
+from tests.project import PYTHON
+
 PO = "core/translations/es/LC_MESSAGES/messages.po"
 MO = PO.replace(".po", ".mo")
 NEW = 'from flask_babel import gettext\n\n\ndef greet():\n    return gettext("Good evening")\n'
