@@ -2205,7 +2205,7 @@ import io, re
 from datetime import date
 from run import app
 from sqlalchemy import select
-from wtforms import Form, SelectField
+from wtforms import DateTimeLocalField, Form, SelectField
 from app.notes.importing import typed
 from core.form_fields import LocalDecimalField
 from app.notes.models import Note
@@ -2214,6 +2214,7 @@ from services import db
 class Three(Form):
     sold = SelectField(choices={"": "-", "true": "S\u00ed", "false": "No"})
     weight = LocalDecimalField(places=3)
+    begins = DateTimeLocalField()
 
 client = app.test_client()
 
@@ -2261,6 +2262,11 @@ with app.test_request_context():
 with app.test_request_context(headers={"Accept-Language": "es"}):
     # What core.export writes, and what people do.
     weights = [typed(Three().weight, text) for text in ("1.250", "-1234.500", "1.25", "1,250")]
+    spoken = ("2026-07-20T19:30:00Z", "2026-07-20 14:30", "2026-07-20T09:30:15.5", "soon")
+    moments = [typed(Three().begins, text) for text in spoken]
+begin = "2026-07-20T"
+read = [[begin + "14:30:00"], [begin + "14:30:00"], [begin + "09:30:15"], ["soon"]]
+assert moments == read, moments
 assert weights == [["1,250"], ["-1234,500"], ["1.25"], ["1,250"]], weights
 assert cells == [["false"], ["true"], [""], ["true"], ["x"], ["=1"], ["'a"]], cells
 for nothing in (b"", b"\\0" * 100, head):
@@ -2310,6 +2316,8 @@ def test_a_spreadsheet_is_imported_as_documented(scaffold, sqlite_url):
         models.write(REFUSING)
     project.replace("app/notes/forms.py", '"text")', '"text", "due", "pinned")')
     project.replace("app/notes/__init__.py", "import routes", "import importing, routes")
+    with (project.root / "settings.py").open("a", encoding="utf-8") as settings:
+        settings.write('\nTIMEZONE = "America/Bogota"\n')
     project.install("app.notes")
     project.revision()
     project.alembic("upgrade", "head")
