@@ -11,10 +11,13 @@ from functools import cache, wraps
 from pathlib import Path
 
 import pytest
+from jinja2 import FileSystemLoader
+from werkzeug.routing import Map, Rule
 
 import config
 import core.doctor
 from core.doctor import DEPLOYED, machine
+from core.doctor.deployment import home
 from core.rest import Resource
 from services import limiter
 from tests.project import (
@@ -690,6 +693,7 @@ def test_a_sound_deployment_passes(site):
         ("form-key", "ok"),
         ("connections", "warn"),
         ("demo", "ok"),
+        ("home", "warn"),
     }
 
 
@@ -748,6 +752,20 @@ def test_a_demo_must_not_be_deployed(site, monkeypatch):
         "tests.sample is the demo: open to everyone, without login",
         "remove 'tests.sample' from INSTALLED_APPS; or put a login before it, and delete DEMO",
     )
+
+
+def test_the_home_page_of_developers_is_named(site, tmp_path):
+    theirs, ours, replaced = site(), site(), site()
+    ours.url_map = Map([Rule("/", endpoint="shop.home")])
+    (tmp_path / "welcome.html").write_text("Welcome")
+    replaced.jinja_loader = FileSystemLoader(tmp_path)
+
+    assert deployment(theirs)["home", "warn"] == (
+        "/ is the scaffold's own page: it shows anybody the modules",
+        "let a module of yours answer /, or write app/templates/welcome.html",
+    )
+    assert deployment(replaced)["home", "ok"][0] == "core.welcome"
+    assert next(home(ours)).text == "shop.home"
 
 
 def test_a_module_that_takes_changes_from_anybody_is_named(site):

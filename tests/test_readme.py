@@ -615,12 +615,19 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
     project.replace(
         "app/accounts/__init__.py",
         "from . import routes",
-        "from . import forgotten, roles, routes, sign_up, tokens\n"
+        "from . import forgotten, people, roles, routes, sign_up, tokens\n"
         "from .devices import devices_bp\nfrom .joining import joining_bp",
     )
     models = (project.root / "app/accounts/models.py").read_text(encoding="utf-8")
-    role = re.search("`(role: .*?)`", (ROOT / "docs/recipes.md").read_text("utf-8"))[1]
-    project.write("app/accounts/models.py", f"{models}    {role}\n")
+    document = (ROOT / "docs/recipes.md").read_text("utf-8")
+    columns = [re.search(f"`({name}: .*?)`", document)[1] for name in ("role", "is_active")]
+    labels = re.search("`(labels = .*?)`", document)[1]
+    models = models.replace("import String", "import String, true")
+    models = models.replace("    id:", f"    {labels}\n\n    id:", 1)
+    head = "from flask_babel import lazy_gettext as _l\n"
+    project.write("app/accounts/models.py", head + models + "".join(f"    {c}\n" for c in columns))
+    project.write("app/accounts/tests/__init__.py", "")
+    project.write("app/accounts/tests/test_people.py", PEOPLE)
     project.install("app.mail", "app.accounts", "app.notes")
     project.alembic_each("revision --autogenerate -m made", "upgrade head")
 
@@ -634,6 +641,147 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
     assert project.run(*give, "Me@example.com", "owner").returncode == 0
     assert " passed" in project.python("-m", "pytest", "-q", "app/accounts")
 
+
+TREE = """
+import re
+from threading import Barrier, Thread
+from run import app
+from services import db
+from app.folders.models import Folder
+
+client, items = app.test_client(), "/api/v1/folders"
+
+def make(name, parent=None):
+    made = client.post(items, json={"name": name, "parent_id": parent})
+    assert made.status_code == 201, made.text
+    return made.json["data"]["id"]
+
+def move(id, parent):
+    return app.test_client().patch(f"{items}/{id}", json={"parent_id": parent})
+
+top = make("Top")
+middle = make("Middle", top)
+low, alone = make("Low", middle), make("Alone")
+for parent in (top, middle, low):
+    refused = move(top, parent)
+    assert refused.status_code == 422, refused.text
+    assert refused.json["errors"] == {"parent_id": ["A folder cannot be in itself."]}
+assert move(low, alone).status_code == move(low, middle).status_code == 200
+assert move(alone, 999).status_code == 409
+edit = client.get(f"/folders/{top}/edit").text
+hidden = dict(re.findall(r'name="(csrf_token|version)"[^>]*value="([^"]*)"', edit))
+page = client.post(f"/folders/{top}", data={"name": "Top", "parent": low, **hidden})
+assert page.status_code == 422 and "A folder cannot be in itself." in page.text, page.text
+with app.app_context():
+    below = db.session.scalars(db.session.get(Folder, top).below()).all()
+    assert sorted(folder.name for folder in below) == ["Low", "Middle"]
+assert client.delete(f"{items}/{middle}").status_code == 409
+tree = client.get("/folders/tree").text
+assert re.findall("Top|Middle|Low|Alone|</ul>", tree.partition("<main")[2])[:4] == [
+    "Alone", "Top", "Middle", "Low"
+]
+for number in range(5):
+    pair = make(f"A{number}"), make(f"B{number}")
+    gate, statuses = Barrier(2), []
+    def both(id, parent):
+        gate.wait()
+        statuses.append(move(id, parent).status_code)
+    threads = [Thread(target=both, args=args) for args in (pair, pair[::-1])]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(statuses) == [200, 422], statuses
+print("done")
+"""
+
+
+@pytest.mark.structure
+@mostly_on("postgresql")
+def test_the_tree_of_the_document_has_no_circle(scaffold, database_url):
+    project = scaffold.on(database_url)
+    document = "docs/recipes.md"
+    generate = re.search("`(flask generate folders .*?)`", read(document))[1]
+    follow(project, Block("sh", generate))
+    write_documented(project, document, "app/folders/")
+    project.replace("app/folders/forms.py", '("name",)', '("name", "parent")')
+    project.replace("app/folders/schemas.py", '"name",', '"name", "parent_id",')
+    project.replace("app/folders/schemas.py", "model = Folder", "model = Folder; include_fk = True")
+    project.replace("app/folders/__init__.py", "resources, routes", "resources, routes, tree")
+    project.install("app.folders")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+
+    assert project.python("-c", TREE).startswith("done")
+    assert " passed" in project.python("-m", "pytest", "-q", "app/folders")
+
+
+PEOPLE = """
+import re
+import pytest
+from sqlalchemy import select
+from app.accounts.models import User
+from app.mail.models import Mail
+from core.factory import create_app
+from services import db
+
+@pytest.fixture(autouse=True)
+def without_tokens(app, monkeypatch):
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+
+@pytest.fixture
+def owner(app, client, save):
+    user = save(User(email="boss@example.com", password="-", role="owner"))
+    with client.session_transaction() as stored:
+        stored["_user_id"] = user.get_id()
+    return user
+
+def test_only_an_owner_sees_them(app, client, save):
+    reader = save(User(email="me@example.com", password="-", role="editor"))
+    assert client.get("/people").location == "/login"
+    with client.session_transaction() as stored:
+        stored["_user_id"] = reader.get_id()
+    for path in ("/people", "/people/new", f"/people/{reader.id}/edit"):
+        assert client.get(path).status_code == 403
+    for path in ("/people/new", f"/people/{reader.id}/edit"):
+        assert client.post(path).status_code == 403
+
+def test_who_is_invited_chooses_a_password(app, client, owner):
+    wrong = client.post("/people/new", data={"email": "Boss@example.com", "role": "reader"})
+    assert wrong.status_code == 422 and "already" in wrong.text
+    assert client.post("/people/new", data={"email": "x", "role": "king"}).status_code == 422
+    done = client.post("/people/new", data={"email": "New@example.com", "role": "editor"})
+    assert (done.status_code, done.location) == (302, "/people"), done.text
+    with app.app_context():
+        mail = db.session.scalars(select(Mail)).one()
+        assert mail.recipient == "new@example.com"
+    link = mail.text.partition("localhost")[2]
+    stranger = app.test_client()
+    chosen = stranger.post(link, data={"password": "long enough"})
+    assert chosen.location == "/login", chosen.text
+    entered = {"email": "new@example.com", "password": "long enough"}
+    assert stranger.post("/login", data=entered).status_code == 302
+    listed = client.get("/people?q=new@").text
+    assert "new@example.com" in listed and "boss@example.com" not in listed.partition("<table")[2]
+
+def test_the_last_owner_stays(app, client, owner, save):
+    mine = f"/people/{owner.id}/edit"
+    for sent in ({"role": "reader", "is_active": "y"}, {"role": "owner"}):
+        refused = client.post(mine, data={**sent, "version": 1})
+        assert refused.status_code == 422 and "Nobody else is an owner." in refused.text
+    other = save(User(email="two@example.com", password="-", role="reader"))
+    page = f"/people/{other.id}/edit"
+    assert client.post(page, data={"role": "owner", "is_active": "y"}).location == "/people"
+    assert client.post(mine, data={"role": "reader", "is_active": "y"}).location == "/people"
+    assert client.get("/people").status_code == 403
+    assert client.get("/people/999/edit").status_code in (403, 404)
+
+def test_who_is_shut_out_is_out(app, client, owner, save):
+    other = save(User(email="two@example.com", password="-", role="reader"))
+    theirs = app.test_client()
+    with theirs.session_transaction() as stored:
+        stored["_user_id"] = other.get_id()
+    assert theirs.get("/notes/").status_code == 403
+    assert client.post(f"/people/{other.id}/edit", data={"role": "reader"}).status_code == 302
+    assert theirs.get("/notes/").location == "/login"
+"""
 
 TOKENS = """
 import os

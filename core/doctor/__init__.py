@@ -41,6 +41,7 @@ DEPLOYED: list[Check] = [
     deployment.connections,
     deployment.limits,
     deployment.demo,
+    deployment.home,
     deployment.guards,
 ]
 

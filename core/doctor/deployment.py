@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -14,6 +15,7 @@ from core.database import READ_METHODS
 from core.doctor.finding import Finding, fail, ok, warn
 from core.limits import has_guard
 from core.modules import installed_modules
+from core.pages import bp as pages
 from services import db
 
 # 0 is no limit of the user.
@@ -120,6 +122,17 @@ def demo(app: Flask) -> Iterator[Finding]:
         yield fail("demo", f"{entry} is the demo: open to everyone, without login", remedy)
     if not entries:
         yield ok("demo", "not listed")
+
+
+def home(app: Flask) -> Iterator[Finding]:
+    """Look for core's welcome page, which is for developers: it lists modules and their URLs."""
+    endpoint, _ = app.url_map.bind("localhost").match("/")
+    template = app.jinja_env.get_template("welcome.html").filename or ""
+    if endpoint == "core.welcome" and Path(template).is_relative_to(pages.root_path):
+        remedy = "let a module of yours answer /, or write app/templates/welcome.html"
+        yield warn("home", "/ is the scaffold's own page: it shows anybody the modules", remedy)
+    else:
+        yield ok("home", endpoint)
 
 
 def guards(app: Flask) -> Iterator[Finding]:

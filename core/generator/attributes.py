@@ -23,11 +23,12 @@ LONGEST_MEMBER, SHORTEST_TITLE = 32, 6
 OPTIONS = ("optional", "unique")
 USAGE = {
     "string": "string:120, with the longest length",
-    "enum": "enum:draft,active, with members of up to 32 letters, all small or all capital, digits "
-    "and _",
+    "enum": "enum:draft,active, with members of up to 32 letters from a to z, all small or all "
+    "capital, digits and _",
     "references": (
         "references:app.clients.models.Client, with a model of a listed module on the scaffold's "
-        "Base, whose key is a whole number called id"
+        "Base, whose key is a whole number called id; what refers to itself is made by hand "
+        "(docs/recipes.md, A tree)"
     ),
 }
 
