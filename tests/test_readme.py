@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,11 @@ class Block:
     def path(self) -> str:
         named = re.match(r"(?:#|\{#) (app/\S+)(?: #\})?$", self.text, re.MULTILINE)
         return named[1] if named else ""
+
+    @property
+    def parts(self) -> list[str]:
+        """The imports and what stands below them, each between two empty lines."""
+        return self.text.split("\n\n\n")
 
     @property
     def commands(self) -> list[list[str]]:
@@ -711,6 +717,159 @@ def test_the_tree_of_the_document_has_no_circle(scaffold, database_url):
 
     assert project.python("-c", TREE).startswith("done")
     assert " passed" in project.python("-m", "pytest", "-q", "app/folders")
+
+
+VISITS = """
+from sqlalchemy import ForeignKeyConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from app.accounts.models import User
+from app.companies.models import OfTenant
+from core.listing import Listing
+from core.models import Base, Timestamps, Versioned
+
+class Visit(OfTenant, Timestamps, Versioned, Base):
+    __tablename__ = "visits_visit"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "technician_id"], ["accounts_user.tenant_id", "accounts_user.id"]
+        ),
+    )
+    listing = Listing(
+        search=("title",), filters=("technician_id",), sort=("title",), default="title"
+    )
+    labels = {"title": "Title", "technician": "Technician"}
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(80))
+    technician_id: Mapped[int]
+    technician: Mapped[User] = relationship(foreign_keys="Visit.technician_id")
+
+    def __str__(self):
+        return self.title
+"""
+COMPANIES = """
+import re
+from run import app
+from services import db
+from app.accounts.models import User
+from app.mail.models import Mail
+
+def send(client, path, url="", **values):
+    names = r'name="(csrf_token|version)"[^>]*value="([^"]*)"'
+    hidden = dict(re.findall(names, client.get(path).text))
+    return client.post(url or path, data=hidden | values)
+
+def link():
+    with app.app_context():
+        last = db.session.query(Mail).order_by(Mail.id.desc()).first()
+        return last.text.partition("localhost")[2]
+
+def join(company):
+    client = app.test_client()
+    send(client, "/sign-up", email=f"{company}@example.com")
+    blank = send(client, link(), password="long enough", company="  ")
+    assert blank.status_code == 422, blank.text
+    done = send(client, link(), password="long enough", company=company)
+    assert done.location == "/login", done.text
+    send(client, "/login", email=f"{company}@example.com", password="long enough")
+    return client
+
+one, two = join("one"), join("two")
+with app.app_context():
+    ids = {user.email: user.id for user in db.session.query(User)}
+other = app.test_client()
+send(other, "/sign-up", email="three@example.com")
+taken = send(other, link(), password="long enough", company="two")
+assert taken.status_code == 422 and "There is a company of this name." in taken.text, taken.text
+for client, word, others in ((one, "one", "two"), (two, "two", "one")):
+    mine, theirs = (ids[f"{name}@example.com"] for name in (word, others))
+    for path in ("/people", "/visits/", "/visits/new"):
+        shown = client.get(path).text
+        assert f"{word}@example.com" in shown and f"{others}@example.com" not in shown, path
+    assert client.get(f"/people/{theirs}/edit").status_code == 404
+    assert client.get(f"/people/{mine}/edit").status_code == 200
+    # Whoever is the only owner of a company stays one, though there are other companies.
+    refused = send(client, f"/people/{mine}/edit", role="reader", is_active="y")
+    assert refused.status_code == 422 and "Nobody else is an owner." in refused.text
+    stolen = send(client, "/visits/new", "/visits/", title=f"Of {word}", technician=theirs)
+    assert stolen.status_code == 422, stolen.status_code
+    made = send(client, "/visits/new", "/visits/", title=f"Of {word}", technician=mine)
+    assert made.status_code == 302, made.text
+    assert f"Of {others}" not in client.get("/visits/").text
+    assert f"Of {others}" not in client.get(f"/visits/?technician_id={theirs}").text
+assert send(one, "/people/new", email="helper@example.com", role="reader").status_code == 302
+assert "helper@example.com" in one.get("/people").text
+assert "helper@example.com" not in two.get("/people").text
+assert app.test_client().options("/visits/").status_code == 403
+assert app.test_client().get("/visits/").location == "/login"
+print("done")
+"""
+OURS = """
+from app.accounts.models import User
+from app.visits.models import Visit
+
+def test_pages_are_those_of_a_company(client, save, user, company):
+    save(Visit(title="Lift", technician_id=user.id))
+    assert "Lift" in client.get("/visits/").text
+    assert "me@example.com" in client.get("/people").text
+"""
+
+
+def with_companies(project: Project) -> None:
+    """Change the accounts of the recipes as the section on several companies says."""
+    document = "docs/recipes.md"
+    text = read(document)
+    path = "app/accounts/__init__.py"
+    every = "from . import forgotten, people, roles, routes, sign_up"
+    project.replace(path, "from . import routes", every)
+    path = "app/accounts/models.py"
+    users = (project.root / path).read_text(encoding="utf-8")
+    told = [re.search(f"`({name} .*?)`", text)[1] for name in ("role:", "is_active:", "labels =")]
+    imports, user, listener = block_with(document, "python", "only_colleagues").parts
+    columns = "".join(f"    {line}\n" for line in told) + user.partition("    ...\n")[2] + "\n"
+    users = users.replace("import String", "import String, true")
+    users = users.replace("    listing =", columns + "    listing =")
+    babel = "from flask_babel import lazy_gettext as _l\n"
+    project.write(path, f"{babel}{imports}\n{users}\n\n{listener}")
+    path = "app/accounts/roles.py"
+    line = re.search("`(g.tenant_id = current_user.*?)`", text)[1]
+    view = "return view(*args, **kwargs)"
+    project.replace(path, view, f"{line}\n            {view}")
+    project.replace(path, "from flask import abort", "from flask import abort, g")
+    path = "app/accounts/sign_up.py"
+    imports, form, join = block_with(document, "python", "class CompanyForm").parts
+    begin, _, rest = (project.root / path).read_text(encoding="utf-8").partition("    form = Pass")
+    begin = begin.replace('@bp.route("/join"', f'{form}\n\n\n@bp.route("/join"')
+    rest = join.partition("    ...\n")[2] + "\n\n" + rest[rest.index("def send_link") :]
+    project.write(path, f"{imports}\n{begin}{rest}")
+
+
+@pytest.mark.structure
+@mostly_on("postgresql")
+def test_the_companies_of_the_document_see_nothing_of_each_other(scaffold, database_url):
+    pytest.importorskip("flask_login")
+    project = scaffold.on(database_url)
+    write_documented(project, "docs/growing.md", "app/mail/")
+    for folder in ("app/accounts/", "app/companies/"):
+        write_documented(project, "docs/recipes.md", folder)
+    shutil.rmtree(project.root / "app/accounts/tests")
+    with_companies(project)
+    apps = ("app.mail", "app.companies", "app.accounts")
+    project.install(*apps)
+    technician = "technician:references:app.accounts.models.User"
+    follow(project, Block("sh", f"flask generate visits Visit title:string:80 {technician}"))
+    project.write("app/visits/models.py", VISITS)
+    guard = (
+        "from app.accounts.roles import ROLES, only\n\n"
+        "visits_bp.before_request(only(*ROLES)(lambda: None))\n"
+    )
+    project.replace("app/visits/__init__.py", "\nfrom . import", f"{guard}\nfrom . import")
+    project.install(*apps, "app.visits")
+    project.alembic_each("revision --autogenerate -m made", "upgrade head")
+
+    assert project.python("-c", COMPANIES).startswith("done")
+    write_documented(project, "docs/recipes.md", "app/conftest.py")
+    project.write("app/visits/tests/test_pages.py", OURS)
+    assert " passed" in project.python("-m", "pytest", "-q", "app/visits")
 
 
 PEOPLE = """
