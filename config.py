@@ -23,7 +23,7 @@ SETTINGS_ERROR = ""
 try:
     import settings
 except (Exception, SystemExit) as error:
-    # Said by load(), so that `flask doctor` has a finding where others have the sentence.
+    # load() raises it, so that `flask doctor` shows a finding and other commands one sentence.
     SETTINGS_ERROR = f"{type(error).__name__}: {error}"
     settings = sys.modules["settings"] = ModuleType("settings")
 
@@ -31,7 +31,7 @@ BASE_DIR = Path(__file__).resolve().parent
 INSTANCE_DIR = BASE_DIR / "instance"
 
 LOOPBACK_HOSTS = ["localhost", ".localhost", "127.0.0.1"]
-# What production has no default for.
+# The variables that have no default in production.
 REQUIRED = ("DATABASE_URL", "SECRET_KEY", "TRUSTED_HOSTS")
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 # Words of example keys; a random key holds one of them about once in a million.
@@ -43,7 +43,7 @@ DRIVERS = {
     "mariadb": "mariadb+pymysql",
 }
 
-# Of libpq: a server that was cut off with its network is given up after about 15 seconds.
+# Options of libpq: a server whose network was cut off is given up after about 15 seconds.
 TCP = {
     "keepalives_idle": 5,
     "keepalives_interval": 3,
@@ -51,7 +51,7 @@ TCP = {
     "tcp_user_timeout": 15000,
 }
 
-# Arguments of a connection that a URL does not change; the `options` have what it says of them.
+# connect_args that the URL's query does not replace; its `options` are added to ours.
 OURS = {"isolation_level", "options", "init_command"}
 
 NAME = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?"
@@ -94,7 +94,7 @@ def _flag(text: str) -> bool | None:
 def _origins(text: str) -> list[str]:
     if text.strip() == "*":
         return ["*"]
-    # Flask-CORS takes one with a star or a bracket in it for a pattern, which others match, too.
+    # Flask-CORS reads an origin with a star or a bracket as a pattern, which matches others too.
     found = [ORIGIN.fullmatch(origin) for origin in _list(text.lower())]
     if not all(one and int(one[3] or 0) < 2**16 for one in found):
         raise ValueError(
@@ -105,15 +105,15 @@ def _origins(text: str) -> list[str]:
 
 
 def _as_sent(scheme: str, host: str, port: int) -> str:
-    """Return an origin as browsers write it: without the port that goes without saying."""
+    """Return an origin as browsers write it: without the default port of its scheme."""
     is_usual = port in (0, {"http": 80, "https": 443}[scheme])
     return f"{scheme}://{host}{'' if is_usual else f':{port}'}"
 
 
 def _hosts(text: str) -> list[str]:
-    # Browsers send them so, and Flask compares letter by letter.
+    # Browsers send host names in lower case, and Flask compares letter by letter.
     hosts = _list(text.lower())
-    # Flask compares names alone: what has more in it is never answered.
+    # Flask compares names alone: an entry with a scheme or a port would never match.
     if not all(map(HOST.fullmatch, hosts)):
         raise ValueError(
             "names such as example.com or .example.com, without https://, port, _ or *, and with "
@@ -124,7 +124,7 @@ def _hosts(text: str) -> list[str]:
 
 def _redis(text: str) -> str:
     if text and not REDIS.fullmatch(text):
-        # Without its text, which holds a password.
+        # Do not quote the URL, which holds a password.
         raise ConfigError(
             "REDIS_URL cannot be read: write it as redis://localhost:6379/0, or as "
             "redis://:password@host:6379/0 with special characters percent-encoded."
@@ -142,8 +142,8 @@ def _log_level(text: str) -> str:
     return _one_of(("DEBUG", "INFO", "WARNING", "ERROR"), text.upper())
 
 
-# Every variable: its default, and what makes a value of its text; a ValueError says what to set.
-# .env.example explains them, and a test keeps the two equal.
+# Every variable: its default, and the function that reads its text, whose ValueError says what to
+# set. .env.example explains the variables; a test keeps it and this list equal.
 VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "APP_ENV": ("development", partial(_one_of, ("development", "testing", "production"))),
     "SECRET_KEY": ("", str),
@@ -152,7 +152,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "DATABASE_URL": ("", str),
     "TEST_DATABASE_URL": ("", str),
     "TRUSTED_HOSTS": ("", _hosts),
-    # As in a URL, an address of IPv6 may stand in brackets.
+    # As in a URL, an IPv6 address may stand in brackets.
     "HOST": ("127.0.0.1", lambda text: text.strip("[]")),
     "PORT": ("5000", partial(_integer, most=65535)),
     "LOG_LEVEL": ("INFO", _log_level),
@@ -161,39 +161,39 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "SESSION_REDIS": ("false", _flag),
     "CORS_ORIGINS": ("", _origins),
     "RATE_LIMIT": ("", str),
-    # 0 would refuse each form, not allow all.
+    # 0 would refuse every form, not allow any size.
     "MAX_CONTENT_LENGTH": ("2097152", partial(_integer, least=1)),
     # A pool of 0 would have no limit.
     "DB_POOL_SIZE": ("5", partial(_integer, least=1)),
     "DB_MAX_OVERFLOW": ("10", _integer),
-    # PostgreSQL's limit.
+    # The largest that PostgreSQL accepts.
     "DB_STATEMENT_TIMEOUT_MS": ("15000", partial(_integer, most=2**31 - 1)),
     "DB_PGBOUNCER": ("false", _flag),
-    # More than any machine serves with: gunicorn would fork until it dies.
+    # Far more than any machine needs: without a cap, gunicorn would fork until it dies.
     "WEB_CONCURRENCY": ("2", partial(_integer, least=1, most=500)),
     "WEB_THREADS": ("4", partial(_integer, least=1, most=500)),
     "COOKIE_SECURE": ("", _flag),
     "ALEMBIC_ALLOW_DROP": ("", _list),
 }
 
-# Keys of Flask and its extensions that are the same wherever it runs.
+# Keys of Flask and its extensions that are the same wherever the product runs.
 FIXED = {
     "SESSION_COOKIE_SAMESITE": "Lax",
-    # Of Flask-Login, if the product has it: a cookie that logs in for a year.
+    # For Flask-Login, if the product uses it: its cookie keeps a user logged in for a year.
     "REMEMBER_COOKIE_SAMESITE": "Lax",
     "REMEMBER_COOKIE_HTTPONLY": True,
     "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
     # A form that was left open over lunch can be sent: its token lasts as long as the session.
     "WTF_CSRF_TIME_LIMIT": None,
     "BOOTSTRAP_SERVE_LOCAL": True,
-    # Of a form with a file: Flask's 1,000 are fewer than the inputs of an invoice of 99 lines.
+    # For forms with a file: Flask's default of 1,000 is too small for an invoice of 99 lines.
     "MAX_FORM_PARTS": 3_000,
 }
 
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """Turn a file that is out of reach into a ConfigError: .env, or what lies in instance/."""
+    """Turn an unreadable .env, or an unusable file in instance/, into a ConfigError."""
     try:
         yield
     except UnicodeDecodeError:
@@ -209,8 +209,8 @@ def _sentences() -> Iterator[None]:
 def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return Flask's configuration for this environment.
 
-    Keys of `overrides` that are names in VARIABLES stand in for the environment's; any other is
-    taken as it is into Flask's configuration. Raises ConfigError on a missing or unsafe value.
+    A key of `overrides` that VARIABLES names replaces the environment's value; any other goes
+    unchanged into Flask's configuration. Raises ConfigError on a missing or unsafe value.
     """
     if SETTINGS_ERROR:
         raise ConfigError(f"settings.py cannot be imported ({SETTINGS_ERROR}): mend it.")
@@ -225,14 +225,14 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         cookie_secure = env["APP_ENV"] == "production"
     return {
         **FIXED,
-        # Not these two: as texts they would show their passwords.
+        # Without the two database URLs: as texts they would show their passwords.
         **{name: env[name] for name in VARIABLES if not name.endswith("DATABASE_URL")},
         "DEBUG": debug,
         "TESTING": env["APP_ENV"] == "testing",
         "SECRET_KEY": key,
-        # Flask's own limit is for the texts of a form with a file, and for no others.
+        # Flask's own limit is for the text fields of a form with a file alone: let it be the same.
         "MAX_FORM_MEMORY_SIZE": env["MAX_CONTENT_LENGTH"],
-        # Flask-WTF knows no fallbacks: without a key of their own, a rotation kills open forms.
+        # Flask-WTF knows no fallback keys: without a key of its own, a rotation breaks open forms.
         "WTF_CSRF_SECRET_KEY": env["WTF_CSRF_SECRET_KEY"] or key,
         "TRUSTED_HOSTS": _trusted_hosts(env),
         "SQLALCHEMY_DATABASE_URI": url,
@@ -256,7 +256,7 @@ def server() -> dict[str, int | str]:
 
 
 def _with_aliases(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Take Flask's own names for two of our variables, so that their safeguards apply as well."""
+    """Accept Flask's own names for two of our variables, so that the same safeguards apply."""
     overrides = dict(overrides)
     if "SQLALCHEMY_DATABASE_URI" in overrides:
         overrides.setdefault("DATABASE_URL", overrides.pop("SQLALCHEMY_DATABASE_URI"))
@@ -269,7 +269,7 @@ def _environment(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Merge defaults, .env (never in tests), the process's environment and overrides."""
     testing = {**os.environ, **overrides}.get("APP_ENV") == "testing"
     dotenv = {} if testing else read_dotenv()
-    # What the modules read: the `flask` command does the same, but no server does.
+    # Modules may read other variables: the `flask` command exports .env, but no server does.
     for name, value in dotenv.items():
         if name not in VARIABLES:
             os.environ.setdefault(name, value)
@@ -289,9 +289,9 @@ def _read(name: str, text: str, reader: Callable[[str], Any]) -> Any:
 
 @_sentences()
 def read_dotenv() -> dict[str, str]:
-    """Return what stands in .env, if there is one. Raises ConfigError for a line that says nothing.
+    """Return the variables of .env, if there is one. Raises ConfigError for an invalid line.
 
-    python-dotenv itself passes over such a line, and the variable would be missing.
+    python-dotenv itself skips such a line, and the variable would be missing.
     """
     path = BASE_DIR / ".env"
     if not path.exists():
@@ -299,15 +299,15 @@ def read_dotenv() -> dict[str, str]:
     with path.open(encoding="utf-8") as file:
         for line in parse_stream(file):
             if (line.key and line.value is None) or line.error:
-                # Blank lines count as the beginning of what stands below them.
+                # The parser counts blank lines as the beginning of the statement below them.
                 start, text = line.original.line, line.original.string
                 number = start + text[: -len(text.lstrip())].count("\n")
-                # Without its text, which may hold a secret.
+                # Do not quote the line, which may hold a secret.
                 raise ConfigError(
                     f"Line {number} of .env cannot be read: write it as NAME=value, a value with "
                     "spaces in quotes, and close each quote."
                 )
-    # With what `${NAME}` stands for, as the `flask` command reads it.
+    # dotenv_values() also expands `${NAME}`, as the `flask` command does.
     return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
@@ -332,7 +332,7 @@ def _debug(env: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
 
 
 def secret_key(env: Mapping[str, Any]) -> str:
-    """Return the key that signs; raises ConfigError for one that production must not have."""
+    """Return the signing key. Raises ConfigError for a missing or weak key in production."""
     key: str = env["SECRET_KEY"]
     if env["APP_ENV"] == "testing":
         return key or secrets.token_urlsafe(48)
@@ -341,7 +341,7 @@ def secret_key(env: Mapping[str, Any]) -> str:
     if not key:
         raise _missing(env, "SECRET_KEY", f"set it to the output of {MAKE_SECRET}.")
     keys = [(name, env[name]) for name in ("SECRET_KEY", "WTF_CSRF_SECRET_KEY")]
-    # An earlier key that can be guessed opens sessions like the present one.
+    # Whoever guesses an earlier key can forge sessions, as with the present one.
     keys += [("SECRET_KEY_FALLBACKS", old) for old in env["SECRET_KEY_FALLBACKS"]]
     for name, value in keys:
         if value and (reason := _weakness(value)):
@@ -350,9 +350,9 @@ def secret_key(env: Mapping[str, Any]) -> str:
 
 
 def _missing(env: Mapping[str, Any], name: str, remedy: str) -> ConfigError:
-    """Return what says that production lacks a variable, and which others it lacks as well."""
+    """Return the error for a variable that production lacks, naming the others it lacks too."""
     others = [one for one in REQUIRED if one != name and not env.get(one)]
-    # Without a colon: the remedy begins behind the last one.
+    # No colon in here: `flask doctor` takes what follows the last one as the remedy.
     also = f" Set {' and '.join(others)} as well." if others else ""
     return ConfigError(f"{name} is missing: {remedy}{also}")
 
@@ -378,7 +378,7 @@ def _instance_key() -> str:
 
 def _trusted_hosts(env: Mapping[str, Any]) -> list[str]:
     if env["TRUSTED_HOSTS"] or env["APP_ENV"] != "production":
-        # A forgotten APP_ENV answers this machine only, so it is no public debugger.
+        # If APP_ENV was forgotten, only this machine gets answers: the debugger is not public.
         return env["TRUSTED_HOSTS"] or LOOPBACK_HOSTS
     raise _missing(
         env,
@@ -436,10 +436,10 @@ def _place(url: URL) -> tuple[object, ...]:
     backend, database = url.get_backend_name(), url.database or ""
     if backend == "sqlite":
         return backend, Path(database.removeprefix("file:").partition("?")[0]).resolve()
-    # libpq reads them from the query, too; a path is the folder of a socket.
+    # libpq also reads host and port from the query; a host that is a path is a socket's folder.
     host, port = (str(url.query.get(name) or getattr(url, name) or "") for name in ("host", "port"))
     is_local = host in ("", "localhost", "127.0.0.1", "::1")
-    # One program serves what goes by either name.
+    # Both names mean the same server program.
     kind = "mysql" if backend == "mariadb" else backend
     default = "5432" if kind == "postgresql" else "3306"
     return kind, "localhost" if is_local else host, port or default, database
@@ -448,12 +448,12 @@ def _place(url: URL) -> tuple[object, ...]:
 def parse_url(name: str, text: str) -> URL:
     """Return `text` as a URL with the driver this project installs; `name` is for the message."""
     scheme, separator, rest = text.partition("://")
-    # The last @ before the name of the database ends the password; a file's path may have some.
+    # The password ends at the last @ before the database's name; the path of a file may hold @.
     is_file = scheme.startswith("sqlite")
     head = rest.partition("?")[0].rpartition("/")[0]
     parts = () if is_file else (head, rest.partition("/")[0])
     at = next((part.rindex("@") for part in parts if "@" in part), 0)
-    # A raw @ in the password is common in hosts' consoles; SQLAlchemy needs it escaped.
+    # Hosting consoles often show passwords with a raw @ or /; SQLAlchemy needs them escaped.
     rest = rest[:at].replace("@", "%40").replace("/", "%2F") + rest[at:]
     try:
         url = make_url(f"{DRIVERS.get(scheme, scheme)}{separator}{rest}")
@@ -481,7 +481,7 @@ def _check_driver(url: URL) -> None:
             "(MariaDB's by `pip install -r requirements-optional.txt`) or use another URL."
         ) from error
     if dialect.driver != "pymysql":
-        # Others say so themselves when they connect.
+        # The other drivers report unknown arguments by themselves when they connect.
         return
     try:
         inspect.signature(driver.connect).bind(**dialect().create_connect_args(url)[1])
@@ -515,8 +515,8 @@ def _sqlite_path(name: str, url: URL) -> URL:
 def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
     """Return create_engine's arguments; each database refuses those of the others.
 
-    What the URL itself says of them holds: a schema of PostgreSQL, a longer timeout. MariaDB takes
-    one init_command, which is ours.
+    Arguments in the URL win over these, such as a schema of PostgreSQL or a longer timeout.
+    MariaDB takes only one init_command, so that stays ours.
     """
     timeout = env["DB_STATEMENT_TIMEOUT_MS"]
     if url.get_backend_name() == "sqlite":
@@ -539,12 +539,12 @@ def _engine_options(url: URL, env: Mapping[str, Any]) -> dict[str, Any]:
             theirs = url.normalized_query.get("options", ())
             options["connect_args"]["options"] = " ".join((ours, *theirs))
     elif url.get_backend_name() in ("mysql", "mariadb"):
-        # Each kind of comment is read by one of the two servers: their timeouts differ in name.
-        # Longer than the server's own limits: they answer, this cuts the connection.
+        # Longer than the server's own limits: those give an answer, this one cuts the connection.
         silence = timeout // 1000 + 10 if timeout else None
         options["connect_args"] |= {"read_timeout": silence, "write_timeout": silence}
-        # As PostgreSQL's: by default a read shows what was there before a lock was waited for.
+        # As in PostgreSQL: by default, a read after a wait for a lock shows the rows of before it.
         options["isolation_level"] = "READ COMMITTED"
+        # MariaDB runs the first comment, MySQL the second: their timeouts differ in name.
         options["connect_args"]["init_command"] = (
             "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 5 "
             f"/*M! , max_statement_time = {timeout / 1000} */ "

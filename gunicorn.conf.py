@@ -14,7 +14,7 @@ from core.server import (
     watch_database,
 )
 
-# What config.py or a module refuses is for the operator, who needs no traceback.
+# What config.py or a module refuses is told to the operator in a sentence, not by a traceback.
 sys.excepthook = show_in_a_sentence
 try:
     _server = first_configuration()
@@ -26,32 +26,32 @@ threads = _server["threads"]
 worker_class = Worker
 logger_class = Log
 # The master loads the application, and its workers share that memory. So SIGHUP brings neither new
-# code nor a new configuration: a restart does, and with the socket of deploy/systemd it refuses
-# nobody.
+# code nor a new configuration: only a restart does, and with the socket unit in deploy/systemd no
+# client is refused meanwhile.
 preload_app = True
-# A worker that ends no request for this long, while others wait for it, is replaced.
+# Seconds: a worker that finishes no request for this long, while others wait for it, is replaced.
 timeout = 30
-# How long requests that are under way may take to end when the server stops.
+# Seconds that running requests may take to finish when the server stops.
 graceful_timeout = 30
-# Longer than nginx keeps its idle connections (60 s): who closes first must not be the one that is
-# being sent a request.
+# Longer than nginx keeps its idle connections (60 s): if gunicorn closed one first, nginx might
+# just be sending it a request.
 keepalive = 75
-# Workers retire now and then, so that a slow leak in a dependency never grows up.
+# Workers are replaced now and then, so that a slow leak in a dependency stays small.
 max_requests = 10_000
 max_requests_jitter = 1_000
-# Clients beyond these wait. A process may open 1,024 files on most systems, the database's
-# connections included, and a worker that meets this limit dies.
+# Clients beyond this number wait. A process may open 1,024 files on most systems, the connections
+# to the database included, and a worker that reaches that limit dies.
 worker_connections = 900
-# Workers tell by a file that they live. On a disk that is busy they would seem dead. In some
-# containers and chroots nobody but root may write here.
+# Workers touch a file to show that they are alive; on a busy disk they would seem dead. In some
+# containers and chroots only root may write to /dev/shm.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-# What a proxy says is read by PROXY_COUNT alone (core/security.py), not by who says it.
+# PROXY_COUNT alone decides which forwarded headers count (core/security.py), not who sends them.
 forwarded_allow_ips = ""
 secure_scheme_headers = {}
 forwarder_headers = ""
-# As much as nginx takes.
+# The longest that nginx accepts.
 limit_request_line = 8190
-# Else all servers of a user open one socket in their home and take it from each other.
+# Otherwise all servers of one user share a control socket in its home and take it from each other.
 control_socket_disable = True
 
 

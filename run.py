@@ -19,13 +19,13 @@ try:
     app = create_app()
 except (Exception, SystemExit) as error:
     if is_called():
-        # `flask doctor` examines what can be built of it, and says what cannot.
+        # `flask doctor` examines as much of the app as can be built, and reports the rest.
         app = stand_in(create_app, error)
     elif __name__ == "__main__" and isinstance(error, ClickException):
         error.show()
         if not is_running_from_reloader():
             sys.exit(1)
-        # The site says so, too, until the file is mended that was changed.
+        # Keep serving: the site shows the error until the changed file is mended.
         said = error.message
         app = create_app(installed_apps=[])
         app.before_request(lambda: (said, 500, {"Content-Type": "text/plain"}))
@@ -48,7 +48,7 @@ def serve() -> None:
         )
     if not is_running_from_reloader() and (trouble := port_trouble(host, port)):
         sys.exit("Error: {}: {}.".format(*trouble))
-    # The interactive debugger runs code for whoever reaches it: on this machine only.
+    # The debugger runs code for whoever reaches it, so only a loopback HOST gets it.
     loopback = host in ("127.0.0.1", "localhost", "::1")
     app.run(host, port, debug=app.debug, use_debugger=app.debug and loopback)
 

@@ -26,23 +26,23 @@ WITH_PORT = re.compile(r"\[([^]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 
 
 def _client() -> str:
-    """Return whom a limit counts: who has one address of IPv6 has all of its network."""
-    # Some proxies write the port, too, which differs for each connection.
+    """Return the client that a limit counts: for IPv6 the whole /64 network of its address."""
+    # Some proxies append the port, which differs for each connection.
     found = WITH_PORT.fullmatch(address := get_remote_address())
     address = found[1] or found[2] if found else address
     try:
         network = IPv6Network((address, 64), strict=False)
     except ValueError:
         return address
-    # There lie this machine, and those of IPv4 on a socket for both.
+    # ::/64 holds this machine (::1) and all mapped IPv4 addresses: each counts by itself.
     return address if str(network) == "::/64" else str(network)
 
 
-# The limit is asked of the application at hand: one process may hold several.
+# The limit is read from the current application: one process may hold several.
 limiter = Limiter(
     _client,
     default_limits=[lambda: current_app.config["RATE_LIMIT"]],
-    # It is the API's: of a page with a limit of its own for POST a GET is free.
+    # The default is for the API alone: on a page with a limit of its own for POST, GET is free.
     default_limits_exempt_when=lambda: (
         request.blueprint not in current_app.extensions["api_blueprints"]
     ),
