@@ -4,13 +4,13 @@ Add "app.ops" to INSTALLED_APPS and run `pip install -r requirements-optional.tx
 
 - `/metrics` answers Prometheus: requests by route, their time, queries, connections. Only this
   machine may read it, or whoever sends OPS_METRICS_TOKEN as a bearer token; others get a 404.
-  Several processes add up their numbers in a folder: PROMETHEUS_MULTIPROC_DIR, empty at each
-  start, or a temporary one of gunicorn's own.
+  Several processes share their numbers through a folder: PROMETHEUS_MULTIPROC_DIR, empty at each
+  start, or else a temporary one that gunicorn's master makes.
 - A query that takes OPS_SLOW_QUERY_MS (settings.py; 500) is logged with its route.
-- OTEL_EXPORTER_OTLP_ENDPOINT sends traces there, SENTRY_DSN sends errors there.
+- Traces go to OTEL_EXPORTER_OTLP_ENDPOINT and errors to SENTRY_DSN, where these are set.
 
-It shows how a module joins in without an edit of core: through its blueprint. `record_once` runs
-when the application registers it; `before_app_request` and its kin run for every request.
+It also shows how a module joins in without an edit of core: by its blueprint. `record_once` runs
+when the application registers the blueprint; `before_app_request` and its kin run for each request.
 """
 
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ from flask import Blueprint
 
 from core.module_errors import ModuleError
 
-# `flask doctor` does not miss it in INSTALLED_APPS.
+# Tells `flask doctor` that INSTALLED_APPS need not list this module.
 OPTIONAL = True
 
 ops_bp = Blueprint("ops", __name__)

@@ -16,22 +16,22 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def _own_folder() -> str:
-    """Make one that lives as long as gunicorn's master, which imports this; elsewhere return ""."""
+    """Make a folder that lives as long as gunicorn's master; without gunicorn return ""."""
     if "SERVER_SOFTWARE" not in os.environ:
         return ""
     master = os.getpid()
-    # On a disk that is full a process would die of SIGBUS as it counts.
+    # The files are mapped into memory: on a full disk, counting would end in SIGBUS.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108
     folder = tempfile.mkdtemp(prefix=f"metrics-{master}-", dir=memory)
-    # Its workers are forks of it, and end before it.
+    # Workers are forks of the master and end before it; only the master deletes the folder.
     atexit.register(lambda: os.getpid() == master and shutil.rmtree(folder, ignore_errors=True))
     return folder
 
 
-# The library takes an empty variable for a folder.
+# prometheus_client would take an empty variable for a folder.
 if folder := os.environ.pop(VARIABLE, "") or _own_folder():
     os.environ[VARIABLE] = folder
-    # Before the first number is made: they are kept where this import says.
+    # Before the first metric is made: this import decides where the numbers are kept.
     from .processes import registry
 else:
 
@@ -39,7 +39,7 @@ else:
         return REGISTRY
 
 
-# A method is the client's own word: without the list anybody could add time series at will.
+# A client may send any word as its method: without this list it could add time series at will.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 REQUESTS = Counter("app_requests_total", "Requests answered", ["method", "route", "status"])
@@ -52,7 +52,7 @@ LIMIT = Gauge("app_db_connections_limit", "Connections at most", multiprocess_mo
 
 @ops_bp.record_once
 def time_requests(state: BlueprintSetupState) -> None:
-    # A before_request comes too late: those of the scaffold run first, and may answer themselves.
+    # A before_request comes too late: the scaffold's own run first, and may answer the request.
     request_started.connect(_start, state.app)
 
 
@@ -70,5 +70,5 @@ def count_request(response: Response) -> Response:
 
 
 def route() -> str:
-    """Return the rule that matched, never the path: each id would be a time series."""
+    """Return the rule that matched, never the path, whose ids would each make a time series."""
     return request.url_rule.rule if request.url_rule else "none"

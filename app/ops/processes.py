@@ -1,7 +1,7 @@
 """Several processes, one /metrics: each keeps its numbers in files that all of them read.
 
-The library names those files by process id, so a server whose workers retire fills the folder.
-Here a process takes the lowest number that is free, and goes on counting in its files. The system
+prometheus_client names those files by process id, so replacing workers would fill the folder.
+Here a process takes the lowest free number, and goes on counting in that number's files. The system
 releases the number when the process ends, however it ends.
 """
 
@@ -28,7 +28,7 @@ except OSError as error:
 
 
 def number() -> int:
-    """Return this process's number; a process that was forked takes its own."""
+    """Return this process's number; a forked process takes one of its own."""
     return _claim(os.getpid())[0]
 
 
@@ -53,7 +53,7 @@ def _locked(path: Path) -> IO[str] | None:
 
 
 def registry() -> CollectorRegistry:
-    """Return the numbers of all processes; what the dead had open is no longer open."""
+    """Return the metrics of all processes, without the open connections of those that ended."""
     for path in FOLDER.glob("*.lock"):
         if lock := _locked(path):
             mark_process_dead(int(path.stem))

@@ -17,7 +17,7 @@ from .metrics import IN_USE, LIMIT, OPEN, QUERY_SECONDS, route
 
 DEFAULT_MS = 500
 LONGEST = 1000
-# The pool's records of connections that somebody has.
+# Ids of the pool's records whose connection is in use.
 in_use: set[int] = set()
 
 
@@ -25,13 +25,13 @@ in_use: set[int] = set()
 def watch(state: BlueprintSetupState) -> None:
     config = state.app.config
     config.setdefault("OPS_SLOW_QUERY_MS", getattr(settings, "OPS_SLOW_QUERY_MS", DEFAULT_MS))
-    # Of the arguments of both events the third is the statement, the fifth its context.
+    # In the arguments of both events, the third is the statement and the fifth its context.
     observe = partial(_observe, config["OPS_SLOW_QUERY_MS"])
     with state.app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", _start)
     event.listen(engine, "after_cursor_execute", lambda *args: observe(args[4], args[2]))
-    # The slowest of all are those that the database gave up.
+    # The slowest of all are those that the database cancelled.
     event.listen(engine, "handle_error", lambda e: observe(e.execution_context, e.statement))
     _watch_pool(engine, config["SQLALCHEMY_ENGINE_OPTIONS"].get("max_overflow", 10))
 
@@ -48,7 +48,7 @@ def _observe(threshold: float, context: Any, statement: str) -> None:
     seconds = time.perf_counter() - context.ops_started
     QUERY_SECONDS.observe(seconds)
     if seconds * 1000 >= threshold:
-        # As it was sent: the values travel apart and stay out of the log.
+        # The statement as it was sent: its values travel apart and stay out of the log.
         text = re.sub(r"\s+", " ", statement)[:LONGEST]
         where = route() if has_request_context() else "no request"
         log.warning("slow query: %d ms in %s: %s", seconds * 1000, where, text)
@@ -58,7 +58,7 @@ def _watch_pool(engine: Engine, overflow: int) -> None:
     limit = engine.pool.size() + overflow if isinstance(engine.pool, QueuePool) else 1
 
     def opened(*_: Any) -> None:
-        # Here and not at the start: a worker that was forked has numbers of its own.
+        # Here and not at the start: a forked worker has metrics of its own.
         LIMIT.set(limit)
         OPEN.inc()
 
@@ -74,6 +74,6 @@ def _taken(_: Any, record: Any, *__: Any) -> None:
 
 
 def _given_back(_: Any, record: Any) -> None:
-    # Told also of one that could not be opened, and was never taken.
+    # Called also for a connection that could not be opened, and so was never taken.
     in_use.discard(id(record))
     IN_USE.set(len(in_use))

@@ -22,7 +22,7 @@ def report(state: BlueprintSetupState) -> None:
         return
     sentry = load(VARIABLE, "sentry_sdk")
     try:
-        # What people send stays here: no bodies, no variables of the code.
+        # What people send stays on this server: no request bodies, no local variables.
         sentry.init(
             dsn,
             environment=state.app.config["APP_ENV"],
@@ -39,7 +39,7 @@ def report(state: BlueprintSetupState) -> None:
 
 
 def _without_secrets(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the query, and headers: one may be a key, the Referer has a query of its own."""
+    """Drop the query, and all headers but HEADERS: one may be a key, the Referer has a query."""
     request = event.get("request", {})
     request.pop("query_string", None)
     headers = request.get("headers", {}).items()

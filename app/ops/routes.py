@@ -15,7 +15,7 @@ from . import ops_bp
 from .metrics import registry
 
 PATH = "/metrics"
-# A proxy on this machine brings strangers from a loopback address, and says so.
+# A proxy on this machine brings strangers from a loopback address, but adds one of these headers.
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 
@@ -53,9 +53,9 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 @ops_bp.record_once
 def answer_under_addresses(state: BlueprintSetupState) -> None:
-    """Prometheus asks by address, which is no trusted host.
+    """Let Prometheus ask by IP address, which is not among the trusted hosts.
 
-    A page of another site cannot: its browser sends the name of that site.
+    A page of another site cannot use this: its browser sends the name of that site.
     """
     app = state.app
     app.config.setdefault("OPS_METRICS_TOKEN", os.environ.get("OPS_METRICS_TOKEN", ""))

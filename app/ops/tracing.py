@@ -17,8 +17,8 @@ from .optional import load
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 # Probes and scrapes would bury the rest.
 EXCLUDED = "/health/live$,/health/ready$,/metrics$"
-# How long the end of a process waits for its last spans: by itself it would be half a minute where
-# nobody takes them.
+# How long an ending process waits to send its last spans. The library's own limit, where nobody
+# takes them, is half a minute.
 LAST_MS = 1000
 
 
@@ -27,7 +27,7 @@ def trace(state: BlueprintSetupState) -> None:
     endpoint = state.app.config.get(VARIABLE) or os.environ.get(VARIABLE)
     if not endpoint:
         return
-    # The library reads this and its other variables by itself.
+    # OpenTelemetry reads this and its other variables from the environment.
     os.environ[VARIABLE] = endpoint
     os.environ.setdefault("OTEL_SERVICE_NAME", setting("APP_NAME"))
     provider = _provider()
@@ -38,15 +38,15 @@ def trace(state: BlueprintSetupState) -> None:
     )
     request_started.connect(_name_url, state.app)
     with state.app.app_context():
-        # Its release of 2026 refuses SQLAlchemy 2.1, with which it works: a test reads its spans.
-        # Can go when it takes 2.1.
+        # Its release of 2026 refuses SQLAlchemy 2.1 but works with it: a test reads its spans. The
+        # skip can go when it accepts 2.1.
         queries.SQLAlchemyInstrumentor().instrument(
             engine=db.engine, tracer_provider=provider, skip_dep_check=True
         )
 
 
 def _provider() -> Any:
-    """Return what sends the spans, in the background; also for the product's own spans."""
+    """Return what sends spans, in the background; it also serves the product's own spans."""
     sdk = load(VARIABLE, "opentelemetry.sdk.trace")
     export = load(VARIABLE, "opentelemetry.sdk.trace.export")
     http = load(VARIABLE, "opentelemetry.exporter.otlp.proto.http.trace_exporter")
@@ -60,13 +60,13 @@ def _provider() -> Any:
 
 
 def _name_url(app: Flask) -> None:
-    # Asked for its URL, a request for a host that is not trusted raises; the library asks, also
-    # while the answer is on its way. Before the hook of the library.
+    # For an untrusted host, reading request.url raises; the library reads it, even while the
+    # answer is on its way. This must come before the library's hook.
     if isinstance(request.routing_exception, SecurityError):
         request.url = request.path
 
 
 def _without_query(span: Any, status: str, headers: Any) -> None:
-    # Tokens and e-mail addresses stand in query strings. Here, because the library notes them last.
+    # Query strings hold tokens and e-mail addresses. Here, because the library sets these last.
     if span and span.is_recording():
         span.set_attributes({"http.target": request.path, "url.query": ""})
