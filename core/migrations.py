@@ -61,14 +61,14 @@ def migrate(context: Any, target_metadata: Sequence[MetaData]) -> None:
 
 
 def _with_remedy(error: CommandError, heads: Sequence[str]) -> CommandError:
-    """Return what Alembic refuses with what to do about it, where that is known."""
+    """Return Alembic's refusal with what to do about it added, where that is known."""
     text = str(error).rstrip(".")
     if "Can't locate revision" in text:
         return CommandError(
             f"{text}: if the database is at it, take the code that has it, or bring its file back "
             "from git into alembic/versions/."
         )
-    # In Alembic's own words the database is not up to date, or it wants one of the heads.
+    # Alembic's own words are only that the database is not up to date, or that it wants one head.
     if len(heads) > 1 and re.search("head|up to date", text):
         return CommandError(
             f"{text}. alembic/versions/ has {len(heads)} last revisions, {', '.join(heads)}: "
@@ -79,7 +79,7 @@ def _with_remedy(error: CommandError, heads: Sequence[str]) -> CommandError:
 
 @cache
 def _app() -> Flask:
-    """Return the application of this command: a back-fill may run longer than a request."""
+    """Return this command's application, without a time limit: a back-fill may run for long."""
     try:
         return create_app({"DB_STATEMENT_TIMEOUT_MS": 0})
     except (ConfigError, ModuleError) as error:
@@ -97,10 +97,10 @@ def _run(context: Any, metadata: list[MetaData], **where: Any) -> None:
         render_as_batch=True,
         compare_type=True,
         compare_server_default=True,
-        # By their names: a text the engines repeat in their own words.
+        # Checks are compared by name, because the engines repeat their text in words of their own.
         autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
         include_schemas=len(schemas) > 1,
-        # Where models name some; what others keep in the rest is theirs.
+        # Only the schemas that models name: the tables in all others belong to somebody else.
         include_name=lambda name, kind, parents: kind != "schema" or name in schemas,
         include_object=partial(_include_object, where.get("connection")),
         render_item=render_item,
@@ -118,19 +118,19 @@ def _run(context: Any, metadata: list[MetaData], **where: Any) -> None:
 def _include_object(
     connection: Any, item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
 ) -> bool:
-    """Leave tables alone that no listed module declares, but for those in ALEMBIC_ALLOW_DROP.
+    """Leave alone the tables that no listed module declares, except those in ALEMBIC_ALLOW_DROP.
 
-    So also indexes for one engine's searches: revisions make them by hand, no model declares them.
-    And checks: MariaDB has some for JSON, and others of before have no name in their model.
+    Also leave alone indexes for one engine's searches, which revisions make by hand and no model
+    declares, and checks: MariaDB adds some for JSON, and older ones have no name in their model.
     """
     if is_conditional(item):
-        # What is for one database a revision would make on all.
+        # A revision would make it on every database, though it is meant for one.
         return False
     if kind == "check_constraint" and not reflected:
-        # Of a type, as of an enum's members, the type makes it, by a name of its own.
+        # The check of a type, as of an enum's members, is made by the type, under its own name.
         return not item._type_bound  # noqa: SLF001
     if kind == "table" and not reflected and compare_to is None:
-        # A model may be of a view, which a revision makes by hand.
+        # A model may stand for a view, which a revision makes by hand.
         return not _is_there(connection, item)
     if not reflected or compare_to is not None:
         return True
@@ -151,7 +151,7 @@ def _include_object(
 
 
 def _renamed(connection: Any, table: Table) -> str:
-    """Return what to do if a table that no model has is one of theirs by another name."""
+    """Return what to do if this table without a model is a model's table under an old name."""
     same = [one for one in installed_tables() if _names(one) == _names(table)]
     alike = [one.name for one in same if not _is_there(connection, one)]
     names = " or ".join(alike)
@@ -184,7 +184,7 @@ def _prepare(connection: Connection) -> None:
 
 
 def _check_foreign_keys(ctx: Any, **step: Any) -> None:
-    """Undo a revision that leaves rows without their parents: SQLite, above, does not look."""
+    """Undo a revision that leaves rows without parents: with keys off, SQLite does not check."""
     if ctx.as_sql or ctx.dialect.name != "sqlite":
         return
     if broken := ctx.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():

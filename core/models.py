@@ -34,7 +34,7 @@ def today() -> date:
 
 
 class Base(_Base):
-    """The scaffold's model base: every table of a module hangs on its metadata."""
+    """The scaffold's model base; the tables of its models are in one metadata, db.metadata."""
 
     __abstract__ = True
 
@@ -50,18 +50,18 @@ def _fit_columns(model: Any, name: str, attribute: Any) -> None:
 
 
 def _fitted(column: Any) -> Any:
-    """Return the type of a column with the same values on all engines, and None for NULL alone."""
+    """Return a column's type, changed to keep equal values on all engines, and None as NULL."""
     kind, variants = column.type, column.type._variant_mapping  # noqa: SLF001
     if type(kind) is sa.DateTime and kind.timezone and not variants:
-        # What Mapped[datetime] is: only PostgreSQL tells its zone.
+        # The type of Mapped[datetime]: only PostgreSQL returns it with its zone.
         kind = UTCDateTime()
     in_json = [one for one in (kind, *variants.values()) if isinstance(one, sa.JSON)]
     for one in in_json:
-        # Not the null of JSON, which no filter finds: who means that one sets JSON.NULL.
+        # None is NULL, not the null of JSON, which no filter finds; JSON.NULL sets the latter.
         one.none_as_null = True
     has_default = column.default is not None or column.server_default is not None
     if column.nullable and has_default and not in_json:
-        # Not the default: that is for what nobody has set.
+        # None that was set stays NULL: the default is only for what nobody has set.
         kind = kind.evaluates_none()
     return kind
 
@@ -69,7 +69,7 @@ def _fitted(column: Any) -> Any:
 def label_of(model: Any, name: str) -> Any:
     """Return the text for a column or relationship: from the model's `labels`, else its name.
 
-    A label made by lazy_gettext stays one, so that each request reads its own language.
+    A label made by lazy_gettext stays lazy, so that each request reads its own language.
     """
     label = getattr(model, "labels", {}).get(name)
     return label or name.removesuffix("_id").strip("_").replace("_", " ").capitalize()
@@ -83,11 +83,11 @@ class Timestamps:
 
 
 class Versioned:
-    """A counter that each change raises and checks, so that no save overwrites an unseen one.
+    """A counter that each change checks and raises, so that no save overwrites an unseen change.
 
-    A change is an UPDATE of the row, of its many-to-many collections, or of the records that live
-    and die with it (delete-orphan), made through it: where its session has loaded them from it.
-    What else hangs on it are rows of their own, with a version of their own if they are Versioned.
+    A change is an UPDATE of the row, of its many-to-many collections, or of its parts: records that
+    live and die with it (delete-orphan), if the session has loaded them through this record. Other
+    related records are rows of their own, with a version of their own if they are Versioned.
     """
 
     version: Mapped[int] = mapped_column(sort_order=902)
@@ -102,9 +102,9 @@ class Versioned:
 
 @event.listens_for(Versioned, "instrument_class", propagate=True)
 def _count_changes(mapper: Any, model: Any) -> None:
-    """Let the mapper count; not by __mapper_args__, in whose place a model may put its own."""
+    """Let the mapper count. Not by __mapper_args__, which a model may replace by its own."""
     if mapper.version_id_col is None:
-        # The table of a joined subclass has none: its parent's counts for both.
+        # A joined subclass has no such column in its table: its parent's counts for both.
         mapper.version_id_col = mapper.local_table.columns.get("version")
 
 
@@ -113,13 +113,14 @@ def _watch(model: Any, name: str, attribute: Any) -> None:
     prop = attribute.prop
     if not isinstance(prop, RelationshipProperty) or prop.viewonly:
         return
-    # Behind a foreign key of its own the row changes anyway.
+    # A many-to-one is a column of this row; a plain one-to-many changes only the other rows.
     if prop.secondary is None and (not prop.cascade.delete_orphan or prop.direction is MANYTOONE):
         return
 
     def changed(record: Any, *values: Any) -> None:
         *_, initiator = values
-        # A change from the other side is one of that side's record: of a tag all would wait for.
+        # A change made from the other side counts for the record there alone: otherwise all who
+        # use a tag would wait for the tag's row.
         if initiator.parent_token is attribute.impl.parent_token:
             raise_version(record)
 
@@ -128,7 +129,7 @@ def _watch(model: Any, name: str, attribute: Any) -> None:
 
 
 def raise_version(record: Any) -> None:
-    """Let the next flush write the row: a change of what hangs on it alone would check nothing."""
+    """Make the next flush write the row: a change of related rows alone checks no version."""
     state = sa.inspect(record)
     if state.persistent and "version" not in state.committed_state:
         record.version += 1

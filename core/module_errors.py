@@ -14,9 +14,9 @@ from sqlalchemy.orm import Mapper, configure_mappers
 
 from core.listing import Listing
 
-# What a model with a column named metadata fails with.
+# SQLAlchemy's errors for a model with a column named metadata.
 RESERVED_NAME = "'MappedColumn' object has no attribute 'tables'|Attribute name 'metadata'"
-# How a relationship fails whose foreign key leads nowhere.
+# SQLAlchemy's error for a relationship whose foreign key leads nowhere.
 NO_JOIN = "Could not determine join condition"
 
 
@@ -31,7 +31,7 @@ class ModuleError(click.ClickException):
 
 
 class ModelError(ModuleError):
-    """A model that is broken, and with it all others of the process: they know of each other."""
+    """A broken model, which breaks all others of the process: SQLAlchemy maps them together."""
 
 
 def refusal(
@@ -42,7 +42,7 @@ def refusal(
 
 
 def import_failure(entries: Sequence[str], error: BaseException) -> ModuleError:
-    """Return why the last entry cannot be imported; a model of those above it may be to blame."""
+    """Return why the last entry cannot be imported; an earlier entry's model may be to blame."""
     entry = entries[-1]
     if failure := _key_failure(entries, error) or _mapping_failure(entries, error):
         return failure
@@ -51,7 +51,7 @@ def import_failure(entries: Sequence[str], error: BaseException) -> ModuleError:
     if re.match(RESERVED_NAME, str(error)):
         cause = ", whose model names a column metadata, which SQLAlchemy keeps for itself"
         return refusal(entry, cause, "write other = mapped_column('metadata') or choose another")
-    # The whole text stands in the traceback.
+    # One line is enough: the traceback shows the whole text.
     text = (str(error).strip() or "no message").splitlines()[0].rstrip(".:")
     cause = f", but importing it failed with {type(error).__name__}: {text}"
     remedy = f"mend {_place(entry, error)} or remove the entry"
@@ -62,12 +62,12 @@ def import_failure(entries: Sequence[str], error: BaseException) -> ModuleError:
 
 
 def _place(entry: str, error: BaseException) -> str:
-    """Return the last line of the module that the error came through, else its folder."""
+    """Return the last line of the module in the error's traceback, else the module's folder."""
     folder = entry.replace(".", "/")
     place = f"{folder}/"
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
-        # Its own line never ran.
+        # The line with the error never ran, so it is in no frame.
         frames.append((str(error.filename), error.lineno))
     for filename, line in frames:
         _, found, path = Path(filename).as_posix().rpartition(f"/{folder}/")
@@ -76,7 +76,7 @@ def _place(entry: str, error: BaseException) -> str:
 
 
 def table_clash(entries: Sequence[str], table: str) -> ModuleError:
-    """Return the error of the last entry: the name of its table is taken; with one that is not."""
+    """Return the error of the last entry, whose table's name is taken; it suggests a free one."""
     *others, entry = entries
     models = ((one, model) for one in others for model in _models(one))
     owners = (repr(one) for one, model in models if getattr(model, "__tablename__", "") == table)
@@ -89,7 +89,7 @@ def table_clash(entries: Sequence[str], table: str) -> ModuleError:
 
 
 def check_foreign_keys(entries: Iterable[str], tables: Mapping[str, Table]) -> None:
-    """Refuse a foreign key to no table, or to another base's: no migration could order them."""
+    """Refuse a foreign key to no table, or to another base's, which no migration could order."""
     for entry, name, key in _foreign_keys(entries):
         if not (fault := _fault(key)):
             continue
@@ -118,14 +118,14 @@ def _foreign_keys(entries: Iterable[str]) -> Iterator[tuple[str, str, ForeignKey
 
 
 def _key_failure(entries: Sequence[str], error: BaseException) -> ModuleError | None:
-    """Blame a foreign key to no table for what it makes fail before all tables are known."""
+    """Blame a foreign key to a table that is not known yet, if that made the import fail."""
     table = error.table_name if isinstance(error, NoReferencedTableError) else None
     if table is None and NO_JOIN not in str(error):
         return None
     for entry, name, key in _foreign_keys(entries):
         fault = _fault(key)
         lost = fault.table_name if isinstance(fault, NoReferencedTableError) else None
-        # Where no table is told, keys of modules above may wait for one below.
+        # If the error names no table, keys of earlier modules may only be waiting for a later one.
         is_told = f"relationship {name.partition('.')[0]}." in str(error) or entry == entries[-1]
         if lost and (lost == table or (table is None and is_told)):
             cause = (
@@ -140,7 +140,7 @@ def _key_failure(entries: Sequence[str], error: BaseException) -> ModuleError | 
 def _fault(key: ForeignKey) -> NoReferencedTableError | NoReferencedColumnError | None:
     """Return why a foreign key leads nowhere so far."""
     try:
-        # SQLAlchemy looks for it now.
+        # Reading the attribute makes SQLAlchemy look up the column.
         key.column  # noqa: B018
     except (NoReferencedTableError, NoReferencedColumnError) as error:
         return error
@@ -157,7 +157,7 @@ def check_mappers(entries: Iterable[str]) -> None:
 
 
 def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleError | None:
-    """Blame the module whose model is broken: it shows where models are first used, anywhere."""
+    """Blame the module whose model is broken; the error appears wherever models are used first."""
     for entry in entries:
         # There is no public way to ask.
         if broken := [one for one in _models(entry) if one.__mapper__._configure_failed]:  # noqa: SLF001
@@ -170,14 +170,14 @@ def _mapping_failure(entries: Iterable[str], error: BaseException) -> ModuleErro
 
 
 def _models(entry: str) -> Iterator[Any]:
-    """Yield the models that a module's models.py names, if it is imported, and it declares."""
+    """Yield the models that a module declares and its models.py, if imported, names."""
     for value in values_of(f"{entry}.models", type):
         if hasattr(value, "__mapper__") and value.__module__.startswith(f"{entry}."):
             yield value
 
 
 def values_of(name: str, *kinds: type) -> list[Any]:
-    """Return what of some kinds an imported file names; of a `current_app` no more is asked."""
+    """Return an imported file's values of these kinds; isinstance() is safe for a `current_app`."""
     values = getattr(sys.modules.get(name), "__dict__", {}).values()
     return [value for value in values if isinstance(value, kinds)]
 
@@ -196,7 +196,7 @@ def check_listings(entries: Iterable[str]) -> None:
 
 
 def check_forms(entries: Iterable[str]) -> None:
-    """Refuse a form of a forms.py that names what its model lacks: its page would fail."""
+    """Refuse a form in a forms.py that names a field its model lacks: its page would fail."""
     for entry in entries:
         for form in values_of(f"{entry}.forms", type):
             meta = getattr(form, "Meta", None)

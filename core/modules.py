@@ -27,7 +27,7 @@ from services import db
 
 # Files that a module may have and that register something when they are imported.
 OPTIONAL_FILES = ("models", "cli")
-# Blueprints that the factory registers after the modules'.
+# Names of the blueprints that the factory registers after the modules'.
 RESERVED = ("core", "bootstrap")
 
 
@@ -96,7 +96,7 @@ def installed_metadata() -> list[MetaData]:
 
 
 def installed_tables() -> list[Table]:
-    """Return the tables of all these."""
+    """Return the tables of all installed_metadata()."""
     return [table for metadata in installed_metadata() for table in metadata.tables.values()]
 
 
@@ -109,7 +109,7 @@ def _load(entry: str, earlier: Iterable[Module]) -> Module:
     if not _is_package(entry):
         cause = f", but there is no {folder}/__init__.py"
         remedy = "create it or remove the entry"
-        # Python joins two texts that stand side by side.
+        # Without a comma, Python joins two neighbouring entries into one text.
         if entry.count("app.") > 1:
             remedy = f"write a comma between the two entries, or {remedy}"
         raise refusal(entry, cause, remedy)
@@ -150,14 +150,14 @@ def _blueprints(package: ModuleType) -> list[Blueprint]:
 
 
 def _metadata(entry: str) -> list[MetaData]:
-    """Return what the classes and tables named in a module's models.py hang on."""
+    """Return the metadata of the classes and tables that a module's models.py names."""
     named = values_of(f"{entry}.models", type, Table)
     found = [getattr(value, "metadata", None) for value in named]
     return list(dict.fromkeys(metadata for metadata in found if isinstance(metadata, MetaData)))
 
 
 def _check_tables(modules: Sequence[Module], tables: dict[str, Table]) -> None:
-    """Refuse a name of the last module's tables that another base has; add the rest to `tables`."""
+    """Refuse a table of the last module if another base has its name; add others to `tables`."""
     for table in [*modules[-1].tables, *db.metadata.tables.values()]:
         if tables.setdefault(table.fullname, table) is not table:
             raise table_clash([module.entry for module in modules], table.name)
@@ -181,7 +181,7 @@ def _register(app: Flask, module: Module) -> None:
 
 
 def _check_menu(app: Flask, module: Module) -> None:
-    """Refuse a MENU with an entry that leads nowhere: each page has it, those of errors too."""
+    """Refuse a MENU entry that leads nowhere: every page shows the menu, error pages too."""
     try:
         menu = dict(module.menu)
     except (TypeError, ValueError):

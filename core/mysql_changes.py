@@ -7,21 +7,21 @@ from alembic.ddl.impl import DefaultImpl
 from alembic.ddl.mysql import MySQLImpl
 from alembic.util import CommandError
 
-# What they make of bytes of at most so many.
+# The type that they give to a column of bytes, by the greatest length it holds.
 BLOBS = {255: "TINYBLOB", 2**16 - 1: "BLOB", 2**24 - 1: "MEDIUMBLOB", 2**32: "LONGBLOB"}
 
 
 class OnMySQL(DefaultImpl):
-    """Stands before Alembic's own class, and before what is the same for all engines."""
+    """Overrides Alembic's class and what is the same for all engines (core/comparison.py)."""
 
     connection: Any
-    # Indexes that went with their keys: a revision may drop them, too.
+    # Indexes that were dropped along with their foreign keys: a revision may still drop them.
     _gone: frozenset[Any] = frozenset()
 
     type_synonyms = (*MySQLImpl.type_synonyms, {"REAL", "DOUBLE"})
 
     def compare_type(self, inspected: Any, column: Any) -> bool:
-        """Tell whether types differ; bytes of a length have that of the kind that holds it."""
+        """Tell whether types differ; bytes with a length count as the BLOB that holds them."""
         kind = column.type
         if type(kind) is sa.LargeBinary and kind.length:
             name = next(name for most, name in BLOBS.items() if kind.length <= most)
@@ -31,7 +31,7 @@ class OnMySQL(DefaultImpl):
     def add_column(self, table_name: str, column: Any, **options: Any) -> None:
         """Refuse a required column in a table with rows, as the other engines do by themselves.
 
-        These would write "", 0 or 0000-00-00 into each row.
+        MariaDB and MySQL would write "", 0 or 0000-00-00 into each row.
         """
         has_value = column.nullable or column.server_default or column.computed or column.identity
         if not has_value and not self.as_sql:
@@ -44,7 +44,7 @@ class OnMySQL(DefaultImpl):
         super().add_column(table_name, column, **options)
 
     def drop_index(self, index: Any, **options: Any) -> None:
-        """Leave an index that a foreign key needs to it, by its name: none else can be dropped."""
+        """Rename an index to the name of a foreign key that only it serves: no drop is allowed."""
         table = index.table.name
         if (table, index.name) in self._gone:
             return
@@ -56,7 +56,7 @@ class OnMySQL(DefaultImpl):
             self.connection.exec_driver_sql(rename)
 
     def drop_constraint(self, const: Any, **options: Any) -> None:
-        """Keep an index for a foreign key that a unique rule served; drop what a key had made."""
+        """Index a foreign key that relied on a unique rule; drop the index that a key had made."""
         if self.as_sql or const.table.schema:
             super().drop_constraint(const, **options)
             return
@@ -78,7 +78,7 @@ class OnMySQL(DefaultImpl):
 
 
 def _key_served_by(connection: Any, table: str, index: Any) -> Any:
-    """Return a foreign key that has this index alone, as it is told; None if there is none."""
+    """Return a foreign key, as reflected, that this index alone serves; None if there is none."""
     there = sa.inspect(connection)
     columns = {one["name"]: one["column_names"] for one in there.get_indexes(table)}
     columns[""] = there.get_pk_constraint(table)["constrained_columns"]
