@@ -45,7 +45,7 @@ from core.setting import setting
 from core.urls import request_path
 from services import bootstrap, db
 
-# Whose texts are in the reader's language.
+# Media types whose text is in the reader's language.
 PERSONAL = ("text/html", "text/csv")
 
 bp = Blueprint(
@@ -78,7 +78,7 @@ def init_pages(app: Flask) -> None:
 
 
 def _vary(response: Response) -> Response:
-    """Keep caches from giving a page to who reads another language."""
+    """Keep caches from giving a page to readers of another language."""
     is_file = response.status_code < 400 and str(request.endpoint).endswith(".static")
     if response.mimetype in PERSONAL and not is_file:
         headers = response.headers
@@ -87,7 +87,7 @@ def _vary(response: Response) -> Response:
 
 
 def _here() -> str:
-    """Return where a switch of the header leads back to."""
+    """Return the URL that a switch in the header leads back to."""
     is_read = request.method in READ_METHODS and "expired" not in g
     if is_read or form_endpoint() == str(request.endpoint):
         query = request.query_string.decode(errors="replace")
@@ -98,7 +98,7 @@ def _here() -> str:
 
 
 def _current(targets: Sequence[str], endpoint: str | None) -> dict[str, str]:
-    """Return the aria-current of those menu entries that lead to a page, or to its resource."""
+    """Return the aria-current of the menu entries that lead to the page or to its resource."""
     if endpoint and endpoint in targets:
         return {endpoint: "page"}
     section = _section(endpoint or "")
@@ -130,11 +130,11 @@ def page_of(
     columns: Sequence[str] = (),
     keep: Sequence[str] = (),
 ) -> ListPage:
-    """Return the page of a model's list that the URL asks for; what makes no sense is ignored.
+    """Return the page of a model's list that the URL asks for; wrong arguments are ignored.
 
-    `statement` narrows the rows down; by default they are all of the model's. With `columns`, such
-    as ("id", "category.name"), the page has rows of these alone. Its links keep the arguments of
-    the URL that `keep` names, which the view reads itself.
+    `statement` narrows the rows down; by default the list has all of the model's. With `columns`,
+    such as ("id", "category.name"), rows have these alone. `keep` names further arguments of the
+    URL, which only the view reads: the page's links keep them.
     """
     way = rows_of(model, tuple(columns), named=True) if columns else RECORDS
     query = list_query(model)
@@ -143,7 +143,7 @@ def page_of(
 
 
 def list_query(model: Any) -> Query:
-    """Return what the URL asks of the model's list, without what makes no sense."""
+    """Return what the URL asks of the model's list, without its wrong arguments."""
     # A form sends its empty inputs too; of two values for one name the first counts.
     args = MultiDict(
         (name, text) for name, text in request.args.items() if text and name not in API_PARAMETERS
@@ -151,13 +151,13 @@ def list_query(model: Any) -> Query:
     listing = listing_of(model)
     query = listing.read(args, lambda message: None, typed_condition)
     filtered = (listing.filter_of(name) for name in args if name not in query.args)
-    # Once, of both ends of a range.
+    # Each filter once, even if both ends of its range are wrong.
     left_out = tuple(dict.fromkeys(found[0] for found in filtered if found))
     return replace(query, left_out=left_out) if left_out else query
 
 
 def expect_shown_version(record: Versioned) -> None:
-    """Let the next flush fail if the record is no longer what the page with the button showed."""
+    """Make the next flush fail if the record changed since the page with the button was shown."""
     version = request.form.get("version")
     if version is not None:
         record.expect_version(int(version) if re.fullmatch("[0-9]{1,9}", version) else 0)
@@ -184,9 +184,9 @@ def database_rules(form: FlaskForm | None = None) -> Iterator[None]:
 
 
 def _show(error: Exception, form: FlaskForm | None) -> Iterator[Any]:
-    """Show a refusal in the form; yield what it has no place for, without a form all of it."""
+    """Show a refusal in the form; yield messages without a place there, or all without a form."""
     if isinstance(error, RefusedError):
-        # The form of a model has shown it already.
+        # A ModelForm has shown it already.
         yield from () if isinstance(form, ModelForm) else chain(*error.messages_dict.values())
     elif isinstance(error, StaleDataError) or changes_met(error):
         if isinstance(form, ModelForm):

@@ -22,21 +22,21 @@ from services import db
 
 # Rows are counted up to here; beyond, "more than" is what a reader needs and all a list can afford.
 MAX_COUNT = 10_000
-# PostgreSQL's own number, as of the last VACUUM or ANALYZE; row level security shows some of them.
+# PostgreSQL's count as of the last VACUUM or ANALYZE; not where row level security hides rows.
 KNOWN_ROWS = "SELECT reltuples FROM pg_class WHERE oid = to_regclass(:table) AND NOT relrowsecurity"
-# Sizes of a page between the settings PER_PAGE and MAX_PER_PAGE.
+# The sizes of a page to offer between the settings PER_PAGE and MAX_PER_PAGE.
 ROUND = (10, 20, 50, 100, 200, 500)
 
 
 class Records:
-    """The way to a page of whole records; a plan (core/plan.py) is one to what a schema shows."""
+    """How a page reads whole records; a plan (core/plan.py) reads only what a schema shows."""
 
     def select(self, statement: sa.Select[Any]) -> sa.Select[Any]:
         """Return what to select in place of a select of the model."""
         return statement
 
     def fetch(self, statement: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the rows of what select() made."""
+        """Run a select that select() made, and return its rows."""
         return db.session.scalars(statement, values).unique().all()
 
 
@@ -46,8 +46,8 @@ RECORDS = Records()
 class ListPage(Pagination):
     """A page of a list. `total` is exact up to MAX_COUNT; above it, `total_is_estimate` is set.
 
-    One row more than the page holds is read: so it is known without a count whether more follow.
-    `kept` are arguments of its URL that the view alone reads.
+    One row more than the page holds is read, which tells without a count whether more follow.
+    `kept` holds those arguments of its URL that only the view reads.
     """
 
     def __init__(
@@ -110,14 +110,14 @@ class ListPage(Pagination):
 
     @property
     def _is_plain(self) -> bool:
-        """Tell whether it is a list of all rows, whose statements are kept."""
+        """Tell whether this is a list of all rows; the statements of such lists are cached."""
         return self.statement is None and not self.query.words and not self.query.conditions
 
     def _estimated(self) -> int:
-        # Around the keys, whose types would read the plan.
+        # A 1 for each row, not its keys, whose types would try to convert the text of the plan.
         one: sa.ColumnElement[Any] = sa.literal_column("1")
         rows = sa.select(one).select_from(self._keys().subquery())
-        # The session finds no model in it.
+        # The session finds no model in an EXPLAIN by which to choose the database.
         bind = {"mapper": self.listing.model}
         plan = db.session.scalar(_Explain(rows), bind_arguments=bind)
         return int(plan[0]["Plan"]["Plan Rows"])
@@ -127,12 +127,12 @@ class ListPage(Pagination):
 
     @property
     def has_next(self) -> bool:
-        """Tell whether rows follow, also where their number was not counted to the end."""
+        """Tell whether rows follow, also where they were not all counted."""
         return self._more
 
     @property
     def pages(self) -> int:
-        """Return the number of the last page that is known of."""
+        """Return the number of the last page that is known to exist."""
         return max(super().pages, self.page if self.items else 0)
 
     @property
@@ -157,7 +157,7 @@ class ListPage(Pagination):
 
     @cached_property
     def path(self) -> str:
-        """Return the URL of the whole list, on this site, with what the view alone reads."""
+        """Return the path of the whole list on this site, with the arguments for the view alone."""
         path = request_path()
         return f"{path}?{urlencode(self.kept, doseq=True)}" if self.kept else path
 
@@ -174,7 +174,7 @@ class ListPage(Pagination):
 
 
 def _argument(name: str, text: str) -> str:
-    # What a client sends is kept only where it is short.
+    # Clients choose these texts: only short ones are cached.
     return _encoded(name, text) if len(text) < 100 else _encoded.__wrapped__(name, text)
 
 
@@ -193,29 +193,29 @@ def _window(way: Any, rows: sa.Select[Any]) -> sa.Select[Any]:
 def _all_rows(
     way: Any, listing: Listing, order: Order, shape: tuple[bool, ...] | None, dialect: str
 ) -> sa.Select[Any]:
-    """Keep the statements of plain lists: to build one costs more than to run it."""
+    """Cache the statements of plain lists: building one costs more than running it."""
     rows = listing.ordered(sa.select(listing.model), order, shape)
     return keep(_window(way, rows))
 
 
 def _keys_of(listing: Listing, rows: sa.Select[Any]) -> sa.Select[Any]:
-    """Return a list's rows without their order and what is loaded with them."""
+    """Return a select of a list's keys, without its order and what is loaded with the rows."""
     keys = [getattr(listing.model, name) for name in key_names(listing.model)]
     return rows.with_only_columns(*keys, maintain_column_froms=True).order_by(None)
 
 
 def _count(keys: sa.Select[Any], most: int | None) -> sa.Select[Any]:
     counted = sa.select(sa.func.count()).select_from(keys.limit(most and most + 1).subquery())
-    # What a listener reads in them holds for the total, too.
+    # Options that an event listener reads from the rows' select must hold for the total, too.
     return counted.execution_options(**keys.get_execution_options())
 
 
 @lru_cache(maxsize=256)
 def _count_all(listing: Listing, most: int | None, dialect: sa.Dialect) -> sa.Select[Any]:
-    """Count a table; where PostgreSQL knows that there are far more rows than `most`, say so."""
+    """Count a table; where PostgreSQL knows of far more than `most` rows, count no further."""
     counted = _count(_keys_of(listing, sa.select(listing.model)), most)
     table = listing.model.__table__
-    # Of a table that several models share, the number is that of all; a select has none.
+    # If several models share a table, PostgreSQL's number is for all; a select has no number.
     is_own = isinstance(table, sa.Table) and not sa.inspect(listing.model).inherits
     if most is None or dialect.name != "postgresql" or not is_own:
         return keep(counted)
@@ -228,10 +228,10 @@ def _count_all(listing: Listing, most: int | None, dialect: sa.Dialect) -> sa.Se
 def options_of(
     model: Any, limit: int, words: str = "", statement: sa.Select[Any] | None = None
 ) -> list[tuple[str, str]]:
-    """Return the keys and texts of a model's records for a select, by their texts.
+    """Return the keys and texts of a model's records for a select, sorted by their texts.
 
-    Of more than there is room for, the first in the order of the listing; those before that are
-    named by the words alone.
+    If there are more than `limit`, return the first in the order of the listing; those that the
+    words name in full come before them.
     """
     listing = listing_of(model)
     found = _options(listing, statement, limit, words)

@@ -1,6 +1,6 @@
 """Parts: the records that live and die with another, as the lines of an invoice do (delete-orphan).
 
-A change of a part is one of its owner, and a part that takes the place of another takes its row.
+A change of a part counts as one of its owner; a new part that replaces another takes over its row.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -16,13 +16,13 @@ from sqlalchemy.orm.base import PASSIVE_MERGE, PASSIVE_NO_INITIALIZE
 from core.columns import looks_at_others, made_by, server_value, set_value
 from core.models import Versioned, raise_version
 
-# Of each unique rule the attributes of a part, without those that hold the owner's key.
+# For each unique rule, the attributes of a part, without those that hold the owner's key.
 Rules = tuple[tuple[str, ...], ...]
 
 
 @event.listens_for(Session, "before_flush")
 def tend_parts(session: Any, context: Any, instances: Any) -> None:
-    """Raise the versions of owners, and find rows for new parts."""
+    """Raise the versions of owners, and let new parts take over the rows of removed ones."""
     for record in session.dirty:
         state = sa.inspect(record)
         for owner in _owners(session, state):
@@ -33,7 +33,7 @@ def tend_parts(session: Any, context: Any, instances: Any) -> None:
 
 
 def _owners(session: Any, part: Any, below: tuple[Any, ...] = ()) -> Iterator[Any]:
-    """Yield the Versioned records of which a change of this part is one, of a part's part too."""
+    """Yield the Versioned owners whose version a change of this part raises, at any depth."""
     for prop, names in _owning(part.mapper):
         key = tuple(part.dict.get(name) for name in names)
         owner = session.identity_map.get(prop.parent.identity_key_from_primary_key(key))
@@ -47,13 +47,13 @@ def _owners(session: Any, part: Any, below: tuple[Any, ...] = ()) -> Iterator[An
 
 
 def _keep_rows(owner: Any, prop: Any, rules: Rules) -> None:
-    """Let a new part be an UPDATE of a removed one where both may not stand side by side.
+    """Turn a new part into an UPDATE of a removed one where a unique rule forbids to have both.
 
-    SQLAlchemy inserts before it deletes, but for a new record with the key of a deleted one.
+    SQLAlchemy inserts before it deletes, except for a new record with the key of a deleted one.
     """
     history = owner.get_history(prop.key, PASSIVE_NO_INITIALIZE)
     if history.added and history.deleted:
-        # One that another record has now is none of them.
+        # A part that has moved to another owner keeps its row.
         gone = (
             one for one in history.deleted if one and not has_parent(owner.class_, one, prop.key)
         )
@@ -71,17 +71,17 @@ def _pair(prop: Any, rules: Rules, added: Iterable[Any], removed: Iterable[Any])
 
 
 def _keys(part: Any, rules: Rules) -> Iterator[Hashable]:
-    """Yield what no other part of its owner may have: the values of each rule."""
+    """Yield the values of each unique rule, which no other part of the same owner may have."""
     state = sa.inspect(part)
     for names in rules:
         values = tuple(_value(state, name) for name in names)
-        # With a NULL in it nothing equals anything; of a list nothing is known.
+        # A rule with a NULL in it never clashes; a list cannot be looked up.
         if None not in values and all(isinstance(one, Hashable) for one in values):
             yield state.mapper, names, values
 
 
 def _value(state: Any, name: str) -> Any:
-    """Return a value as far as it is known: it may come of a related record, or by default."""
+    """Return a value as far as it is known: a related record or a default may provide it."""
     value = state.dict.get(name)
     relation: Any = None if value is not None else _relation(state.mapper, name)
     related = state.dict.get(relation.key) if relation is not None else None
@@ -99,7 +99,7 @@ def _is_made(default: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _relation(mapper: Any, name: str) -> Any:
-    """Return the relationship behind a foreign key of one column, None if there is none."""
+    """Return the relationship behind a foreign key of one column, or None."""
     found = (one for one in mapper.relationships if one.direction is MANYTOONE)
     column = mapper.columns[name]
     return next((one for one in found if one.local_columns == {column}), None)
@@ -119,7 +119,7 @@ def _take_row(prop: Any, new: Any, old: Any) -> None:
                 set_value(new, name, server_value(column.server_default))
     for within, rules in _ruled(mapper):
         if added := _members(state, within, PASSIVE_NO_INITIALIZE):
-            # They would go with the old part, so SQLAlchemy loads them in any case.
+            # The old part's own parts would be deleted, so SQLAlchemy loads them in any case.
             _pair(within, rules, added, _members(sa.inspect(old), within, PASSIVE_MERGE))
 
 
@@ -128,7 +128,7 @@ def _members(state: Any, prop: Any, passive: Any) -> list[Any]:
 
 
 def _is_unset(state: Any, prop: Any, name: str, column: Any) -> bool:
-    """Tell whether nothing was said of a column that somebody could say something of."""
+    """Tell whether nobody has set a column that can be set, itself or by its relationship."""
     mapper = state.mapper
     if not isinstance(column, sa.Column) or column.computed is not None or name in state.dict:
         return False
@@ -139,7 +139,7 @@ def _is_unset(state: Any, prop: Any, name: str, column: Any) -> bool:
 
 
 def is_part(mapper: Any) -> bool:
-    """Tell whether a change of such a record is one of another, too."""
+    """Tell whether a change of such a record counts as one of its owner's."""
     return bool(_owning(mapper))
 
 
@@ -147,7 +147,7 @@ def is_part(mapper: Any) -> bool:
 def _owning(mapper: Any) -> list[tuple[RelationshipProperty[Any], list[str]]]:
     """Return the relationships by which records of a model are parts of another.
 
-    With each stand the attributes of the part that hold the owner's key.
+    Each comes with the attributes of the part that hold the owner's key.
     """
     props = (
         (prop, dict(prop.local_remote_pairs))
@@ -164,7 +164,7 @@ def _owning(mapper: Any) -> list[tuple[RelationshipProperty[Any], list[str]]]:
 
 @lru_cache(maxsize=1024)
 def _ruled(mapper: Any) -> list[tuple[RelationshipProperty[Any], Rules]]:
-    """Return the relationships to a model's parts, and what of two of these must not be equal."""
+    """Return the relationships to a model's parts that have unique rules, with these rules."""
     many = (one for one in mapper.relationships if one.direction is ONETOMANY)
     pairs = ((one, tuple(_unique(one))) for one in many if one.cascade.delete_orphan)
     return [(prop, rules) for prop, rules in pairs if rules]
@@ -177,6 +177,6 @@ def _unique(prop: Any) -> Iterator[tuple[str, ...]]:
     for rule in (*table.constraints, *table.indexes):
         is_unique = isinstance(rule, sa.UniqueConstraint) or getattr(rule, "unique", False)
         columns = list(getattr(rule, "expressions", rule.columns))
-        # An index of expressions compares others than these values.
+        # An index of expressions compares other values than the attributes'.
         if is_unique and all(column in names for column in columns):
             yield tuple(names[column] for column in columns if column not in prop.remote_side)

@@ -1,7 +1,7 @@
 """The plan of a schema: one SELECT of just the columns it shows, one function that writes the rows.
 
-dump() asks every field of every record anew what it is; a plan asks the schema once. For each field
-it knows, it writes what dump() writes; with one that it does not know, there is no plan.
+dump() works out each field anew for every record; a plan asks the schema once. For the fields that
+it knows, a plan writes what dump() writes; a schema with any other field has no plan.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ from core.rows import Rows
 from core.schemas import Schema
 from services import db
 
-# What the encoder writes as the field would, if the column has a type of this kind.
+# Fields whose value the encoder itself writes rightly, if the column's type is of this kind.
 AS_IT_IS: dict[type, type] = {
     **dict.fromkeys((own.String, fields.String, fields.Email, fields.Url), sa.String),
     **dict.fromkeys((own.Integer, fields.Integer), sa.Integer),
@@ -77,14 +77,14 @@ class Plan(Rows):
         entity: Any = None,
     ) -> None:
         super().__init__(schema.opts.model, entity)
-        # What the written function calls, by the names it uses.
+        # The functions that the generated code calls, by the names it uses.
         self._names: dict[str, Any] = {}
         answer = self._object(schema, self.entity, False, shown)
         # A select needs a column, also where a schema shows nothing but constants.
         for attribute in hidden if self.columns or hidden else key_names(self.model):
             self.place(self.entity, attribute)
         row = "".join(f"c{place}, " for place in range(len(self.columns)))
-        # Of names and literals that repr() wrote: no text of a request gets here.
+        # Built of names and of literals that repr() wrote: no text of a request gets here.
         self.write: Callable[[Sequence[Any]], list[dict[str, Any]]] = eval(  # nosec B307
             f"lambda rows: [{answer} for {row} in rows]", self._names
         )
@@ -95,7 +95,7 @@ class Plan(Rows):
         return self.write([row])[0]
 
     def find(self, key: tuple[Any, ...], statement: Any = None) -> Sequence[Any]:
-        """Return the row with a primary key, or nothing if there is none that `statement` finds."""
+        """Return the row with this primary key, or nothing if `statement` does not find it."""
         check_key(self.model, key)
         by_key = self._by_key if statement is None else self._with_key(once(self.model, statement))
         return self.fetch(by_key, _key_values(key))
@@ -130,7 +130,7 @@ class Plan(Rows):
             raise LookupError
         place = self.place(entity, attribute)
         table = getattr(column, "table", None)
-        # A view has no key. Of a sum of integers some drivers make a decimal.
+        # An expression or a view, which has no key, may be a sum: some drivers make it a decimal.
         is_sum = not isinstance(table, sa.Table) or not table.primary_key
         return self._written(field, self.columns[place].type, f"c{place}", name, is_sum)
 
@@ -161,7 +161,7 @@ class Plan(Rows):
 
 
 class Dump(Records):
-    """The same for a schema that has no plan: whole records, and what dump() makes of them."""
+    """The stand-in for a Plan if a schema has none: whole records, written by its dump()."""
 
     def __init__(self, schema: Schema, shown: tuple[str, ...] | None) -> None:
         self.schema, self.shown = schema, shown
@@ -183,7 +183,7 @@ class Dump(Records):
         return [part_of(one, self.schema, self.shown) for one in written]
 
     def write_one(self, record: Any) -> dict[str, Any]:
-        """Return what the schema shows of a record: its hooks may tell one from many."""
+        """Return what the schema shows of one record: its hooks may treat one unlike many."""
         written: dict[str, Any] = self.schema.dump(record, many=False)
         return written
 
@@ -198,7 +198,7 @@ def plan_of(
 ) -> Plan | Dump:
     """Return how to read and write what a schema shows.
 
-    `shown` leaves fields out; `hidden` adds attributes to the rows that the answer does not show.
+    `shown` limits the fields; `hidden` adds attributes to the rows, but not to the answer.
     """
     try:
         return Plan(schema, shown, hidden)
@@ -215,7 +215,7 @@ def with_key(model: Any, key: tuple[Any, ...], statement: Any) -> Any:
 
 
 def check_key(model: Any, key: tuple[Any, ...]) -> None:
-    """Raise LookupError for a key that has other parts than the model's."""
+    """Raise LookupError for a key with another number of parts than the model's."""
     if len(key) != len(sa.inspect(model).primary_key):
         names = ", ".join(key_names(model))
         raise LookupError(
@@ -238,7 +238,7 @@ def key_of(name: str, field: Any) -> str:
 
 
 def part_of(answer: dict[str, Any], schema: Any, shown: tuple[str, ...]) -> dict[str, Any]:
-    """Return what an answer shows of these fields of the schema."""
+    """Return the part of an answer that these fields of the schema make up."""
     keys = {key_of(name, schema.dump_fields[name]) for name in shown}
     return {key: value for key, value in answer.items() if key in keys}
 

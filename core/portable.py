@@ -1,4 +1,4 @@
-"""What a database tells of its tables in words of its own, for a downgrade on any engine."""
+"""Rewrites a database's own words for its tables, so that a downgrade works on any engine."""
 
 import re
 from typing import Any
@@ -7,19 +7,19 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-# Of a moment; PostgreSQL tells of a zone.
+# Reflected types of a moment; only PostgreSQL reports whether there is a zone.
 WITHOUT_ZONE = (sa.DATETIME, sqlite.DATETIME, mysql.DATETIME)
-# Of PostgreSQL's own types those that are no more than what the others have.
+# PostgreSQL's own types that mean no more than those of the other engines.
 ON_ALL_ENGINES = (postgresql.BYTEA, postgresql.INTERVAL, postgresql.TIME)
 QUOTED = "('(?:[^']|'')*')"
 CAST = (
     r"::(?:character varying|double precision|[a-z_][a-z0-9_]*)(?:\([0-9, ]+\))?"
     r"(?: with(?:out)? time zone)?(?:\[\])?"
 )
-# How MariaDB quotes and PostgreSQL casts in the text of a check that it repeats; what stands within
-# quotes is left alone.
+# What MariaDB quotes and PostgreSQL casts when it repeats the text of a check; what stands within
+# single quotes is left alone.
 OWN_WORDS = re.compile(rf"{QUOTED}|`|{CAST}")
-# Of other texts a cast may be what they mean: only that of a literal, or to a text, goes.
+# Other texts may rely on a cast: only the cast of a literal, or one to a text, is removed.
 LITERALS = re.compile(rf"{QUOTED}(?:{CAST})?|`|::(?:text|character varying)\b(?:\([0-9]+\))?")
 ANY_OF = re.compile(r"= ANY \(\(?ARRAY\[([^\]]*)\]\)?\)")
 # How the engines write the present moment, as a default.
@@ -27,9 +27,9 @@ NOW = re.compile(r"(?i)\(*(?:now\(\)|current_timestamp(?:\(\d*\))?|strftime\('[^
 
 
 def make_portable(change: Any) -> None:
-    """Write in words of all engines what an operation gives back: types, defaults, rules."""
+    """Rewrite the types, defaults and rules that an operation restores in words of all engines."""
     if isinstance(change, ops.CreateIndexOp):
-        # Of an expression Alembic has the text in a part of its own.
+        # Alembic keeps the text of an expression in an object of its own.
         texts = [getattr(getattr(part, "text", None), "text", None) for part in change.columns]
         pairs = zip(texts, change.columns, strict=True)
         change.columns = [sa.text(_expression(text)) if text else part for text, part in pairs]
@@ -74,14 +74,14 @@ def portable_check(told: str) -> str:
 
 
 def generic(kind: Any) -> Any:
-    """Return a type that a database tells, which may be its own, as all engines read it."""
+    """Return a type that a database reports, perhaps its own, as one that all engines have."""
     while isinstance(kind, sa.TypeDecorator):
         kind = kind.impl_instance
     if isinstance(kind, sa.DateTime):
-        # A zone, which models have, SQLite and MariaDB do not tell.
+        # The models' types have a zone, which SQLite and MariaDB do not report.
         return sa.DateTime(timezone=getattr(kind, "timezone", False) or type(kind) in WITHOUT_ZONE)
     if isinstance(kind, sa.Double):
-        # With a precision, which PostgreSQL tells, MariaDB refuses it.
+        # Without the precision that PostgreSQL reports: MariaDB refuses it.
         return sa.Double()
     if isinstance(kind, mysql.TINYINT):
         return sa.Boolean() if kind.display_width == 1 else sa.SmallInteger()
@@ -94,5 +94,5 @@ def generic(kind: Any) -> Any:
         found = kind.as_generic()
     except NotImplementedError:
         return kind
-    # MariaDB's LONGTEXT is none that SQLAlchemy finds.
+    # For MariaDB's LONGTEXT, SQLAlchemy finds only a String without a length.
     return sa.Text() if type(found) is sa.String and found.length is None else found
