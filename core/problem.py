@@ -14,9 +14,9 @@ from core.setting import setting
 MEDIA_TYPE = "application/problem+json"
 # The one page under the API's prefix, made in core/openapi/.
 DOCS = "core.docs"
-# As in the url_prefix of a blueprint.
+# A variable part in the url_prefix of a blueprint.
 VARIABLE = re.compile("<[^>]*>")
-# RFC 9110's, which Python has since 3.13.
+# RFC 9110's names of these statuses, which Python has since 3.13.
 TITLES = {status.value: status.phrase for status in HTTPStatus} | {
     413: "Content Too Large",
     414: "URI Too Long",
@@ -26,7 +26,7 @@ TITLES = {status.value: status.phrase for status in HTTPStatus} | {
 
 
 def title_of(status: int) -> str:
-    """Return the name of a status; of one that no RFC knows, that of its class (RFC 9110, 15)."""
+    """Return the name of a status; for one that no RFC names, its class's name (RFC 9110, 15)."""
     return TITLES.get(status) or TITLES[500 if status >= 500 else 400]
 
 

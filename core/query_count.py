@@ -13,9 +13,9 @@ import pytest
 from flask import has_request_context, request
 from sqlalchemy import Engine, event
 
-# One SELECT this often in a request is no chance: it runs for each row of a list.
+# One SELECT run more often than this in a request is no chance: it runs for each row of a list.
 MOST_REPEATS = 5
-# What opens and closes transactions is no query of the page.
+# Statements that open and close transactions are no queries of the page.
 TRANSACTION = re.compile(
     r"\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET|PRAGMA)\b", re.IGNORECASE
 )

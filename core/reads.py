@@ -27,10 +27,10 @@ def read(
 ) -> Sequence[Any]:
     """Return the rows of a select from the database of this model, as tuples or `named` as Rows.
 
-    On PostgreSQL a select alone needs no transaction around it, which saves two round trips; inside
-    a transaction it sees what that has changed. Who listens to selects (soft deletion) or to the
-    begin of transactions (a tenant's rows) has the session and its transaction. What a statement
-    changes is committed at once, unless a transaction is open.
+    On PostgreSQL a select alone needs no transaction around it, which saves two round trips; within
+    a transaction it sees the transaction's own changes. If an event listens to selects (soft
+    deletion) or to the begin of transactions (a tenant's rows), the session runs the select in its
+    transaction. What a statement changes is committed at once, unless a transaction is open.
     """
     engine = engine_of(model)
     session = current_session()
@@ -42,7 +42,7 @@ def read(
     if (kept := _kept(engine, statement)) is not None:
         return kept.rows(engine, values, named)
     with engine.connect() as connection:
-        # SQLAlchemy's isolation_level="AUTOCOMMIT" has the driver ask the server each time.
+        # With SQLAlchemy's isolation_level="AUTOCOMMIT" the driver asks the server each time.
         driver: Any = connection.connection.driver_connection
         driver.autocommit = True
         try:
@@ -53,31 +53,31 @@ def read(
 
 
 def keep(statement: Select[Any]) -> Select[Any]:
-    """Mark a select that is built once and read often: read() makes a Kept of it."""
+    """Mark a select that is built once and read often, so that read() makes a Kept of it."""
     return statement.execution_options(kept=True)
 
 
 def reads_are_prepared(session: Any = None) -> bool:
-    """Tell whether somebody listens who may hide rows from the session's selects."""
+    """Tell whether an event listener exists that may hide rows from the session's selects."""
     events = (session or current_session()).dispatch
     return bool(events.after_begin or events.do_orm_execute)
 
 
 def current_session() -> Any:
-    """Return the session, only to ask it: where none was used yet, one that never will be."""
+    """Return the session for questions about it: if none is in use yet, a spare, unused one."""
     return db.session() if db.session.registry.has() else _unused_session()
 
 
 @cache
 def _unused_session() -> Any:
-    # To make one for each question costs more than to ask.
+    # Making a session for each question costs more than the question.
     return db.session.session_factory()
 
 
 class Kept:
-    """A select as psycopg2 takes it: what SQLAlchemy does for each execution is done once.
+    """A select prepared for psycopg2: what SQLAlchemy does for each execution is done once.
 
-    Types and errors are SQLAlchemy's; half of its time for a row by key is saved.
+    Types and errors are SQLAlchemy's; reading a row by its key takes half of SQLAlchemy's time.
     """
 
     def __init__(self, statement: Select[Any], compiled: Any, dialect: Dialect) -> None:
@@ -87,14 +87,14 @@ class Kept:
         binds = compiled.bind_names.items()
         kinds = ((name, bind.type.dialect_impl(dialect)) for bind, name in binds)
         writers = ((name, kind.bind_processor(dialect)) for name, kind in kinds)
-        # Of a name that stands several times there are several, and the value is written once.
+        # A name that occurs several times has several binds, but its value is written once.
         self._writers = {name: write for name, write in writers if write}
         self._row: SimpleResultMetaData | None = None
-        # Whether the driver's values are Python's already, in a connection that is in UTC.
+        # Whether the driver's values are Python's already, if the connection is in UTC.
         self._is_plain = False
 
     def rows(self, engine: Engine, values: Mapping[str, Any], named: bool) -> Sequence[Any]:
-        """Return its rows with these values of its parameters."""
+        """Return the rows of the select with these values of its parameters."""
         taken = _taken(engine)
         driver: Any = taken.driver_connection
         cursor, given = None, {**self._values, **values}
@@ -106,7 +106,7 @@ class Kept:
             cursor.execute(self._text, given)
             rows = cursor.fetchall()
             is_in_utc = driver.get_parameter_status("TimeZone") == "UTC"
-        # What ends a worker ends the connection, too.
+        # BaseException: what ends a worker ends the connection, too.
         except BaseException as error:
             connection = Connection(engine, taken)
             connection._handle_dbapi_exception(error, self._text, given, cursor, None)  # noqa: SLF001
@@ -122,7 +122,7 @@ class Kept:
         return result.all()
 
     def _read(self, description: Sequence[Any], dialect: Dialect) -> SimpleResultMetaData:
-        """Return the names of the columns, and what makes Python's values of the driver's."""
+        """Return the names of the columns, and what turns the driver's values into Python's."""
         readers = [
             kind.dialect_impl(dialect).result_processor(dialect, column.type_code)
             for kind, column in zip(self._types, description, strict=True)
@@ -132,7 +132,7 @@ class Kept:
 
 
 def _taken(engine: Engine) -> Any:
-    """Take a connection out of the pool, with SQLAlchemy's errors: its own Connection is dear."""
+    """Take a connection from the pool, with SQLAlchemy's errors but without its slow Connection."""
     try:
         return engine.raw_connection()
     except engine.dialect.loaded_dbapi.Error as error:
@@ -140,11 +140,11 @@ def _taken(engine: Engine) -> Any:
 
 
 def _kept(engine: Engine, statement: Select[Any]) -> Kept | None:
-    """Return the short way of a statement, None if it has none or if somebody watches."""
+    """Return the prepared form of a statement, or None if it has none or an event listens."""
     if (
         not statement.get_execution_options().get("kept")
         or any(WATCHERS(engine.dispatch))
-        # Such as a schema for each tenant; and a log of statements (SQLALCHEMY_ECHO).
+        # Such as a schema for each tenant; or a log of statements (SQLALCHEMY_ECHO).
         or engine.get_execution_options()
         or engine._should_log_info()  # noqa: SLF001
     ):
@@ -155,7 +155,7 @@ def _kept(engine: Engine, statement: Select[Any]) -> Kept | None:
 @lru_cache(maxsize=1024)
 def _made(statement: Select[Any], dialect: Dialect) -> Kept | None:
     compiled: Any = statement.compile(dialect=dialect)
-    # What depends on the values, or is made anew for each execution.
+    # Statements that depend on the values, or are made anew for each execution.
     is_open = compiled.literal_execute_params or compiled.post_compile_params
     is_timed = any(bind.callable for bind in compiled.bind_names) or compiled.insert_prefetch
     if is_open or is_timed or compiled.escaped_bind_names or dialect.driver != "psycopg2":

@@ -60,7 +60,7 @@ def init_rest(app: Flask) -> None:
 class Api(flask_restful.Api):  # type: ignore[misc]
     """Flask-RESTful's Api for one blueprint: its errors are problems, its routes free of CSRF.
 
-    API clients send no session cookie. Where a resource accepts it, protect that resource again.
+    API clients send no session cookie. A resource that accepts it needs the protection again.
     `security` is OpenAPI's security scheme, which tells clients how to pass the blueprint's guard.
     """
 
@@ -76,7 +76,7 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         self.security = security
         csrf.exempt(blueprint)
         blueprint.record(self._note)
-        # Flask-RESTful's own way knows no dates.
+        # Flask-RESTful's own JSON cannot write dates.
         self.representation("application/json")(_json)
 
     def _note(self, state: BlueprintSetupState) -> None:
@@ -92,8 +92,8 @@ class Api(flask_restful.Api):  # type: ignore[misc]
         state.app.extensions["api_prefixes"].add(state.url_prefix)
 
     def _init_app(self, app: Flask) -> None:
-        # Flask-RESTful would also put a handler of its own before the app's, which answers in
-        # production, and only there.
+        # Without Flask-RESTful's handler of errors, which comes before the app's and, in production
+        # alone, would answer in its place.
         for resource, urls, options in self.resources:
             self._register_view(app, resource, *urls, **options)
 
@@ -101,11 +101,11 @@ class Api(flask_restful.Api):  # type: ignore[misc]
 class Resource(flask_restful.Resource):  # type: ignore[misc]
     """The base of the modules' resources; its methods return what item() or page_of() made.
 
-    `schema` is what they take and answer, for the API's document and for `?fields=`; where another
-    one reads the bodies, that is `body_schema`. With `if_match_required` a client must say which
+    `schema` is what they take and answer, for the API's document and for `?fields=`; `body_schema`
+    is the one that reads bodies, if it differs. With `if_match_required` a client must say which
     state it changes (RFC 6585); `deprecation` announces the resource's end.
-    For the document a URL that ends with a variable is that of one record; where it is that of a
-    list, or another that of one record, `many` says so.
+    In the document a URL that ends with a variable is one record's, and any other is a list's;
+    where that is wrong, `many` says so.
     `describe` adds to the document what it cannot know: {"get": {"description": "..."}}; None takes
     a part of it away.
     """
@@ -124,7 +124,7 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
     @classmethod
     def as_view(cls, name: str, *args: Any, **kwargs: Any) -> Any:
         def qualified(view: Any) -> Any:
-            # Flask-Limiter tells views apart by this: those of two versions may have one name.
+            # Flask-Limiter tells views apart by this: two API versions may share a name.
             view.__qualname__ = cls.__qualname__
             return view
 
@@ -143,7 +143,7 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
         ):
             raise PreconditionRequired("Send the ETag of what you read as If-Match.")
         if self.schema is not None and request.method not in READ_METHODS:
-            # What the URL asks for wrongly is refused before anything is changed.
+            # A wrong `?fields=` is refused before anything is changed.
             _fields(self.schema)
         if self.deprecation:
             after_this_request(self.deprecation.announce)
@@ -153,7 +153,7 @@ class Resource(flask_restful.Resource):  # type: ignore[misc]
 def body() -> Any:
     """Return the JSON sent; 400 if it is none, 413 if too long, 415 if of another media type."""
     if request.mimetype not in ("application/json", MERGE_PATCH):
-        # Others that end in +json mean something else: a list of steps, an envelope.
+        # Other types that end in +json mean something else: a list of steps, an envelope.
         raise UnsupportedMediaType("Send the body as application/json.")
     if (request.content_encoding or "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
@@ -162,7 +162,7 @@ def body() -> Any:
     try:
         data = request.get_json()
     except BadRequest as error:
-        # Outside debug mode Flask keeps to itself what is wrong with the JSON.
+        # Outside debug mode Flask does not say what is wrong with the JSON; the cause does.
         raise error.__cause__ or error from None
     if request.mimetype == MERGE_PATCH and isinstance(data, dict):
         _check_flat(data)
@@ -170,7 +170,7 @@ def body() -> Any:
 
 
 def _check_flat(patch: Mapping[str, Any]) -> None:
-    """Refuse to lose what a merge patch keeps (RFC 7396): here an object replaces the other."""
+    """Refuse an object in a merge patch, which would merge it (RFC 7396); here it would replace."""
     if any(isinstance(value, dict) for value in patch.values()):
         raise UnsupportedMediaType(
             "An object within the body takes the place of the one that is stored: "
@@ -181,7 +181,7 @@ def _check_flat(patch: Mapping[str, Any]) -> None:
 def item(schema: Schema, record: Any, status: int = 200, statement: Any = None) -> Response:
     """Answer {"data": ...} with its ETag; 304 if the client has it already, 404 if there is none.
 
-    `record` is a record or its primary key; a `statement`, as for page_of(), says which there are.
+    `record` is a record or its primary key; `statement`, as in page_of(), narrows the records down.
     """
     response = _item(schema, record, status, statement=statement)
     return conditional(response) if request.method in READ_METHODS else response
@@ -192,7 +192,7 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
 
     On PostgreSQL that is one statement where it does the same as the session (core/inserts.py).
     """
-    # Before anything is stored: who gets an error sends it again.
+    # Before anything is stored: a client that gets an error sends the body again.
     _parts_of(endpoint)
     _model_of(schema)
     insert = insert_of(schema, data)
@@ -210,9 +210,9 @@ def create(schema: Schema, data: Mapping[str, Any], endpoint: str) -> Response:
 def update(schema: Schema, key: Any, partial: bool = False, statement: Any = None) -> Response:
     """Change the record with this primary key to what the body carries; answer the record.
 
-    That is all fields for a PUT, the named for a PATCH, which is `partial`. Where this is the
-    schema of the resource, its `body_schema` reads them if it has one. 404 if there is no such
-    record, or none that `statement` finds; then 412 as check_match(), then what body() refuses.
+    That is all fields for a PUT, and those in the body for a PATCH, which is `partial`. If this is
+    the schema of the resource, its `body_schema`, if any, reads the body. 404 if there is no such
+    record, or `statement` does not find it; then 412 as check_match(), then what body() refuses.
     On PostgreSQL that is one statement where it does the same as the session (core/updates.py).
     """
     model, reader = _model_of(schema), _reader_of(schema)
@@ -222,18 +222,18 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
     change = None if takes_more else update_of(schema, _key(key), values)
     if change and (rows := change.store(_key(key), values)):
         return _answer(schema, change.write_one(rows[0]), 200)
-    # What a schema has made of the body is none of the session's yet.
+    # Objects that a schema has made of the body must not get into the session yet.
     with db.session.no_autoflush:
         record = _matched(schema, key, statement)
     if refusal:
         raise refusal
     reader.assign(record, values)
     if change and change.version is not None and db.session.is_modified(record):
-        # The statement met another change of the record, as a flush may.
+        # Another request has changed the record since the statement, as may happen in a flush.
         raise StaleDataError
     db.session.commit()
     if statement is not None:
-        # It may find the record no more.
+        # After the change, `statement` may not find the record any more.
         statement = sa.select(model).execution_options(**statement.get_execution_options())
     return item(schema, record, statement=statement)
 
@@ -241,7 +241,7 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
 def delete(schema: Schema, key: Any, statement: Any = None) -> tuple[str, int]:
     """Delete the record with this primary key, and answer 204.
 
-    404 if there is none, or none that `statement` finds; then 412 as check_match(); 409 if another
+    404 if there is none, or `statement` does not find it; then 412 as check_match(); 409 if another
     record needs it.
     """
     check_select(_model_of(schema), statement)
@@ -251,10 +251,10 @@ def delete(schema: Schema, key: Any, statement: Any = None) -> tuple[str, int]:
 
 
 def _matched(schema: Schema, key: Any, statement: Any) -> Any:
-    """Return the record of a write, if it is the one that the client means."""
+    """Return the record to change or delete, if it is in the state that the client means."""
     found = db.session.scalars(with_key(schema.opts.model, _key(key), statement))
     record = found.unique().first()
-    # A model may say of itself that it is empty.
+    # Compared with None: a model may define when it is false.
     if record is None:
         abort(404)
     check_match(schema, record, statement)
@@ -262,7 +262,7 @@ def _matched(schema: Schema, key: Any, statement: Any) -> Any:
 
 
 def _reader_of(schema: Schema) -> Schema:
-    """Return what reads bodies: of the resource's own schema its `body_schema`, else this one."""
+    """Return the schema that reads bodies: the resource's `body_schema`, if `schema` is its own."""
     resource = resource_at_hand()
     reader: Any = getattr(resource, "body_schema", None)
     if reader is None or resource.schema is not schema:
@@ -285,7 +285,7 @@ def _changes(schema: Schema, partial: bool) -> tuple[dict[str, Any], Exception |
 def created(schema: Schema, record: Any, endpoint: str) -> Response:
     """Answer 201 with the new record; Location is the URL of the endpoint with its key.
 
-    What else stands in that URL comes from the URL at hand, or from the record.
+    The other variables of that URL get their values from the request's URL, or from the record.
     """
     key = zip(key_names(type(record)), _key(record), strict=True)
     response = _item(schema, record, 201)
@@ -293,7 +293,7 @@ def created(schema: Schema, record: Any, endpoint: str) -> Response:
 
 
 def _parts_of(endpoint: str) -> frozenset[str]:
-    """Return the variables in the URL of an endpoint, which may begin with a dot; LookupError."""
+    """Return the variables in the URL of an endpoint or ".endpoint". Raises LookupError."""
     name = f"{request.blueprint}{endpoint}" if endpoint.startswith(".") else endpoint
     try:
         return _variables(current_app.url_map, name)
@@ -304,7 +304,7 @@ def _parts_of(endpoint: str) -> frozenset[str]:
 
 @lru_cache(maxsize=512)
 def _variables(url_map: Map, endpoint: str) -> frozenset[str]:
-    # Of a resource that has the list's URL, too, this is the longer one.
+    # If a resource also has the URL of the list, take the longer one.
     parts = (frozenset(rule.arguments) for rule in url_map.iter_rules(endpoint))
     return max(parts, key=len)
 
@@ -318,11 +318,11 @@ def _located(
     missing = [part for part in parts if values[part] is None]
     spare = [own for own in key if own not in parts or own in around]
     if missing and spare:
-        # A key that goes by another name in the URL, beside one that has its own.
+        # The URL has the key under another name, beside a variable with the key's own name.
         values |= around | {missing[0]: key[spare[0]]}
-    # A member of an enum as bodies write it, too.
+    # A part that a hook of the blueprint took out of the URL is None here: url_defaults puts it in.
     known = {part: value for part, value in values.items() if part in parts and value is not None}
-    # What a hook of the blueprint takes out of the URL (url_defaults) it also puts in.
+    # A member of an enum is written by its value, as in bodies.
     shown = {part: getattr(value, "value", value) for part, value in known.items()}
     response.headers["Location"] = url_for(endpoint, **shown)
     return response
@@ -331,8 +331,8 @@ def _located(
 def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
     """Answer 412 if the client wants to change another state of the record (RFC 9110 13.1).
 
-    That is one which its If-Match does not name, or its If-None-Match does. `statement` is that of
-    item(), where the record is found by it alone.
+    It wants another state if its If-Match does not name the present one, or its If-None-Match does.
+    `statement` is that of item(), if only it finds the record.
     The version column then guards the moment between this check and the commit; the record of a
     model without one is read anew and locked, so call this before you change it.
     """
@@ -340,9 +340,9 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
         return
     model: Any = type(record)
     if sa.inspect(model).version_id_col is None:
-        # Of the model alone: PostgreSQL locks no row that an outer join may lack.
+        # Lock the model's row alone: PostgreSQL locks none that an outer join may lack.
         found = with_key(model, _key(record), statement).with_for_update(of=model)
-        # What a handler has set already stays.
+        # Do not overwrite what a handler has set already.
         is_changed = db.session.is_modified(record)
         fresh = found.execution_options(populate_existing=not is_changed)
         if db.session.scalars(fresh).unique().first() is None:
@@ -354,14 +354,14 @@ def check_match(schema: Schema, record: Any, statement: Any = None) -> None:
 
 
 def _names_a_state() -> bool:
-    """Tell whether the client says which state of the record it means, or does not."""
+    """Tell whether the client names a state of the record, to be met or to be avoided."""
     return "*" not in tags("If-Match") or "If-None-Match" in request.headers
 
 
 def page_of(schema: Schema, statement: Any = None) -> Response:
     """Answer one page of the schema's model as {"data", "meta", "links"}; 400 for a wrong URL.
 
-    `statement` narrows the rows down; by default it is all rows.
+    `statement` narrows the rows down; by default the list has all rows.
     """
     listing = listing_of(_model_of(schema))
     query = listing.read(request.args, partial(abort, 400))
@@ -407,7 +407,7 @@ def _item(schema: Schema, record: Any, status: int = 200, statement: Any = None)
 
 
 def _answer(schema: Schema, whole: dict[str, Any], status: int) -> Response:
-    """Answer a record, or what the URL asks of it; the tag guards all that the schema shows."""
+    """Answer a record, or those fields that the URL asks for; the ETag covers all that it shows."""
     response = _json({"data": whole}, status)
     tag = _tag(response)
     if (shown := _fields(schema)) is not None:
@@ -424,7 +424,7 @@ def _key(record: Any) -> tuple[Any, ...]:
 
 
 def _tag(response: Any) -> str:
-    # get_data() would ask first whether it is a stream.
+    # get_data() would first ask whether the response is a stream.
     return tag_of(response.response[0])
 
 

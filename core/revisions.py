@@ -19,7 +19,7 @@ INDEX_OPS = (ops.CreateIndexOp, ops.DropIndexOp)
 
 
 def complete_revision(context: Any, revision: Any, directives: list[Any]) -> None:
-    """Make it portable; warn on the screen and in the file of what loses data or may fail."""
+    """Make a revision portable; warn, on the screen and in it, of what loses data or may fail."""
     metadata = context.opts["target_metadata"]
     for script in directives:
         if context.dialect.name in ("mysql", "mariadb"):
@@ -42,21 +42,21 @@ def complete_revision(context: Any, revision: Any, directives: list[Any]) -> Non
         quote = context.dialect.identifier_preparer.quote
         changes = list(_changes(script.upgrade_ops.ops))
         warnings = [*_left_out(script.upgrade_ops), *risks(changes, quote)]
-        # In one line: a rule may have been written in several.
+        # Each in one line: the text of a rule may have several.
         for warning in dict.fromkeys(" ".join(one.split()) for one in warnings):
             log.warning("%s", warning)
             script.imports.add(f"{WARNING} {warning}")
 
 
 def _tell_rules_from_indexes(operations: Any) -> None:
-    """Drop a unique rule as such, of which MariaDB has told as an index: others know no such."""
+    """Drop a unique rule as a rule, though MariaDB reports an index: other engines have none."""
     for one in operations.ops:
         if isinstance(one, ops.ModifyTableOps):
             one.ops = [_as_rule(change) for change in one.ops]
 
 
 def _as_rule(change: Any) -> Any:
-    # By the convention the name of a rule begins so.
+    # The naming convention begins the name of a unique rule with uq_.
     if not isinstance(change, ops.DropIndexOp) or not str(change.index_name).startswith("uq_"):
         return change
     index: Any = change.to_index()
@@ -66,7 +66,7 @@ def _as_rule(change: Any) -> Any:
 
 
 def _name_rules(operations: Any) -> None:
-    """Name what a base of a module's own leaves without a name: by it a later revision drops it."""
+    """Name the unnamed rules of a module's own base: a later revision drops them by name."""
     for change in _changes(operations.ops):
         match change:
             case ops.CreateTableOp():
@@ -100,7 +100,7 @@ def _conventional(kind: str, table: str, columns: Iterable[str], target: str = "
 def _drop_checks_of_columns(
     operations: Any, metadata: list[sa.MetaData], connection: sa.Connection
 ) -> None:
-    """Drop a check before a column that it looks at: SQLite and MariaDB do not by themselves."""
+    """Drop a check before a column that it names: SQLite and MariaDB do not do so by themselves."""
     declared = [table for one in metadata for table in one.tables.values()]
     kept = {(table.name, rule.name) for table in declared for rule in table.constraints}
     for one in operations.ops:
@@ -119,7 +119,7 @@ def _checks_on(there: Any, change: Any, columns: list[str]) -> Iterator[sa.Check
     for told in there.get_check_constraints(change.table_name, schema=change.schema):
         text = told["sqltext"]
         names = re.sub("'[^']*'", "", text)
-        # MariaDB's own check of a column of JSON has its name, and goes with it.
+        # MariaDB's own check of a JSON column has the column's name, and is dropped with it.
         if told["name"] and told["name"] not in columns and words.search(names):
             check = sa.CheckConstraint(portable_check(text), name=conv(told["name"]))
             table.append_constraint(check)
@@ -127,13 +127,13 @@ def _checks_on(there: Any, change: Any, columns: list[str]) -> Iterator[sa.Check
 
 
 def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.Connection) -> None:
-    """Take parents first, that may get the rules which keys to them need; drop tables last.
+    """Change parents first, as they may get the rules that keys to them need; drop tables last.
 
-    Keys go before all that, since a parent may lose the rule that they needed. Alembic takes tables
-    by their names. The sort is stable: an index stays behind its table.
+    Foreign keys are dropped before all that, since a parent may lose the rule that they needed.
+    Alembic orders tables by name. The sort is stable: an index stays behind its table.
     """
     declared = [table for one in metadata for table in one.tables.values()]
-    # The last pair has no table, but the keys of circles.
+    # The last pair has no table, only the foreign keys of circles.
     *parents_first, _ = sort_tables_and_constraints(declared)  # type: ignore[no-untyped-call]
     children_first = reversed(sa.inspect(connection).get_sorted_table_and_fkc_names())
     gone = {one.table_name for one in operations.ops if isinstance(one, ops.DropTableOp)}
@@ -152,12 +152,12 @@ def _put_in_order(operations: Any, metadata: list[sa.MetaData], connection: sa.C
 
 
 def _make_indexes_first(table: Any) -> None:
-    """Make an index before one is dropped: MariaDB drops none that alone serves a foreign key."""
+    """Make new indexes before dropping others: MariaDB drops none that alone serves a key."""
     places = [n for n, one in enumerate(table.ops) if isinstance(one, INDEX_OPS)]
     changes = [table.ops[place] for place in places]
     gone = {one.index_name for one in changes if isinstance(one, ops.DropIndexOp)}
     made = [one for one in changes if isinstance(one, ops.CreateIndexOp)]
-    # One that changes has one name, and goes first.
+    # An index that changes keeps its name, so it is dropped before it is made.
     first = [one for one in made if one.index_name not in gone]
     last = [one for one in made if one.index_name in gone]
     drops = [one for one in changes if one not in made]
@@ -166,7 +166,7 @@ def _make_indexes_first(table: Any) -> None:
 
 
 def _compute_last(table: Any) -> None:
-    """Add what is computed when columns have their types: PostgreSQL changes no type below it."""
+    """Add computed columns after changes of type, which PostgreSQL refuses in what they read."""
     changes = [one for one in table.ops if isinstance(one, ops.AlterColumnOp)]
     added = [one for one in table.ops if isinstance(one, ops.AddColumnOp)]
     computed = [one for one in added if one.column.computed is not None]
@@ -177,7 +177,7 @@ def _compute_last(table: Any) -> None:
 
 
 def _drop_computed_first(table: Any) -> None:
-    """Drop what is computed, and its indexes, before what it reads changes or goes."""
+    """Drop computed columns, and their indexes, before the columns that they read change or go."""
     drops = [one for one in table.ops if isinstance(one, ops.DropColumnOp)]
     computed = [one for one in drops if one.to_column().computed is not None]
     names = {one.column_name for one in computed}
@@ -188,7 +188,7 @@ def _drop_computed_first(table: Any) -> None:
 
 
 def _drop_keys_first(operations: Any) -> None:
-    """Drop foreign keys to other tables that change, too, before all changes."""
+    """Drop foreign keys to other tables of this revision before all other changes."""
     changed = {getattr(one, "table_name", "") for one in operations.ops}
     first = []
     for one in operations.ops:
@@ -197,7 +197,7 @@ def _drop_keys_first(operations: Any) -> None:
             keys = [change for change in one.ops if _drops_key_to(others, change)]
             one.ops = [change for change in one.ops if change not in keys]
             first.append(ops.ModifyTableOps(one.table_name, keys, schema=one.schema))
-    # Of a table whose keys alone went nothing is left.
+    # A table from which only keys are dropped has no changes left.
     operations.ops = [one for one in (*first, *operations.ops) if getattr(one, "ops", True)]
 
 
@@ -209,7 +209,7 @@ def _drops_key_to(tables: set[str], change: Any) -> bool:
 
 
 def _lift_keys(operations: Any, metadata: list[sa.MetaData], connection: sa.Connection) -> None:
-    """Take foreign keys away while a column of theirs gets another type: MariaDB wants it so."""
+    """Drop foreign keys while a column of theirs changes its type, as MariaDB requires."""
     changes = list(_changes(operations.ops))
     changed = {
         (change.table_name, change.column_name)
@@ -219,7 +219,7 @@ def _lift_keys(operations: Any, metadata: list[sa.MetaData], connection: sa.Conn
     drops = [one for one in changes if isinstance(one, (ops.DropConstraintOp, ops.DropTableOp))]
     gone = {getattr(one, "constraint_name", one.table_name) for one in drops}
     there = sa.inspect(connection)
-    # Of others and in other schemas nobody could make them again.
+    # Keys of others, or in other schemas, could not be made again.
     ours = {table.name for one in metadata for table in one.tables.values()} - gone
     for table in sorted(ours.intersection(there.get_table_names()) if changed else ()):
         for key in there.get_foreign_keys(table):
@@ -236,7 +236,7 @@ def _lift_keys(operations: Any, metadata: list[sa.MetaData], connection: sa.Conn
 
 
 def _part_circles(operations: Any) -> None:
-    """Make a foreign key to a table that is made later after both: Alembic fails, or forgets it."""
+    """Make a foreign key to a later table after both: Alembic fails on it, or forgets it."""
     tables = [one for one in operations.ops if isinstance(one, ops.CreateTableOp)]
     later = [one.to_table().fullname for one in tables]
     for made in tables:
@@ -262,7 +262,7 @@ def _target(key: sa.ForeignKeyConstraint) -> str:
 
 
 def _open_circles(operations: Any) -> None:
-    """Drop a foreign key to a table that is dropped earlier before both; SQLite checks none."""
+    """Drop a foreign key to a table that is dropped earlier, before both; SQLite checks none."""
     gone: set[str] = set()
     keys: list[Any] = []
     for one in operations.ops:
@@ -277,7 +277,7 @@ def _open_circles(operations: Any) -> None:
 
 
 def _leave_nullable_open(operations: Any) -> None:
-    """Say nothing of NULL in a computed column, as its model: MariaDB takes no NOT NULL there."""
+    """Leave NULL open in computed columns, as their model does: MariaDB takes no NOT NULL there."""
     for change in _changes(operations.ops):
         for part in (*getattr(change, "columns", ()), getattr(change, "column", None)):
             if getattr(part, "computed", None) is not None:
@@ -285,7 +285,7 @@ def _leave_nullable_open(operations: Any) -> None:
 
 
 def _drop_whole_tables(operations: Any) -> None:
-    """Leave what is a table's to its DROP TABLE: MariaDB drops no index that a key needs."""
+    """Leave a table's indexes to its DROP TABLE: MariaDB drops none that a foreign key needs."""
     gone = {one.table_name for one in operations.ops if isinstance(one, ops.DropTableOp)}
     operations.ops = [
         one
@@ -301,7 +301,7 @@ def _goes_with_its_table(change: Any) -> bool:
 
 
 def _part_expressions(operations: Any) -> None:
-    """Change indexes of expressions in a step of their own: SQLite's copy of a table has none."""
+    """Change indexes of expressions in a step of their own: SQLite's table copies have none."""
     parted = []
     for one in operations.ops:
         changes = getattr(one, "ops", [])
@@ -322,7 +322,7 @@ def _part_expressions(operations: Any) -> None:
 
 
 def _describe_by_model(operations: Any, metadata: list[sa.MetaData]) -> None:
-    """Take what a change leaves alone from the model: the database tells it in its own dialect."""
+    """Describe what a change keeps by the model: the database reports it in its own dialect."""
     tables = {name: table for one in metadata for name, table in one.tables.items()}
     for change in _changes(operations.ops):
         if isinstance(change, ops.AlterColumnOp):

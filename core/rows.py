@@ -11,14 +11,14 @@ from core.reads import read
 
 
 class Rows:
-    """A way to a model's rows (core/paging.py): columns of its own and of records it belongs to."""
+    """How a page (core/paging.py) reads columns of a model and of records that it belongs to."""
 
     def __init__(self, model: Any, entity: Any = None) -> None:
         self.model = model
         self.entity = model if entity is None else entity
         self.columns: list[Any] = []
         self.joins: list[tuple[Any, bool]] = []
-        # Whether a value may be asked for by the name of its column, too, as a template does.
+        # Whether a row also gives its values by their columns' names, as templates need.
         self.named = False
         self._places: dict[tuple[Any, str], int] = {}
 
@@ -47,26 +47,26 @@ class Rows:
         if relation is None or relation.direction is not MANYTOONE:
             raise LookupError(f"{attribute!r} of {entity} is no relationship to one record.")
         related = aliased(relation.mapper.class_)
-        # That there always is one, only who wrote the model knows.
+        # Only who wrote the model knows that there always is one, and says so by innerjoin.
         is_outer = is_outer or not relation.innerjoin
         self.joins.append((getattr(entity, attribute).of_type(related), is_outer))
         return related, is_outer
 
     def select(self, statement: sa.Select[Any]) -> sa.Select[Any]:
-        """Return a select of the model's records as one of the columns."""
+        """Turn a select of the model's records into one of the columns."""
         statement = statement.with_only_columns(*self.columns)
         for target, is_outer in self.joins:
             statement = statement.join(target, isouter=is_outer)
         return statement
 
     def fetch(self, statement: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the rows of what select() made."""
+        """Run a select that select() made, and return its rows."""
         return read(self.model, statement, values, self.named)
 
 
 @lru_cache(maxsize=512)
 def rows_of(model: Any, names: tuple[str, ...], named: bool = False) -> Rows:
-    """Return the way to rows of these attributes of a model, such as ("name", "category.name")."""
+    """Return how to read these attributes of a model, such as ("name", "category.name")."""
     rows = Rows(model)
     rows.named = named
     entities: dict[str, tuple[Any, bool]] = {"": (model, False)}
