@@ -1,4 +1,4 @@
-"""Development: what the database lacks of the models and migrations, and the command that helps."""
+"""Development: what the database lacks that models and migrations have, and the command for it."""
 
 import re
 import warnings
@@ -21,7 +21,7 @@ REMEDY = _l(
     "The database lacks a table or a column that the models declare: run `alembic upgrade head`. "
     'For a new or changed model run `alembic revision --autogenerate -m "..."` first.'
 )
-# How a line of a revision begins that says what it loses, or may fail with.
+# How a line in a revision begins that warns of what the revision loses or may fail at.
 WARNING = "# WARNING:"
 SQLITE_MISSING = re.compile("no such (table|column)|has no column named")
 # Undefined table and undefined column, of PostgreSQL and of MariaDB.
@@ -37,7 +37,7 @@ class SchemaState:
 
 
 def lacks_migration(error: Exception) -> bool:
-    """Tell whether the migrations are what is missing."""
+    """Tell whether an error comes from a table or column that a migration would have made."""
     if not isinstance(error, DBAPIError):
         return False
     if db.engine.dialect.name == "sqlite":
@@ -79,7 +79,7 @@ def _missing(connection: Connection) -> list[str]:
     inspector, tables = inspect(connection), installed_tables()
     found: dict[Any, Any] = {}
     for schema in {table.schema for table in tables}:
-        # Not of tables and views that are none of ours, which may be anything.
+        # Not the other tables and views in the database, which may hold anything.
         ours = [table.name for table in tables if table.schema == schema]
         found |= inspector.get_multi_columns(schema, filter_names=ours, kind=ObjectKind.ANY)
     names = []
@@ -94,20 +94,20 @@ def _missing(connection: Connection) -> list[str]:
 
 
 def current_revisions(connection: Connection) -> set[str]:
-    """Return the revisions that the database is at."""
+    """Return the revisions at which the database stands."""
     return {*alembic_part("migration").MigrationContext.configure(connection).get_current_heads()}
 
 
 def revisions() -> Any:
-    """Return the revisions in alembic/versions. Raises what is wrong with them: anybody's code."""
+    """Return the revisions in alembic/versions. Raises any error of their code."""
     return alembic_part("script").ScriptDirectory.from_config(alembic_config())
 
 
 def heads_of(scripts: Any) -> list[str]:
-    """Return the last revisions of all. Raises LookupError, with the remedy, if one is missing."""
+    """Return the heads of the revisions. Raises LookupError, with the remedy, if one is missing."""
     try:
         with warnings.catch_warnings():
-            # Said below, with what to do.
+            # The LookupError below says it, with the remedy.
             warnings.filterwarnings("ignore", "Revision .* is not present")
             return list(scripts.get_heads())
     except KeyError as error:
@@ -121,7 +121,7 @@ def heads_of(scripts: Any) -> list[str]:
 
 
 def alembic_config(**options: Any) -> Any:
-    """Return what Alembic's commands need."""
+    """Return the configuration that Alembic's commands need."""
     return alembic_part("config").Config(BASE_DIR / "alembic.ini", **options)
 
 

@@ -52,12 +52,12 @@ from services import db
 
 
 def _enum(converter: Any, kind: sa.Enum) -> Any:
-    """Return how to make the field of an enum: its members by their values, or plain texts."""
+    """Return what makes the field of an enum: its members by their values, or plain texts."""
     members = kind.enum_class
     if members is None:
         return String
     are_whole = all(isinstance(member.value, int) for member in members)
-    # In an enum of 1 and 2 Python finds True and 1.0, too.
+    # Python finds True and 1.0, too, among the values 1 and 2 of an enum.
     return partial(fields.Enum, enum=members, by_value=Integer(strict=True) if are_whole else True)
 
 
@@ -66,7 +66,7 @@ def _uuid(converter: Any, kind: sa.Uuid[Any]) -> Any:
 
 
 def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
-    """Return how to make the list of an array, whose values have the limits of their type."""
+    """Return what makes the list of an array, whose values have the limits of their type."""
     inner = converter.column2field(sa.Column(kind.item_type), allow_none=False)
     inner.load_default = marshmallow.missing
     for _ in range((kind.dimensions or 1) - 1):
@@ -74,14 +74,14 @@ def _array(converter: Any, kind: sa.ARRAY[Any]) -> Any:
     return partial(List, inner)
 
 
-# The URL of a record holds its key: one with a slash nobody could ask for.
+# The URL of a record holds its key: a record whose key has a slash could not be asked for.
 IN_URL = r"^(?!\.{1,2}$)[^/]+$"
 NOT_IN_URL = "It stands in a URL, so it has no slash and is neither . nor .. alone."
 READ_ONLY = "This field is read-only."
 TIMES = ("created_at", "updated_at")
-# What the database or the models set, no client may.
+# What the database or the models set, clients may not.
 READ_ONLY_FIELDS = ("id", *TIMES, "version")
-# Their values are others than those of the fields that marshmallow-sqlalchemy has for them.
+# Values of these types differ from those of the fields that marshmallow-sqlalchemy gives them.
 WITHOUT_FIELD = (postgresql.BIT, postgresql.HSTORE, postgresql.MONEY)
 JSON_TYPES = [kind for kind in ModelConverter.SQLA_TYPE_MAPPING if issubclass(kind, sa.JSON)]
 
@@ -109,7 +109,7 @@ class Converter(ModelConverter):
     }
 
     def property2field(self, prop: Any, **kwargs: Any) -> Any:
-        # Several columns as one value: it has the fields of these.
+        # A composite is several columns as one value; those columns have the fields.
         if isinstance(prop, CompositeProperty):
             return None
         try:
@@ -117,14 +117,14 @@ class Converter(ModelConverter):
         except ModelConversionError as error:
             for column in getattr(prop, "columns", ()):
                 for key in column.foreign_keys:
-                    # It has the type of its target: SQLAlchemy's error names a table that is lost.
+                    # It has its target's type: if that table is lost, SQLAlchemy's error names it.
                     key.column  # noqa: B018
             raise ModelConversionError(
                 f"{prop} has a type that no field is known for: leave it out by Meta.exclude, or "
                 "declare a field"
             ) from error
         if isinstance(prop, RelationshipProperty):
-            # From a key alone that nobody has, a record would be made.
+            # Read from a body, a key that no record has would make a new record.
             field.dump_only = True
         return field
 
@@ -135,7 +135,7 @@ class Converter(ModelConverter):
             kwargs["dump_only"] = True
         own, *inherited = getattr(prop, "columns", ()) or (sa.null(),)
         for column in filter(_names_records, inherited):
-            # The key of the table that the model's own extends, to which it refers.
+            # A joined subclass's key refers to its parent's key, and has the same limits.
             if _is_text(own.type):
                 kwargs["validate"].append(validate.Regexp(IN_URL, error=NOT_IN_URL))
             elif isinstance(column.type, sa.Integer) and not _sets_itself(column, prop.parent):
@@ -160,10 +160,10 @@ class Converter(ModelConverter):
         elif isinstance(kind, sa.Numeric):
             kwargs["places"] = decimal_places(kind)
         elif isinstance(kind, sa.Float):
-            # Of one with asdecimal the stock converter names them.
+            # For a Float with asdecimal the stock converter sets them.
             kwargs.pop("places", None)
         elif _is_text(kind) and not getattr(column, "nullable", True) and not may_be_blank(column):
-            # A required text is not blank, unless its column is so by default.
+            # A required text must not be blank, unless the column's default is.
             kwargs["validate"].append(validate.Regexp(NOT_BLANK, error="This must not be blank."))
         if is_key and _is_text(kind):
             kwargs["validate"].append(validate.Regexp(IN_URL, error=NOT_IN_URL))
@@ -171,12 +171,12 @@ class Converter(ModelConverter):
 
 
 def _names_records(column: Any) -> bool:
-    """Tell whether a column is a key that the client chooses, with which a URL ends."""
+    """Tell whether a column is a key that the client chooses, and so ends the record's URL."""
     return bool(getattr(column, "primary_key", False)) and not column.foreign_keys
 
 
 def _sets_itself(column: Any, mapper: Any) -> bool:
-    """Tell whether a column's value is the database's to choose, or SQLAlchemy's."""
+    """Tell whether the database or SQLAlchemy chooses a column's value."""
     if column is mapper.version_id_col or column is mapper.polymorphic_on:
         return True
     table = getattr(column, "table", None)
@@ -185,7 +185,7 @@ def _sets_itself(column: Any, mapper: Any) -> bool:
 
 
 def _has_twins(values: list[Any]) -> bool:
-    """Tell whether two of several records have one key, as far as they have it themselves."""
+    """Tell whether two of several records have the same key, as far as the keys are known."""
     states = filter(None, (sa.inspect(value, raiseerr=False) for value in values))
     keys = [tuple(one.mapper.primary_key_from_instance(one.obj())) for one in states]
     known = [key for key in keys if any(part is not None for part in key)]
@@ -200,10 +200,10 @@ def _add_default(kwargs: dict[str, Any], column: Any) -> None:
     """Give an absent optional field its column's value, so that PUT replaces all (RFC 9110)."""
     default = getattr(column, "default", None)
     if getattr(column, "onupdate", None) or getattr(column, "server_onupdate", None):
-        # What is absent a change sets by itself.
+        # If the body lacks the field, the column's onupdate sets it.
         return
     if getattr(column, "primary_key", False):
-        # A new record has it from its column; a PUT would move one that is there.
+        # A new record gets it from its column; a PUT would give an existing record another key.
         return
     if default is not None and default.is_scalar:
         kwargs["load_default"] = partial(deepcopy, default.arg)
@@ -215,28 +215,28 @@ def _add_default(kwargs: dict[str, Any], column: Any) -> None:
 
 @lru_cache(maxsize=1024)
 def reader_of(column: Any, is_stored: bool = False) -> Any:
-    """Return the field that reads a value of a table's column from a text, made once."""
+    """Return the field that reads a column's value from a text; it is made once."""
     reader: Any = Converter().column2field(column)
-    # Of an enum of numbers it is a field within that reads them.
+    # In the field of an enum of numbers, an inner field reads them.
     getattr(reader, "field", reader).strict = reader.strict = False
     if is_stored:
-        # What is stored was let in by other rules, or before them.
+        # A stored value was let in by other rules, or before there were any.
         reader.allow_none, reader.validators = True, []
     return reader
 
 
 class _Meta:
     model_converter = Converter
-    # Without it a schema that was imported before the app exists keeps a stand-in session.
+    # Without this, a schema imported before the app exists keeps a stand-in session.
     sqla_session = db.session
     unknown = RAISE
     dump_only = READ_ONLY_FIELDS
 
 
 class _Options(SQLAlchemyAutoSchemaOpts):
-    """Those of a `class Meta`, also of one that forgot its base; its dump_only adds to ours.
+    """The options in a `class Meta`, even without our base; its dump_only is added to ours.
 
-    With an empty dump_only clients may set what the schema declares.
+    With an empty dump_only, clients may set all that the schema declares.
     """
 
     dump_only: Any
@@ -272,7 +272,7 @@ class Schema(SQLAlchemyAutoSchema):
             )
 
     def _lacks(self, name: str) -> str:
-        """Say why there is no field of a name in Meta.fields, and what to do."""
+        """Say why a name in Meta.fields has no field, and what to do."""
         model, schema = self.opts.model, type(self).__name__
         if model is None:
             return f"{schema} names fields and no model: add model = ... to its class Meta."
@@ -293,17 +293,17 @@ class Schema(SQLAlchemyAutoSchema):
     def load(self, data: Any, *, many: bool | None = None, **kwargs: Any) -> Any:
         many = self.many if many is None else many
         if isinstance(data, list if many else dict) and len(data) > MOST_ITEMS:
-            # To read each takes a thousand times longer than to send it.
+            # Reading an item takes a thousand times longer than sending it.
             raise ValidationError(TOO_MANY)
         # marshmallow-sqlalchemy's own load reads a package's metadata from the disk at each call.
         try:
             return marshmallow.Schema.load(self, data, many=many, **kwargs)
         except RecursionError:
-            # Records within records of their own kind; the text of the JSON was none too deep.
+            # Records nest records of their own kind; the JSON itself was not too deep.
             raise BadRequest("The body is nested too deeply.") from None
 
     def handle_error(self, error: ValidationError, data: Any, *, many: bool, **kwargs: Any) -> None:
-        """Tell what clients may not set from what there is not: marshmallow knows neither."""
+        """Tell apart read-only and unknown fields, which marshmallow both reports as unknown."""
         unknown, shown = [self.error_messages["unknown"]], self.dump_fields.items()
         fixed = {field.data_key or name for name, field in shown if name not in self.load_fields}
         for told in error.messages_dict.values() if many else [error.messages_dict]:
@@ -311,12 +311,12 @@ class Schema(SQLAlchemyAutoSchema):
                 told[key] = [READ_ONLY] if told[key] == unknown else told[key]
 
     def fill(self, record: Any, data: Mapping[str, Any], partial: bool = False) -> None:
-        """Set on the record what a body carries: all fields for a PUT, the named for a PATCH."""
+        """Set on the record what a body carries: all fields for a PUT, only its own for a PATCH."""
         self.assign(record, self.changes(data, partial))
 
     def changes(self, data: Mapping[str, Any], partial: bool = False) -> dict[str, Any]:
-        """Return what fill() sets, by the names of attributes. Raises ValidationError."""
-        # Names, not True: records within this one are new, and whole.
+        """Return the values that fill() sets, by attribute. Raises ValidationError."""
+        # Names, not True: records nested in this one are new, so they must be whole.
         values = self.load(data, partial=tuple(self.fields) if partial else False)
         if not isinstance(values, dict):
             name = type(self).__name__
@@ -325,8 +325,8 @@ class Schema(SQLAlchemyAutoSchema):
         return {name: defaults[name] for name in defaults.keys() - values.keys()} | values
 
     def assign(self, record: Any, values: Mapping[str, Any]) -> None:
-        """Set changes() on the record."""
-        # What a collection holds is asked for when it is set, half of the record before it.
+        """Set the values of changes() on the record."""
+        # Setting a collection loads it, and an autoflush then would write half of the record.
         session = object_session(record)
         with session.no_autoflush if session else nullcontext():
             self._set(record, values)
@@ -337,15 +337,15 @@ class Schema(SQLAlchemyAutoSchema):
         try:
             return model(**values)
         except ValueError:
-            # A constructor does not tell which value it was that a validator refused.
+            # The constructor does not tell which value a validator refused.
             self._set(sa.inspect(model).class_manager.new_instance(), values)
             raise
 
     def _set(self, record: Any, values: Mapping[str, Any]) -> None:
-        """Set values; one that the model refuses (@validates) is told at its field."""
+        """Set values; if the model refuses one (@validates), the error is reported at its field."""
         for name, value in values.items():
             if isinstance(value, list) and _has_twins(value):
-                # SQLAlchemy would make one row of both.
+                # SQLAlchemy would make one row of the two.
                 raise ValidationError("A key stands twice.", self._keys().get(name, name))
             try:
                 set_value(record, name, value)
@@ -353,16 +353,16 @@ class Schema(SQLAlchemyAutoSchema):
                 raise ValidationError(str(error), self._keys().get(name, name)) from error
 
     def _keys(self) -> dict[str, str]:
-        """Return what bodies call the attributes that they have; what is sent goes first."""
+        """Return what bodies call their attributes; where two fields differ, as they are sent."""
         pairs = [*self.fields.items(), *self.load_fields.items()]
         return {field.attribute or name: str(field.data_key or name) for name, field in pairs}
 
     def key_of_column(self, column: str) -> str | None:
-        """Return what bodies call a column of the table, None for one that they do not have."""
+        """Return the name of a table's column in bodies, or None if they do not have it."""
         return self._keys().get(attribute_of(self.opts.model, column))
 
     def _server_defaults(self) -> dict[str, Any]:
-        """Return what the database gives to those fields whose default it alone has."""
+        """Return the values of those fields whose default only the database sets."""
         columns = sa.inspect(self.opts.model).columns
         names = {field.attribute or name for name, field in self.load_fields.items()}
         defaults = {}
