@@ -31,18 +31,18 @@ def init_security(app: Flask) -> None:
 
 
 def is_cross_site_form() -> bool:
-    """Tell whether another site sent this: our cookies, which are SameSite, stayed behind."""
+    """Tell whether another site sent this form: our cookies, which are SameSite, were not sent."""
     if request.method in READ_METHODS:
         return False
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "cross-site"
-    # Browsers of before 2023, and those on plain http.
+    # For browsers from before 2023, and for plain http.
     origin = request.headers.get("Origin", "null")
     return origin != "null" and urlsplit(origin).netloc != request.host
 
 
 class _Headers:
-    """Adds the headers to every answer that has none of that name, failures included."""
+    """Adds the headers to every answer, failures included, unless it has one of that name."""
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], headers: dict[str, str]) -> None:
         self.wsgi_app = wsgi_app
@@ -51,16 +51,16 @@ class _Headers:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method not in READ_METHODS and "HTTP_ORIGIN" in environ:
-            # Flask-WTF wants to see on https where a form comes from, and knows the Referer alone.
+            # On https Flask-WTF checks which page a form comes from, but it only reads the Referer.
             environ.setdefault("HTTP_REFERER", environ["HTTP_ORIGIN"])
         if "HTTP_HOST" in environ:
-            # Its case means nothing (RFC 9110, 4.2.3), where Werkzeug trusts one spelling.
+            # A host's case means nothing (RFC 9110, 4.2.3), but Werkzeug trusts only one spelling.
             environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
 
         def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             is_empty = method == "OPTIONS" and ("Content-Length", "0") in headers
             if is_empty or status.startswith("204"):
-                # What is not there has no type.
+                # A body that is not there has no type.
                 headers = [header for header in headers if header[0] != "Content-Type"]
             sent = {name.lower() for name, _ in headers}
             added = [(name, value) for name, key, value in self.headers if key not in sent]
@@ -80,7 +80,7 @@ def _headers(app: Flask) -> dict[str, str]:
         "Referrer-Policy": "strict-origin-when-cross-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Cross-Origin-Opener-Policy": "same-origin",
-        # What one reader may see is not for others; a view that thinks otherwise says so.
+        # An answer may be for one reader only; a view that knows better sets its own header.
         "Cache-Control": "private, no-cache",
     }
     if app.config["SESSION_COOKIE_SECURE"] and app.config["APP_ENV"] == "production":
@@ -90,10 +90,10 @@ def _headers(app: Flask) -> dict[str, str]:
 
 def content_security_policy(added: dict[str, list[str]]) -> str:
     """Return the policy with the origins of settings.CSP added to its directives."""
-    # A directive that is no list of sources (report-uri) has nothing of its own.
+    # A directive that takes no list of sources (report-uri) starts empty.
     usual = {name: CSP["default-src"] if "-src" in name else [] for name in added}
     policy = {**usual, **CSP}
     for name, sources in added.items():
-        # Beside another, browsers ignore 'none'.
+        # Browsers ignore 'none' beside another source.
         policy[name] = [*(source for source in policy[name] if source != "'none'"), *sources]
     return "; ".join(" ".join([name, *sources]) for name, sources in policy.items())

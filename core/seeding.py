@@ -1,6 +1,7 @@
-"""Helps a module's seeds.py to load rows fast, and a second time none.
+"""Helps a module's seeds.py to load rows fast, and to load none twice.
 
-There `seed(rows)` is a generator of how many it has dealt with so far; the command commits.
+In seeds.py `seed(rows)` is a generator that yields how many rows it has dealt with so far; the
+command commits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ def insert_missing(
 ) -> Iterator[int]:
     """Insert the rows whose `key` is not in the table yet; yield the number dealt with so far.
 
-    Raises ValueError where a validator of the model (SQLAlchemy's @validates) does.
+    Raises ValueError if a validator of the model (SQLAlchemy's @validates) does.
     """
     column = getattr(model, key)
     if inspect(model).validators:
@@ -31,7 +32,7 @@ def insert_missing(
         missing: dict[Any, dict[str, Any]] = {}
         for row in part:
             if row[key] not in known:
-                # Of two with one key the first, as of two in different parts.
+                # Of two rows with one key the first counts, as it does across two chunks.
                 missing.setdefault(row[key], dict(row))
         if missing:
             db.session.execute(insert(model), [*missing.values()])
@@ -40,6 +41,6 @@ def insert_missing(
 
 
 def _validated(model: Any, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that a record of the model makes of these."""
+    """Return the row's values as a record of the model changes them."""
     record = model(**row)
     return {name: getattr(record, name) for name in row}

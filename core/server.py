@@ -23,7 +23,7 @@ from config import server
 from core.logs import JSONFormatter
 from services import db, log
 
-# gunicorn reads so much of a body that the app did not read, and closes where there is more of it.
+# gunicorn itself reads this much of a body that the app left, and closes if there is more.
 SHORT = 65_536
 LONG = 16 * 2**20
 SECONDS = 5
@@ -38,14 +38,14 @@ class Log(Logger):  # type: ignore[misc]
             handler.setFormatter(JSONFormatter())
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        # "Error handling request %s %s": what stands after the path may hold a secret.
+        # In "Error handling request %s %s", what follows the path's ? may hold a secret.
         super().exception(msg, *(str(arg).partition("?")[0] for arg in args), **kwargs)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Takes what has connected already before it stops, and is replaced when it hangs.
+    """Takes all waiting connections before it stops, and is replaced when it hangs.
 
-    gunicorn's own worker leaves those connections to whoever listens next; without a successor
+    gunicorn's own worker leaves these connections to whoever listens next; without a successor
     they are reset, with the requests in them.
     """
 
@@ -54,10 +54,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     has_ended = False
 
     def notify(self) -> None:
-        """Tell the master that this process lives; not where requests wait and none ever ends.
+        """Tell the master that this process lives, unless requests wait and none of them ends.
 
         gunicorn's own worker does so whatever its threads do: with all of them lost in a call
-        without a time-out it would wait for ever.
+        without a time-out, requests would wait for ever.
         """
         if self.has_ended or self.tpool._work_queue.empty():  # noqa: SLF001 - no public way
             self.has_ended = False
@@ -73,24 +73,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         if isinstance(exc, ParseException):
-            # Its text, which is logged, quotes what was sent: the kind of the error must do.
+            # The error's text, which is logged, quotes what was sent: log the kind of error alone.
             kind = type(exc)
             quiet: Any = type(kind.__name__, (kind,), {"__str__": lambda _: kind.__name__})
             exc = quiet.__new__(quiet)
         super().handle_error(req, client, addr, exc)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        # It may be asked to stop before it has begun.
+        # The worker may be asked to stop before it has begun.
         super().set_accept_enabled(enabled and self.alive)
         while self.sockets and not self.alive:
             self._take_waiting(self.sockets.pop())
 
     def _take_waiting(self, listener: Any) -> None:
-        """Take all before answering any: who has an answer connects anew, and it would not end."""
+        """Take all before answering any: a client with its answer may connect anew, without end."""
         address, kind = listener.getsockname(), (listener.family, listener.type)
         taken: list[int] = []
-        # The last look and the closing belong together: these calls keep the interpreter's lock,
-        # which those of `socket` let go, for as long as another thread wants it.
+        # The last accept and the close belong together: these calls keep the interpreter's lock,
+        # which those of `socket` release, for as long as another thread wants it.
         libc, number = PyDLL(None), listener.detach()
         while len(taken) < self.cfg.backlog and (found := libc.accept(number, None, None)) >= 0:
             taken.append(found)
@@ -105,11 +105,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def _whole_bodies(wsgi_app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """Have Werkzeug answer 400 to a body that breaks off, or whose chunks are none."""
+    """Make Werkzeug answer 400 to a body that breaks off, or whose chunks are malformed."""
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if "CONTENT_LENGTH" in environ:
-            # Werkzeug counts by itself then; else it takes an early end for the end.
+            # Without the flag Werkzeug counts the bytes, and takes no early end for the end.
             del environ["wsgi.input_terminated"]
         else:
             body = environ["wsgi.input"]
@@ -124,7 +124,7 @@ def _whole_bodies(wsgi_app: Callable[..., Iterable[bytes]]) -> Callable[..., Ite
 
 
 def _read_rest(environ: dict[str, Any]) -> None:
-    """Read what the app left of a body, so that who still sends it sees the answer (RFC 9112 9.6).
+    """Read what the app left of a body, so that its sender sees the answer (RFC 9112 9.6).
 
     The answer is on its way by then. After LONG bytes or SECONDS gunicorn closes the connection.
     """
@@ -139,7 +139,7 @@ def _read_rest(environ: dict[str, Any]) -> None:
 
 
 class _Chunks:
-    """gunicorn's reader of a body, whose errors Werkzeug knows as those of a client."""
+    """gunicorn's reader of a body, with errors that Werkzeug takes for the client's."""
 
     def __init__(self, reader: Any) -> None:
         self.reader = reader
@@ -154,7 +154,7 @@ class _Chunks:
 
 @cache
 def first_configuration() -> dict[str, Any]:
-    """Return what config.py says at the start. Raises ConfigError.
+    """Return the server's configuration as read at the start. Raises ConfigError.
 
     On SIGHUP gunicorn reads its file again, in the same process: a .env that config.py refuses
     would end the master, and the site with it.
@@ -163,7 +163,7 @@ def first_configuration() -> dict[str, Any]:
 
 
 def show_in_a_sentence(kind: type[BaseException], error: BaseException, place: Any) -> None:
-    """Show what ends the process: a refusal to start as its sentence (sys.excepthook)."""
+    """Show why the process ends: a refusal to start as a sentence (for sys.excepthook)."""
     if isinstance(error, ClickException):
         error.show()
     else:
@@ -186,14 +186,14 @@ def share_memory(app: Flask) -> None:
 
 
 def close_connections(app: Flask) -> None:
-    """Close what the master opened: two processes on one connection read each other's answers."""
+    """Close the master's connections: two processes on one would read each other's answers."""
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
 
 
 def watch_database(app: Flask) -> None:
-    """Look after the database all the time, also where no load balancer asks for it."""
+    """Check the database all the time, even if no load balancer asks for its health."""
     if "connections" in app.extensions:
         Thread(target=_watch, args=(app.extensions["health"],), daemon=True).start()
 

@@ -23,11 +23,11 @@ from services import log
 
 # A page waits no longer than this for a Redis that does not answer.
 TIMEOUT = 1
-# What the session of somebody has who has done nothing yet. In Redis it ends after a day: where
-# there is no room for all, those of people who have signed in outlive it.
+# The only keys in the session of a visitor who has done nothing yet. In Redis it ends after a day:
+# if memory runs short, the sessions of people who have signed in outlive it.
 OF_ANYBODY = {"csrf_token", "_flashes", "_fresh", "next"}
 DAY = timedelta(days=1)
-# Flask-Login's, of who is signed in.
+# Flask-Login's key for the user who is signed in.
 USER = "_user_id"
 
 
@@ -52,13 +52,13 @@ def init_sessions(app: Flask) -> None:
 
 
 class CookieSessions(SecureCookieSessionInterface):
-    """Flask's own, free for who sends no cookie, as API clients do."""
+    """Flask's own sessions, at no cost for clients that send no cookie, such as API clients."""
 
     def __init__(self) -> None:
         self._signers: dict[Hashable, URLSafeTimedSerializer | None] = {}
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        # Flask makes it anew for each cookie, and tries it out.
+        # Cached, because Flask makes a signer anew for each cookie, and tests it.
         keys = app.secret_key, *(app.config["SECRET_KEY_FALLBACKS"] or ())
         signer = self._signers.get(keys)
         if signer is None:
@@ -72,15 +72,15 @@ class CookieSessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        # A file is nobody's, whatever a package asks the session of each answer.
+        # A static file is the same for all, even if a package reads the session for each answer.
         is_file = str(request.endpoint).rpartition(".")[2] == "static"
         if (session or session.accessed) and not is_file and not _is_refused(response):
             super().save_session(app, session, response)
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        """Tell whether to sign the session anew: if it has changed; one that lasts, once a day.
+        """Tell whether to sign the session anew: if it has changed, or, if permanent, once a day.
 
-        With each answer, as Flask does it, one that was under way undoes a logout.
+        Flask signs it with each answer: one that is still under way would then undo a logout.
         """
         if session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]:
             today = datetime.now(UTC).date().isoformat()
@@ -90,16 +90,16 @@ class CookieSessions(SecureCookieSessionInterface):
 
 
 class RedisSessions(SessionInterface):
-    """Flask-Session's, without its pickles, and with words for a Redis that is away."""
+    """Flask-Session's sessions, without pickles, and with a 503 while Redis is away."""
 
     def __init__(self, app: Flask) -> None:
         redis = import_module("redis")
         timeouts = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
-        # Flask-Limiter's name for what Redis itself calls unix://.
+        # redis+unix:// is Flask-Limiter's name for what Redis itself calls unix://.
         url = app.config["REDIS_URL"].replace("redis+unix:", "unix:", 1)
         try:
             client = redis.Redis.from_url(url, **timeouts)
-            # Looks at what stands in the query, without to connect.
+            # Checks the arguments in the URL's query, without connecting.
             pool = client.connection_pool
             pool.connection_class(**pool.connection_kwargs)
         except (TypeError, ValueError) as error:
@@ -112,13 +112,13 @@ class RedisSessions(SessionInterface):
         self.away = redis.RedisError
         self.store = library.RedisSessionInterface(app, client, prefix, permanent=False)
         self.store.serializer = _Serializer()
-        # The library has one time for all sessions; with one for each this can go.
+        # The library has one lifetime for all sessions; when it has one for each, this can go.
         self._store_for = self.store._upsert_session  # noqa: SLF001 - no public way
         self.store._upsert_session = self._keep  # noqa: SLF001
         self._client, self._key = client, f"{prefix}check"
 
     def check(self) -> None:
-        """Raise ServiceUnavailable unless Redis takes a session: it may be full, or only read."""
+        """Raise ServiceUnavailable unless Redis takes a session: it may be full, or read-only."""
         try:
             self._client.set(self._key, "", ex=TIMEOUT)
         except self.away as error:
@@ -143,15 +143,15 @@ class RedisSessions(SessionInterface):
             return
         try:
             if session.get(USER) not in (None, session.opened_by):  # type: ignore[attr-defined]
-                # Who knew the number before the login does not know the new one.
+                # Whoever knew the session's id before the login must not know the new one.
                 self.store.regenerate(session)
             self.store.save_session(app, session, response)
         except self.away as error:
-            # What the view did is done: a failure here would invite to do it again.
+            # What the view did is done: an error here would invite people to do it again.
             log.error("session not saved: %s", type(error).__name__)
 
     def regenerate(self, session: SessionMixin) -> None:
-        """Give the session a new id, as after a login; the old one opens nothing any more."""
+        """Give the session a new id, as after a login; the old id opens nothing any more."""
         try:
             self.store.regenerate(session)
         except self.away as error:
@@ -159,7 +159,7 @@ class RedisSessions(SessionInterface):
 
 
 class _Serializer:
-    """Flask's own, which knows what Flask puts into sessions and never runs what it reads."""
+    """Flask's own format, which fits all that Flask puts into sessions and runs no code."""
 
     def encode(self, session: Any) -> bytes:
         return str(TaggedJSONSerializer().dumps(dict(session))).encode()
@@ -178,7 +178,7 @@ def _unavailable(error: Exception) -> ServiceUnavailable:
 
 
 def _is_refused(response: Response) -> bool:
-    """Tell whether it refuses a form of another site: a new session would replace the reader's."""
+    """Tell whether this refuses another site's form: a new session would replace the reader's."""
     return response.status_code >= 400 and is_cross_site_form()
 
 

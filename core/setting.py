@@ -22,8 +22,8 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
 
 
-# What takes a list of sources (CSP Level 3, 6), and what a source is made of: ASCII without what
-# ends it.
+# The directives that take a list of sources (CSP Level 3, 6), and the characters of a source: ASCII
+# without those that end it.
 DIRECTIVE = re.compile(
     "(default|child|connect|font|frame|img|manifest|media|object|worker)-src"
     "|(script|style)-src(-elem|-attr)?|base-uri|form-action|frame-ancestors"
@@ -36,8 +36,8 @@ def _are_sources(value: Any) -> bool:
     return _are_texts(value) and all(map(SOURCE.fullmatch, value))
 
 
-# Every setting: its default, what says yes to a good value, and what to set it to. What is false or
-# an error means no.
+# Every setting: its default, a function that accepts a good value, and what to set it to. A false
+# result, or an error, refuses the value.
 SETTINGS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "APP_NAME": ("Andamio", str.strip, 'a text, such as "Corner Shop"'),
     "API_PREFIX": (
@@ -94,7 +94,7 @@ def check_settings() -> None:
         raise ConfigError(f"{name} in settings.py is {value!r}: set it to {wanted}.")
     if setting("PER_PAGE") > setting("MAX_PER_PAGE"):
         raise ConfigError("In settings.py PER_PAGE is above MAX_PER_PAGE: raise the latter.")
-    # One of the product's own is left alone, unless it looks like what is missing.
+    # A name of the product's own is left alone, unless it resembles a missing setting.
     missing = [name for name in SETTINGS if not hasattr(settings, name)]
     for name in vars(settings).keys() - SETTINGS.keys():
         for meant in get_close_matches(name, missing, 1, cutoff=0.85):

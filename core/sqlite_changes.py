@@ -12,31 +12,31 @@ from alembic.util.sqla_compat import is_expression_index
 from services import log
 
 NAMES = sa.text("SELECT name FROM sqlite_master WHERE type = 'index'")
-# Those without a text are of a table's own rules.
+# Indexes without a text belong to the table's own rules.
 TEXTS = sa.text(
     "SELECT name, sql FROM sqlite_master"
     " WHERE tbl_name = :table AND type IN ('index', 'trigger') AND sql IS NOT NULL"
 )
 TABLE = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
-# How SQLite keeps these.
+# Types that SQLite stores as text.
 TEXTUAL = {sa.String, sa.Date, sa.DateTime, sa.Time}
 LAST_KEY = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :table")
 
 
 class OnSQLite(DefaultImpl):
-    """Stands before Alembic's own class, and before what is the same for all engines."""
+    """Overrides Alembic's class and what is the same for all engines (core/comparison.py)."""
 
     connection: Any
-    # Of the table that is made anew.
+    # The statements to run again on the table that is made anew.
     _kept: tuple[str, ...] = ()
 
     def correct_for_autogen_constraints(
         self, conn_uniques: Any, conn_indexes: Any, model_uniques: Any, model_indexes: Any
     ) -> None:
-        """Look for indexes of expressions by their names, which is all that SQLAlchemy reads.
+        """Compare indexes of expressions by name, which is all that SQLAlchemy reads of them.
 
-        Alembic would leave them out, of a revision that is made here also on the other engines. Of
-        one that only sorts otherwise (DESC) it is told, but not how.
+        Alembic would leave them out of a revision, which is for the other engines as well. Of an
+        index that only sorts otherwise (DESC), SQLAlchemy reads the columns but not the order.
         """
         there = set(self.connection.scalars(NAMES))
         known = {one.name for one in model_indexes if is_expression_index(one)} & there
@@ -44,11 +44,11 @@ class OnSQLite(DefaultImpl):
         model_indexes -= {one for one in model_indexes if one.name in known}
 
     def prep_table_for_batch(self, batch: Any, table: sa.Table) -> None:
-        """Copy no values of computed columns, which are refused; keep what Alembic does not see."""
+        """Copy no computed columns, which SQLite would refuse; keep what Alembic does not see."""
         for name, column in batch.columns.items():
             if column.computed is not None:
                 batch.column_transfers[name].pop("expr", None)
-                # SQLAlchemy finds none behind a type with a comma, as NUMERIC(12, 2).
+                # SQLAlchemy finds no text behind a type with a comma, such as NUMERIC(12, 2).
                 if not str(column.computed.sqltext):
                     text = _expression(self.connection, table.name, name)
                     column.computed.sqltext = sa.text(text.replace(":", "\\:"))
@@ -59,13 +59,13 @@ class OnSQLite(DefaultImpl):
             self._kept = tuple(self._unseen(table, batch))
             is_counted = sa.inspect(self.connection).has_table("sqlite_sequence")
             if is_counted and (last := self.connection.scalar(LAST_KEY, {"table": table.name})):
-                # So that the keys of rows that were deleted stay unused.
+                # So that the keys of deleted rows are not used again.
                 keep = f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table.name}'"  # nosec B608
                 self._kept += (keep,)
         super().prep_table_for_batch(batch, table)
 
     def cast_for_batch_migrate(self, existing: Any, transfer: Any, new_type: Any) -> None:
-        """Keep texts and times, which all are texts there: a CAST makes the number 2026 of one."""
+        """Copy texts and times as they are, as texts: a CAST would make a date the number 2026."""
         before, after = (one._type_affinity for one in (existing.type, new_type))  # noqa: SLF001
         if {before, after} <= TEXTUAL:
             value = transfer["expr"]
@@ -78,7 +78,7 @@ class OnSQLite(DefaultImpl):
             super().cast_for_batch_migrate(existing, transfer, new_type)  # type: ignore[no-untyped-call]
 
     def _unseen(self, table: sa.Table, batch: Any) -> Iterator[str]:
-        """Yield the texts of triggers, and of indexes: Alembic copies no DESC and no expression."""
+        """Yield the SQL of triggers and of indexes, as Alembic copies no DESC and no expression."""
         gone = set(table.columns.keys()) - {column.name for column in batch.columns.values()}
         words = re.compile(rf"(?i)\b(?:{'|'.join(map(re.escape, gone)) or '(?!)'})\b")
         seen = {index.name for index in table.indexes}
@@ -92,10 +92,10 @@ class OnSQLite(DefaultImpl):
                 yield sql
 
     def rename_table(self, old_table_name: Any, *args: Any, **options: Any) -> None:
-        """Make the indexes and the triggers of a copied table anew; leave views to it alone."""
+        """Make the indexes and triggers of a copied table anew; leave views of the table alone."""
         is_copy = str(old_table_name).startswith("_alembic_tmp_")
         if is_copy:
-            # By itself SQLite looks for the table that a view, or another's trigger, names.
+            # Otherwise SQLite checks that the tables in all views and triggers exist.
             self._exec("PRAGMA legacy_alter_table = ON")
         super().rename_table(old_table_name, *args, **options)
         if is_copy:
@@ -106,7 +106,7 @@ class OnSQLite(DefaultImpl):
 
 
 def _expect_all_rules(batch: Any, table: sa.Table) -> None:
-    """Refuse a rule over the new name of a column, which Alembic would leave out in silence."""
+    """Refuse a rule over a column's new name, which Alembic would silently leave out."""
     made = {rule.name for rule in batch.new_table.constraints}
     names = {column.name for column in batch.new_table.columns}
     for name, rule in batch.named_constraints.items():
@@ -119,10 +119,10 @@ def _expect_all_rules(batch: Any, table: sa.Table) -> None:
 
 
 def _keep_collations(text: str, batch: Any, table: sa.Table) -> None:
-    """Give columns whose type stays the collation that SQLAlchemy does not read."""
+    """Keep the collation, which SQLAlchemy does not read, of columns whose type stays."""
     text, shorter = "", text.partition("(")[2]
     while text != shorter:
-        # The expressions of checks and defaults, which may have one of their own, and sizes.
+        # Drop parentheses: sizes, and expressions of checks, which may have a collation too.
         text, shorter = shorter, re.sub(r"\([^()]*\)", "", shorter)
     for name, column in batch.columns.items():
         there = rf'(?i)(?:^|,)\s*["`]?{re.escape(name)}["`]?\s[^,]*?\bCOLLATE\s+["`]?(\w+)'
@@ -132,13 +132,13 @@ def _keep_collations(text: str, batch: Any, table: sa.Table) -> None:
 
 
 def _expression(connection: sa.Connection, table: str, column: str) -> str:
-    """Return the expression of a computed column on SQLite, from the table's own text."""
+    """Return a computed column's expression in SQLite, from the SQL of its table."""
     query = sa.text("SELECT sql FROM sqlite_master WHERE name = :name")
     text = str(connection.scalar(query, {"name": table}))
     kind = r"[^,()]*(?:\([^()]*\))?[^,()]*"
     _, text = re.split(rf"\b{re.escape(column)}\b{kind}\bAS\s*\(", text, maxsplit=1, flags=re.I)
     depth = 1
-    # A parenthesis within quotes is none.
+    # Skip parentheses within quotes.
     for part in re.finditer(r"'[^']*'|\"[^\"]*\"|[()]", text):
         depth += {"(": 1, ")": -1}.get(part[0], 0)
         if depth == 0:

@@ -32,14 +32,14 @@ from core.modules import installed_metadata
 from core.setting import DEFAULTS
 from services import db, limiter
 
-# Commands that tests start are under test too, and read no .env.
+# The commands that tests start are tested too, and must not read .env.
 os.environ["APP_ENV"] = "testing"
 os.environ["FLASK_SKIP_DOTENV"] = "1"
-# Processes of pytest-xdist take a database each.
+# Each process of pytest-xdist takes a database of its own.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-# One for each application that a process of tests builds.
+# A number for each application that a test process builds.
 NUMBERS = count(1)
-# Kinds of requests whose answer is what the page shows.
+# Types of requests whose answer is what the page shows, even if it is an error.
 ANSWERS = ("document", "fetch", "xhr")
 
 
@@ -62,7 +62,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 
 def use_default_settings(patch: pytest.MonkeyPatch) -> None:
-    """Set what a request reads of settings.py to the scaffold's defaults: a product has its own."""
+    """Set the settings that a request reads to the scaffold's defaults: a product has its own."""
     for name in ("PER_PAGE", "MAX_PER_PAGE", "CSP", "LANGUAGES", "TIMEZONE", "CURRENCY"):
         patch.setattr(settings, name, DEFAULTS[name], raising=False)
 
@@ -73,12 +73,12 @@ def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) 
     shared = os.environ.get("TEST_DATABASE_URL") and not WORKER
     with nullcontext("") if shared else scratch_database(folder, f"main{next(NUMBERS)}") as url:
         application = create_app({"APP_ENV": "testing", "DATABASE_URL": url}, installed_apps)
-        # What a test uploads is no file of the product.
+        # An upload of a test must not get into the product's files.
         application.instance_path = str(folder)
-        # What a newcomer installs has no jsonschema: `make check` then holds the API to its word.
+        # A fresh clone has no jsonschema; with it, as in `make check`, the API must keep its word.
         conformance = import_module("core.conformance") if find_spec("jsonschema") else None
         application.test_client_class = conformance.ConformingClient if conformance else Client
-        # A view's commit and rollback then end a savepoint inside the test's transaction.
+        # So that a view's commit or rollback ends a savepoint inside the test's transaction.
         db.session.session_factory.configure(join_transaction_mode="create_savepoint")
         with application.app_context():
             for metadata in (_left_behind(), *installed_metadata()):
@@ -91,7 +91,7 @@ def app_on_test_database(folder: Path, installed_apps: list[str] | None = None) 
 
 
 def _left_behind() -> MetaData:
-    """Return the tables of modules that are gone which refer to ones that are dropped here."""
+    """Return the tables of removed modules that refer to tables which are dropped here."""
     ours = {table.name for metadata in installed_metadata() for table in metadata.sorted_tables}
     keys = inspect(db.engine).get_multi_foreign_keys().items()
     needs = {name: {key["referred_table"] for key in found} for (_, name), found in keys}
@@ -104,11 +104,11 @@ def _left_behind() -> MetaData:
 
 
 class Client(FlaskClient):
-    """Flask's client; it reads answers to their end: a stream keeps its connection and context."""
+    """Flask's client; it reads answers to their end, as a stream keeps its connection open."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         response = super().open(*args, **{"buffered": True, **kwargs})
-        # Of a form with a file of 500 KB or more it is a file, which nothing else closes.
+        # The body of a form with a file of 500 KB or more is a file, which nothing else closes.
         sent = response.request.environ["wsgi.input"]
         if "input_stream" not in kwargs and not isinstance(sent, BytesIO):
             sent.close()
@@ -118,10 +118,10 @@ class Client(FlaskClient):
 @pytest.fixture
 def isolated(app: Flask) -> Iterator[None]:
     """Run the test inside one transaction that is rolled back at its end, with no limit used up."""
-    # Only what this process counts itself: a Redis may be shared with others.
+    # Only limits counted in this process: a Redis may be shared with others.
     if limiter.initialized and isinstance(limiter.storage, MemoryStorage):
         limiter.storage.reset()
-    # Private, but the only hook: a session bound to the connection would ask for the engine again.
+    # Private, but the only way: a session bound to the connection would ask for the engine again.
     engines = db._app_engines[app]
     engine = engines[None]
     with engine.connect() as connection:
@@ -200,8 +200,8 @@ def scratch_database(folder: Path, name: str = "live", server: str | None = None
     url = parse_url("TEST_DATABASE_URL", given)
     base = str(url.database).removesuffix("_test")
     own = url.set(database=f"{base}_{name}{WORKER}_test")
-    # A stream that a test did not read to its end keeps its connection; not every server's
-    # databases hold any text by default.
+    # FORCE: a stream that a test did not read to its end keeps its connection open. Encoding: not
+    # every server's databases hold any text by default.
     force, encoding = "", "CHARACTER SET utf8mb4"
     if url.get_backend_name() == "postgresql":
         force, encoding = " WITH (FORCE)", "ENCODING 'UTF8' TEMPLATE template0"
@@ -300,10 +300,10 @@ def errors_of(page: Any) -> list[str]:
 
 
 def _is_error(message: Any) -> bool:
-    # Chromium reports each answer from 400 on, those we meant too: _is_missing() tells them apart.
+    # Chromium reports every answer from 400 on, even an expected one: _is_missing() filters them.
     return bool(message.type == "error" and "Failed to load resource" not in message.text)
 
 
 def _is_missing(response: Any) -> bool:
-    """Tell whether a file that a page loads is not there; an error page or a form's is meant."""
+    """Tell whether a file that a page loads is missing; an error page itself is expected."""
     return bool(response.status >= 400 and response.request.resource_type not in ANSWERS)

@@ -7,7 +7,7 @@ from flask_babel import gettext
 
 
 def clean_text(value: str) -> str:
-    """Return the text. Raises ValueError for what no database stores: NUL and half characters."""
+    """Return the text. Raises ValueError for what no database stores: NUL and lone surrogates."""
     if "\x00" in value:
         raise ValueError(gettext("NUL characters are not allowed."))
     try:
@@ -22,16 +22,16 @@ def fold(value: str | None) -> str | None:
     if value is None:
         return None
     decomposed = unicodedata.normalize("NFKD", value.casefold())
-    # A list: a generator would be called for each character.
+    # A list is faster: join() would ask a generator for each character.
     return "".join([char for char in decomposed if not unicodedata.combining(char)])
 
 
-# The same names stand in the selects of each page.
+# Cached, because the same names are in the selects of every page.
 @lru_cache(maxsize=10_000)
 def _folded(text: str) -> str:
     return fold(text) or ""
 
 
 def sort_key(text: object) -> str:
-    """Return what texts are put in order by for people, to whom "ámbar" comes before "Zebra"."""
+    """Return a key that sorts texts as people expect: "ámbar" comes before "Zebra"."""
     return _folded(str(text))

@@ -1,4 +1,4 @@
-"""A misspelt name in a template shows nothing: development says so, tests refuse it of a record."""
+"""A misspelt name in a template shows nothing: development logs it, tests fail for a record's."""
 
 from collections.abc import Iterator
 from traceback import extract_stack
@@ -12,11 +12,11 @@ from services import log
 
 
 def init_undefined(app: Flask) -> None:
-    """Have templates tell in development what they show and is not there; pages stay the same.
+    """Make templates report in development any missing name that they show; pages stay the same.
 
-    A record has its columns or not: what `{{ note.titel or "-" }}` and `{% if note.titel %}` ask
-    for is told, too, and an error in tests, or a column that got another name would leave each
-    page without it. What may be missing a template asks for by `default` or `is defined`.
+    A record either has a column or not: `{{ note.titel or "-" }}` and `{% if note.titel %}` are
+    reported too, and fail in tests, because otherwise a renamed column would silently vanish from
+    each page. For what may be missing, a template uses `default` or `is defined`.
     """
     kinds: dict[str, type[Undefined]] = {"development": _Told, "testing": _Refused}
     app.jinja_env.undefined = kinds.get(app.config["APP_ENV"], Undefined)
@@ -44,7 +44,7 @@ class _Told(Undefined):
         self._ask()
         return super().__iter__()
 
-    # Jinja's __ne__ asks this one.
+    # Jinja's __ne__ calls this one.
     def __eq__(self, other: object) -> bool:
         self._ask()
         return super().__eq__(other)
@@ -56,7 +56,7 @@ class _Told(Undefined):
             self._miss()
 
     def _miss(self) -> None:
-        # {{ "x" if y }} has no name, and means nothing.
+        # The undefined value of {{ "x" if y }} has no name, and is meant.
         if self._undefined_name is None:
             return
         files = (frame.filename for frame in extract_stack())

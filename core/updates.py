@@ -1,8 +1,8 @@
-"""A change stored and read again by one statement, where nobody would miss the unit of work.
+"""A change stored and read again by one statement, where this gives the same as the unit of work.
 
-The session reads the record, changes it, commits, and reads what belongs to it: five round trips.
-It is asked all the same for what core/inserts.py leaves to it, for a record that it has already,
-and for values of which PostgreSQL finds others equal than Python.
+With the session it takes five round trips: read the record, change it, commit, and read it with
+what belongs to it. The session still does what core/inserts.py leaves to it, changes a record that
+it holds already, and sets values that PostgreSQL and Python compare differently.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from core.schemas import Schema
 
 LISTENERS = attrgetter("before_update", "after_update")
 HOOKS = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
-# Of which PostgreSQL finds two values equal if Python does.
+# Types whose values PostgreSQL finds equal if Python does.
 COMPARED = (
     sa.String,
     sa.Integer,
@@ -41,9 +41,9 @@ COMPARED = (
 
 
 class Update(Stored):
-    """The row of a record after these attributes got other values; none if it had them.
+    """The row of a record after these attributes got other values; none if it had them already.
 
-    None also if the record, where it has a version, changed in the very moment.
+    None, too, if the record has a version and another change came in the same moment.
     """
 
     def __init__(self, schema: Schema, names: tuple[str, ...]) -> None:
@@ -63,23 +63,23 @@ class Update(Stored):
         self.version = mapper.version_id_col
         if self.version is not None:
             values[self.version] = self.version + 1
-            # A statement that waits for another sees its row anew, and the rest as it was.
+            # An UPDATE that waits for another sees its row anew, but subqueries as they were.
             seen = table.alias("seen")
             is_it = (seen.c[key.key] == value for key, value in key_of.items())
             version = sa.select(seen.c[self.version.key]).where(*is_it).scalar_subquery()
             where.append(self.version == version)
         super().__init__(schema, sa.update(table).where(*where, differs).values(values))
         if self.version is None and self.joins:
-            # So it would see what belongs to it.
+            # Without a version, the joins could show related records as they were before the wait.
             raise LookupError
 
     def store(self, key: tuple[Any, ...], data: Mapping[str, Any]) -> Sequence[Any]:
-        """Store the change, commit, and return the row; none if there is no such change."""
+        """Store the change, commit, and return the row; no row if nothing was changed."""
         return self._stored(dict(zip(self._keys, key, strict=True)) | self._given(data))
 
 
 def update_of(schema: Schema, key: tuple[Any, ...], values: Mapping[str, Any]) -> Update | None:
-    """Return how to change a record to these values, None if it takes the unit of work."""
+    """Return the statement that sets these values, or None if it takes the unit of work."""
     model: Any = schema.opts.model
     check_key(model, key)
     identity = sa.inspect(model).identity_key_from_primary_key(key)
@@ -115,14 +115,14 @@ def _is_compared(kind: Any) -> bool:
 
 
 def _judges(schema: Schema) -> bool:
-    """Tell whether a schema has hooks, which may look at what is stored and judge by it."""
+    """Tell whether a schema has hooks, which may judge a change by what is stored."""
     hooks = (one for hook in HOOKS for one in schema._hooks[hook])  # noqa: SLF001 - no public way
-    # Every schema has that one of marshmallow-sqlalchemy, which makes nothing here.
+    # Every schema has marshmallow-sqlalchemy's hook, which makes nothing here.
     return any(name != "make_instance" for name, *_ in hooks)
 
 
 def _takes_more_to_change(mapper: Any) -> bool:
-    # SQLAlchemy's own generator counts.
+    # Only a version that SQLAlchemy's own generator counts, by 1, can be raised here.
     generator = mapper.version_id_generator
     is_counted = mapper.version_id_col is None or (generator and generator(1) == 2)
     return (

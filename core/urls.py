@@ -1,4 +1,4 @@
-"""What a route takes out of a URL: nothing that no database takes, so that it is not found."""
+"""What a route takes from a URL: a value that no database can hold is not found (404)."""
 
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,7 @@ MAX_KEY = 2**63 - 1
 
 
 def request_path() -> str:
-    """Return the path of the request as a URL writes it, also where it holds a # or a ?."""
+    """Return the path of the request as it is written in a URL, with # and ? quoted."""
     return quote(f"{request.root_path}{request.path}")
 
 
@@ -38,7 +38,7 @@ def init_urls(app: Flask) -> None:
 class KeyConverter(IntegerConverter):
     """A whole number of at most 64 bits."""
 
-    # Python's digits are those of all scripts.
+    # Python's \d would match the digits of all scripts.
     regex = "[0-9]+"
 
     def to_python(self, value: str) -> int:
@@ -70,7 +70,7 @@ class DateConverter(BaseConverter):
         except ValueError:
             raise ValidationError from None
         if self.to_url(moment) != value:
-            # One record has one URL.
+            # Another spelling of the day is refused: one record has one URL.
             raise ValidationError
         return moment
 
