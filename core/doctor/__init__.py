@@ -16,14 +16,14 @@ from core.module_errors import ModelError, ModuleError
 from core.setting import setting
 
 Check = Callable[[Flask], Iterator[Finding]]
-# In this order, which is that of the remedies: a later trouble often goes with an earlier one.
+# In this order, also of the remedies: a later trouble often goes with an earlier one.
 ALWAYS: list[Check] = [
     machine.python,
     machine.virtual_environment,
     machine.env_file,
     configuration.troubles,
 ]
-# They need an application that could be built, if with fewer modules than are listed.
+# These need an application that could be built, even if with fewer modules than are listed.
 BUILT: list[Check] = [
     modules.unlisted,
     machine.port,
@@ -52,7 +52,7 @@ DEPLOYED: list[Check] = [
 @with_appcontext
 def doctor(deploy: bool, as_json: bool) -> None:
     """Examine this clone and what it runs on; say what is wrong and what to do."""
-    # The lines of Alembic and others are not for this report.
+    # Log lines, of Alembic and others, do not belong in this report.
     logging.disable(logging.WARNING)
     try:
         checks = _checks(current_app, deploy)
@@ -74,7 +74,7 @@ def is_called() -> bool:
 
 
 def stand_in(create_app: Callable[..., Flask], error: BaseException) -> Flask:
-    """Return what can be built of an application that failed to start, with its `doctor`."""
+    """Return as much as can be built of an application that failed to start, with its `doctor`."""
     entries = setting("INSTALLED_APPS")
     troubles = [error]
     while broken := _entry_of(error, entries):
@@ -85,7 +85,7 @@ def stand_in(create_app: Callable[..., Flask], error: BaseException) -> Flask:
         except (Exception, SystemExit) as other:
             error = other
             if any(isinstance(one, ModelError) for one in (*troubles, error)):
-                # Once a model is broken, or half of a models.py ran, others fail for its sake.
+                # A broken model, or a half-run models.py, makes blameless modules fail, too.
                 app = create_app(installed_apps=[])
                 break
             troubles.append(error)
@@ -109,7 +109,7 @@ def _checks(app: Flask, deploy: bool) -> list[Check]:
 
 
 def _findings(check: Check, app: Flask) -> Iterator[Finding]:
-    """Run a check, whose own end must not hide what the others find."""
+    """Run a check; if it crashes, that is a finding too, and the other checks still run."""
     try:
         yield from check(app)
     except Exception as error:  # What is broken may be anything.

@@ -17,7 +17,7 @@ SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "WTF_CSRF_SECRET_KEY")
 
 
 def troubles(app: Flask) -> Iterator[Finding]:
-    """Report what kept the application from starting: its errors end with their remedy."""
+    """Report what kept the application from starting; the errors end with their remedy."""
     errors = app.extensions.get("troubles", [])
     for error in errors:
         if isinstance(error, (ConfigError, ModuleError)):
@@ -42,7 +42,7 @@ def secrets(app: Flask) -> Iterator[Finding]:
 
 
 def redis(app: Flask) -> Iterator[Finding]:
-    """Ask Redis, if there is one: limits do without it, sessions do not."""
+    """Ask Redis, if there is one: limits work without it, sessions do not."""
     url = app.config["REDIS_URL"]
     if not url:
         return

@@ -18,7 +18,7 @@ from core.modules import installed_modules
 from core.pages import bp as pages
 from services import db
 
-# 0 is no limit of the user.
+# A user's limit of 0 means none.
 MYSQL = "SELECT least(@@max_connections, coalesce(nullif(@@max_user_connections, 0), 2147483647))"
 # What the server, the role and the database allow; the least of them counts.
 LIMITS = {
@@ -92,7 +92,7 @@ def connections(app: Flask) -> Iterator[Finding]:
             with db.engine.connect() as connection:
                 yield _compared(app, int(connection.scalar(text(LIMITS[dialect])) or 0))
         except SQLAlchemyError:
-            return  # Said by the check of the database.
+            return  # The check of the database has reported it.
 
 
 def _compared(app: Flask, allowed: int) -> Finding:
@@ -107,7 +107,7 @@ def _compared(app: Flask, allowed: int) -> Finding:
 
 
 def limits(app: Flask) -> Iterator[Finding]:
-    """Look for limits that each process counts for itself."""
+    """Look for rate limits that each process counts for itself."""
     workers = config.server()["workers"]
     if "limiter" in app.extensions and workers != 1 and not app.config["REDIS_URL"]:
         remedy = "set REDIS_URL, so that all processes count together"
@@ -115,7 +115,7 @@ def limits(app: Flask) -> Iterator[Finding]:
 
 
 def demo(app: Flask) -> Iterator[Finding]:
-    """Look for the demo, whose package says DEMO = True: anybody may write into it."""
+    """Look for the demo, whose packages say DEMO = True: anybody may write into it."""
     entries = [m.entry for m in installed_modules() if getattr(m.package, "DEMO", False)]
     for entry in entries:
         remedy = f"remove {entry!r} from INSTALLED_APPS; or put a login before it, and delete DEMO"
@@ -136,7 +136,7 @@ def home(app: Flask) -> Iterator[Finding]:
 
 
 def guards(app: Flask) -> Iterator[Finding]:
-    """Look for modules that take changes from anybody, unless they say PUBLIC or DEMO = True."""
+    """Look for modules that take changes from anybody and do not say PUBLIC or DEMO = True."""
     for module in installed_modules():
         if getattr(module.package, "PUBLIC", False) or getattr(module.package, "DEMO", False):
             continue
@@ -147,7 +147,7 @@ def guards(app: Flask) -> Iterator[Finding]:
 
 
 def _is_open(app: Flask, rule: Rule) -> bool:
-    """Tell whether a rule takes changes and nothing that can be seen asks who is there."""
+    """Tell whether a rule takes changes and no visible guard asks who sends them."""
     parents = accumulate(rule.endpoint.split(".")[:-1], "{}.{}".format)
     changes = (rule.methods or set()) - READ_METHODS
     if not changes or any(has_guard(app, name) for name in parents):
@@ -158,15 +158,15 @@ def _is_open(app: Flask, rule: Rule) -> bool:
         return not _is_decorated(view)
     handlers = filter(None, (getattr(resource, name.lower(), None) for name in changes))
     decorators = [*resource.decorators, *getattr(resource, "method_decorators", ())]
-    # Each decorates the whole resource; limiter.limit() counts, and asks nobody who he is.
+    # Each guards the whole resource, except limiter.limit(), which asks nobody who he is.
     guards = [one for one in decorators if not type(one).__module__.startswith("flask_limiter")]
     return not guards and not all(map(_is_decorated, handlers))
 
 
 def _is_decorated(view: Any) -> bool:
-    """Tell whether a decorator, which may be a guard as login_required is, stands before a view."""
+    """Tell whether a view has a decorator, which may be a guard such as login_required."""
     while hasattr(view, "__wrapped__"):
-        # functools.wraps() takes the names of what it wraps, but not these.
+        # functools.wraps() copies names from the view, but not the decorator's globals.
         names = getattr(view, "__globals__", {"__name__": ""})
         if not names["__name__"].startswith("flask_limiter"):
             return True

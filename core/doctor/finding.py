@@ -1,4 +1,4 @@
-"""What a check of `flask doctor` reports: one line, and a remedy of one line if it is not well."""
+"""What a check of `flask doctor` reports: one line, and a one-line remedy if something is wrong."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ def ok(name: str, text: str) -> Finding:
 
 
 def warn(name: str, text: str, remedy: str) -> Finding:
-    """Report what may be meant, or will hurt one day."""
+    """Report what may be intended, or will cause trouble one day."""
     return Finding(name, "warn", text, remedy)
 
 

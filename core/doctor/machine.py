@@ -21,7 +21,7 @@ OTHER_HOST = "set HOST to an address of this machine, 127.0.0.1 or 0.0.0.0"
 
 
 def python(app: Flask) -> Iterator[Finding]:
-    """Say which Python runs; on one that is too old this command would not start."""
+    """Report the version of Python; with one that is too old this command would not start."""
     yield ok("python", "Python " + ".".join(map(str, sys.version_info[:3])))
 
 
@@ -35,7 +35,7 @@ def virtual_environment(app: Flask) -> Iterator[Finding]:
 
 
 def env_file(app: Flask) -> Iterator[Finding]:
-    """Look into .env, which config.py has read, for what it cannot know to be wrong."""
+    """Look in .env for mistakes that config.py, which has read it, cannot know."""
     path = config.BASE_DIR / ".env"
     if not path.exists():
         yield _without_env_file(app)
@@ -43,7 +43,7 @@ def env_file(app: Flask) -> Iterator[Finding]:
     try:
         given = config.read_dotenv()
     except config.ConfigError:
-        return  # Said by the check of the configuration.
+        return  # The check of the configuration has reported it.
     findings = list(_names(given))
     if os.name == "posix" and path.stat().st_mode & 0o077:
         findings.append(warn("env-file", "others can read .env", "chmod 600 .env"))
@@ -60,7 +60,7 @@ def _names(given: Iterable[str]) -> Iterator[Finding]:
     """Look for misspelt variables; any other name is one of the product's own."""
     for name in sorted({*given} - config.VARIABLES.keys()):
         for meant in get_close_matches(name.upper(), config.VARIABLES, 1, 0.8):
-            # SHOP_SECRET_KEY is a name with a prefix.
+            # A name with a prefix, such as SHOP_SECRET_KEY, is the product's own.
             if not name.endswith(f"_{meant}"):
                 remedy = f"write {meant}, or begin a variable of your own with its module's name"
                 yield warn("env-file", f".env sets {name}, which config.py does not read", remedy)

@@ -1,4 +1,4 @@
-"""Checks of app/: what is listed, what is not."""
+"""Checks of app/: which modules are listed, and which are not."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from core.doctor.finding import Finding, ok, warn
 from core.modules import installed_modules
 from core.setting import setting
 
-# An optional module says so in its __init__.py, which nobody imports while it is not listed.
+# Optional modules have this line in __init__.py, which nobody imports while they are not listed.
 OPTIONAL = re.compile(r"^OPTIONAL = True$", re.MULTILINE)
 
 
