@@ -1,4 +1,4 @@
-"""The API's OpenAPI 3.1 document, made once from resources and schemas, and the page it gives."""
+"""The API's OpenAPI 3.1 document, made once from resources and schemas, and its page."""
 
 from typing import Any
 

@@ -84,12 +84,12 @@ PAGE_LINKS = {
 
 
 def add_shared(spec: APISpec) -> None:
-    """Put into the document what operations may refer to."""
+    """Put into the document the components to which operations refer."""
     spec.components.schema("Problem", PROBLEM)
     spec.components.schema("PageMeta", PAGE_META)
     spec.components.schema("PageLinks", PAGE_LINKS)
     for name, (text, schema) in HEADERS.items():
-        # A guard that has no `security` does not say how to pass it.
+        # A guard without `security` does not say how to pass it, so this header may be missing.
         is_always = name != "WWW-Authenticate"
         spec.components.header(name, {"description": text, "schema": schema, "required": is_always})
     for status, text in PROBLEMS.items():

@@ -31,7 +31,7 @@ def openapi(write: Path | None, check: Path | None) -> None:
 
 
 def _compare(path: Path, text: str) -> None:
-    """Show what differs, and fail."""
+    """Show the differences, and fail if there are any."""
     try:
         old = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:

@@ -33,7 +33,7 @@ from core.openapi.types import NAME
 # How a field writes a date or a time unless it says otherwise.
 ISO = (None, "iso", "iso8601")
 TIMES = (fields.DateTime, fields.Date, fields.Time)
-# A class or a dot that takes any character would take a NUL too, and so would an open end.
+# A class, or a dot, that takes any character would take a NUL too, and so would a missing end.
 TAKES_ANY = re.compile(r"(?<!\\)\.|\[\^|\\[SDW]|(?<!\$)\Z")
 
 PAGE = {
@@ -43,21 +43,21 @@ PAGE = {
 
 
 NUMERIC = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
-# What holds for values of one kind alone.
+# Rules that hold only for values of one kind.
 RULES = {
     "string": {"format", "pattern", "allOf", "minLength", "maxLength"},
     "number": NUMERIC,
     "integer": {*NUMERIC, "format"},
 }
-# What a validator demands of a text, in the words of JSON Schema.
+# What a validator demands of a text, as a format of JSON Schema.
 WRITTEN = {validate.Email: "email", validate.URL: "uri"}
 
 
 class Converter(OpenAPIConverter):
     """apispec's converter of fields, with decimals as texts and patterns as JSON Schema reads them.
 
-    What a client sends has a schema apart from what it gets: no field that only the server sets.
-    Validators speak of what is sent; what is stored may be older than they are.
+    What a client sends has a schema of its own, without the fields that only the server sets.
+    Validators apply to what is sent; what is stored may be older than they are.
     """
 
     field_mapping = {
@@ -65,11 +65,11 @@ class Converter(OpenAPIConverter):
         fields.URL: ("string", "uri"),
         fields.NaiveDateTime: ("string", None),
     }
-    # Whether it describes what is sent; and then, whether fields may be left out.
+    # Whether this describes what is sent, and if so, whether fields may be left out.
     sent = partial = False
-    # The schemas that the one at hand lies within.
+    # The schemas around the one that is being described.
     around: tuple[Any, ...] = ()
-    # Whether validators look at it: at a value in a URL, too.
+    # Whether validators check the value: a value in a URL is checked, too.
     checked = True
 
     def describe(self, schema: Any, sent: bool = False, partial: bool = False) -> dict[str, Any]:
@@ -91,11 +91,11 @@ class Converter(OpenAPIConverter):
         is_long = _is_long(field)
         if not self.checked:
             field = copy(field)
-            # What may be chosen becomes a type in a generated client.
+            # Keep the choices, which become a type in a generated client.
             field.validators = list(_of_kind(field, validate.OneOf))
         found = super().field2property(field)
         if is_long and "string" not in found["type"]:
-            # Clients in typed languages would read 32 bits.
+            # Otherwise clients in typed languages would read 32 bits.
             found["format"] = "int64"
         if isinstance(field, fields.Enum) and "enum" in found:
             return {**found, **_told(field), NAME: _plain_name(field.enum.__name__)}
@@ -105,48 +105,48 @@ class Converter(OpenAPIConverter):
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
             return {}
         partial = self.partial
-        # What is new is whole, in a PATCH too.
+        # A nested record is new, so it is sent whole, also in a PATCH.
         inner = self._inner(field.schema)
         if "properties" in inner:
             inner[NAME] = self._name_within(field)
         if self.sent and field.unknown:
             inner["additionalProperties"] = field.unknown != RAISE
         self.partial = partial
-        # Of a list within one the size of the body is the limit: a fuzzer would multiply the two.
+        # The size of the body limits a list within a list: a fuzzer would multiply two limits.
         limits = {"maxItems": MOST_ITEMS} if not self.around else {}
         most = {**limits, **self.field2length(field)} if self.sent else {}
         is_list = field.many or field.schema.many
         return {"type": "array", "items": inner, **most} if is_list else inner
 
     def _name_within(self, field: Any) -> str:
-        """Return what a record within another is called: BookAuthor, of what is sent with Input."""
+        """Return the name of a nested record: BookAuthor; when sent, with Input after it."""
         words = re.split(r"[\W_]+", str(field.data_key or field.name))
         key = "".join(f"{word[:1].upper()}{word[1:]}" for word in words)
         return f"{class_name(field.root)}{_plain_name(key)}{'Input' * self.sent}"
 
     def _inner(self, schema: Any) -> dict[str, Any]:
-        """Return what a schema within another is, of one within itself only that much."""
+        """Describe a schema within another; within itself it is only described as an object."""
         key = (type(schema), *schema.fields)
         if key in self.around:
             return {"type": "object"}
         around, self.around = self.around, (*self.around, key)
         inner = self.describe(schema, self.sent)
         self.around = around
-        # A record in an answer has all that its model has; a dictionary may lack something.
+        # A record that is answered has all fields of its model; a dictionary may lack some.
         if not self.sent and getattr(schema.opts, "model", None):
             inner["required"] = list(inner["properties"])
         return inner
 
     def field2type_and_format(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if isinstance(field, JSON):
-            # Not a list of types, in which generators of clients miss the items.
+            # No list of types: with one, generators of clients overlook the items.
             return {} if self._may_be_null(field) else {"not": {"type": "null"}}
         written = field.format if isinstance(field, TIMES) else None
         if written not in ISO:
             return {"type": "number" if str(written).startswith("timestamp") else "string"}
         found = super().field2type_and_format(field, **kwargs)
         if getattr(field, "as_string", False) or isinstance(field, fields.Decimal):
-            # Answered as a text, so that no reader's float rounds it; taken as either.
+            # Answered as a text, so that no reader's float rounds it; sent as either.
             return {"type": ["string", found["type"]] if self.sent else "string"}
         for kind, written in WRITTEN.items():
             if self.checked and any(_of_kind(field, kind)):
@@ -154,7 +154,7 @@ class Converter(OpenAPIConverter):
         return found
 
     def datetime2properties(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        # apispec's are none that JSON Schema knows.
+        # apispec writes formats here that JSON Schema does not know.
         return {}
 
     def _may_be_null(self, field: Any) -> bool:
@@ -179,7 +179,7 @@ class Converter(OpenAPIConverter):
         if not self.sent or self.partial or default is missing or callable(default):
             return {}
         value = field._serialize(default, None, None)  # noqa: SLF001 - needs no record
-        # Of null nobody needs to know; generators of types demand whatever has a default.
+        # A default of null says nothing new; and generators make a field with a default required.
         return {} if value is None else {"default": value}
 
     def field2read_only(self, field: Any, **kwargs: Any) -> dict[str, Any]:
@@ -207,13 +207,13 @@ class Converter(OpenAPIConverter):
     def field2length(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         found = super().field2length(field, **kwargs)
         if isinstance(field, Binary):
-            # Three bytes are four characters.
+            # Base64 writes three bytes as four characters.
             return {name: -(-number // 3) * 4 for name, number in found.items()}
         return found
 
     def field2pattern(self, field: Any, **kwargs: Any) -> dict[str, Any]:
         if "enum" in kwargs["ret"]:
-            # What may be chosen is said already, and generators take one or the other.
+            # The choices say it already, and generators take either an enum or a pattern.
             return {}
         if isinstance(field, ExactDecimal):
             return _decimal(field)
@@ -221,7 +221,7 @@ class Converter(OpenAPIConverter):
             encoding = {"contentEncoding": "base64"} if isinstance(field, Binary) else {}
             return {**encoding, "pattern": f"^{field.form}$"}
         regexes = (one.regex for one in _of_kind(field, validate.Regexp))
-        # Flags are none of JSON Schema's, and its patterns have none within.
+        # JSON Schema has no flags, neither beside a pattern nor within it.
         patterns = [_pattern(one) for one in regexes if one.flags == re.UNICODE]
         clean = (one for one in patterns if one == NOT_BLANK or not TAKES_ANY.search(one))
         if self.checked and isinstance(field, String) and not any(clean):
@@ -231,7 +231,7 @@ class Converter(OpenAPIConverter):
         return {"pattern": patterns[0]} if patterns else {}
 
     def field2choices(self, field: Any, **kwargs: Any) -> dict[str, Any]:
-        # apispec takes what each value of a list may be for what the list may be.
+        # apispec takes the choices for each value of a list for choices of the whole list.
         is_each = any(_of_kind(field, validate.ContainsOnly))
         found = {} if is_each else super().field2choices(field, **kwargs)
         return self._written(field, found["enum"]) if found else {}
@@ -243,9 +243,9 @@ class Converter(OpenAPIConverter):
         return found
 
     def _written(self, field: Any, values: Any) -> dict[str, Any]:
-        """Return what may be chosen as a field answers it: 5 as 5.00."""
+        """Return the choices as a field answers them: 5 as 5.00."""
         if self.sent and isinstance(field, fields.Decimal):
-            # What is taken as 5.00 is taken as 5, too.
+            # If 5.00 may be sent, so may 5, which an enum of texts would refuse.
             return {}
         texts = (None if one is None else field._serialize(one, None, None) for one in values)  # noqa: SLF001
         return {"enum": list(texts)}
@@ -258,13 +258,13 @@ class Converter(OpenAPIConverter):
 
 
 def _may_lack(field: Any) -> bool:
-    """Tell whether there may be nothing in a field's column, or behind its relationship."""
+    """Tell whether a field's column, or its relationship, may have no value."""
     model = getattr(getattr(field.parent, "opts", None), "model", None)
     if model is None:
         return False
     mapper, name = sa.inspect(model), field.attribute or field.name
     if name in mapper.columns:
-        # What an expression gives, only the database knows.
+        # Only the database knows whether an expression may be NULL.
         return bool(getattr(mapper.columns[name], "nullable", True))
     relation = mapper.relationships.get(name)
     if relation is None or relation.uselist or relation.innerjoin:
@@ -278,9 +278,9 @@ def _is_long(field: Any) -> bool:
 
 
 def _each_kind(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what may be of several kinds with the rules of each beside it.
+    """Return a schema of several kinds of values with each kind's rules beside that kind.
 
-    Generators of clients would hold those of one kind against another.
+    Otherwise generators of clients would apply the rules of one kind to another.
     """
     kinds, choices = found.get("type", ""), found.get("enum", [])
     if isinstance(kinds, str) or (len({*kinds} - {"null"}) == 1 and None not in choices):
@@ -294,7 +294,7 @@ def _each_kind(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(field: Any) -> dict[str, list[str]]:
-    """Return what generators call the members of an enum whose values are no names."""
+    """Return names for the members of an enum whose values are no names, for generators."""
     are_names = not field.by_value or all(isinstance(one.value, str) for one in field.enum)
     return {} if are_names else {"x-enum-varnames": [one.name for one in field.enum]}
 
@@ -304,7 +304,7 @@ def _of_kind(field: Any, kind: type) -> Iterator[Any]:
 
 
 def _pattern(regex: re.Pattern[str]) -> str:
-    """Return a validator's pattern as JSON Schema has it: sought anywhere, with ^ and $ alone."""
+    """Return a validator's pattern for JSON Schema: it searches anywhere, and has only ^ and $."""
     text = re.sub(r"^\\A", "^", re.sub(r"\\Z$", "$", regex.pattern))
     return text if text.startswith("^") else f"^(?:{text})"
 
@@ -317,7 +317,7 @@ def _limits(field: Any) -> tuple[Any, Any]:
 
 
 def _number(field: Any) -> dict[str, Any]:
-    """Return the limits of a decimal that comes as a number of JSON."""
+    """Return the limits of a decimal that is sent as a JSON number."""
     low, high = _limits(field)
     step = None if field.most_places is None else Decimal(1).scaleb(-field.most_places)
     found = {"minimum": low, "maximum": high, "multipleOf": step}
@@ -325,18 +325,18 @@ def _number(field: Any) -> dict[str, Any]:
 
 
 def _float(value: Any) -> float:
-    """Return a limit as a number of JSON, which is none that lies behind it."""
+    """Return a limit as a JSON number that does not lie beyond it."""
     number = float(value)
     return nextafter(number, 0) if _size(repr(number)) > _size(value) else number
 
 
 def _size(number: Any) -> Decimal:
-    # Python's abs() of a decimal rounds.
+    # abs() of a decimal would round it.
     return Decimal(number).copy_abs()
 
 
 def _decimal(field: Any) -> dict[str, Any]:
-    """Return the pattern of a decimal as a text, and its range, which digits cannot say."""
+    """Return the pattern of a decimal as text, and in words the range that digits cannot say."""
     low, high = _limits(field)
     sign = "" if low is not None and low >= 0 else "-?"
     whole, most, found = "(0|[1-9][0-9]*)", field.most_places, {}
@@ -350,23 +350,23 @@ def _decimal(field: Any) -> dict[str, Any]:
 
 
 def _plain_name(name: str) -> str:
-    """Return a name as OpenAPI lets a component have it: Canción as Cancion."""
+    """Return a name in the characters that OpenAPI allows for components: Canción as Cancion."""
     return re.sub(r"[^a-zA-Z0-9._-]", "", unicodedata.normalize("NFKD", name)) or "Schema"
 
 
 def class_name(schema: Any) -> str:
-    """Return what a schema is called in the document: Book, of a BookSchema."""
+    """Return a schema's name in the document: Book, for a BookSchema."""
     return _plain_name(type(schema).__name__.removesuffix("Schema"))
 
 
 def _numbered(name: str, taken: Collection[str]) -> Iterator[str]:
-    """Yield a name, and it with numbers, but for those that are taken."""
+    """Yield the name, then the name with a number, leaving out names that are taken."""
     names = (name if number == 1 else f"{name}{number}" for number in count(1))
     return (one for one in names if one not in taken)
 
 
 class Components:
-    """The schemas that the document names: of each what is answered, sent, and sent by a PATCH."""
+    """The document's schemas: what is answered, what is sent, and what a PATCH sends."""
 
     def __init__(self, spec: APISpec) -> None:
         self.spec = spec
@@ -381,7 +381,7 @@ class Components:
         return self.spec.components.schemas
 
     def value_of(self, field: Any) -> dict[str, Any]:
-        """Return the schema of a field as a value in a URL, where all is text and nothing null."""
+        """Return the schema of a field in a URL, where all values are text and none is null."""
         self.converter.sent, self.converter.checked, field.allow_none = False, True, False
         return self.converter.field2property(field)
 
@@ -413,14 +413,14 @@ class Components:
     def _kept(self, schema: Any, kind: str, make: Callable[[], dict[str, Any]]) -> dict[str, str]:
         own = self.name(schema)
         if (own, kind) not in self._kinds:
-            # That of one Order is OrderItem, unless there is a schema of this name.
+            # The wrapper of one Order is OrderItem, unless a schema has this name.
             taken = {*self.known, *self._alike.values()} if kind else ()
             name = self._kinds[own, kind] = next(_numbered(f"{own}{kind}", taken))
             self.spec.components.schema(name, make())
         return {"$ref": f"#/components/schemas/{self._kinds[own, kind]}"}
 
     def name(self, schema: Any) -> str:
-        """Return the name of a schema's class; one of that name that differs has a number."""
+        """Return the name of a schema's class, with a number if another schema has that name."""
         if schema not in self._names:
             name = class_name(schema)
             described = [self.converter.describe(schema, sent) for sent in (False, True)]

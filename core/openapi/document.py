@@ -26,7 +26,7 @@ def document(app: Flask) -> dict[str, Any]:
     """Return the document of the application's API blueprints."""
     version = setting("API_PREFIX").rpartition("/")[2]
     info = {"description": "Errors are problems (RFC 9457), lists come in pages."}
-    # Without `security` of its own an operation is open.
+    # An operation without a `security` of its own is open to all.
     spec = APISpec(f"{setting('APP_NAME')} API", version, VERSION, info=info, security=[])
     components = Components(spec)
     add_shared(spec)
@@ -37,7 +37,7 @@ def document(app: Flask) -> dict[str, Any]:
     for _, view in routes:
         for one in (getattr(view, "schema", None), getattr(view, "body_schema", None)):
             if isinstance(one, Schema):
-                # First of all, so that what is made of Order does not take the name of OrderItem.
+                # Named first, so that a wrapper made for Order does not take the name of OrderItem.
                 components.name(one)
     for rule, view in routes:
         operations = {
@@ -57,7 +57,7 @@ def document(app: Flask) -> dict[str, Any]:
 
 
 def _tell_apart(said: list[dict[str, Any]]) -> None:
-    """Give the operations of a resource's further URLs a number: each id is there once."""
+    """Number the operations of a resource's further URLs, because each id must be unique."""
     times: Counter[str] = Counter()
     for operation in said:
         name = operation["operationId"]
@@ -67,7 +67,7 @@ def _tell_apart(said: list[dict[str, Any]]) -> None:
 
 
 def _leave_out_unused(made: dict[str, Any]) -> None:
-    """Leave out of the components what no operation refers to, be it by another component."""
+    """Remove components that no operation refers to, not even through another component."""
     components, left = made["components"], [made["paths"]]
     used: set[tuple[str, str]] = set()
     while left:

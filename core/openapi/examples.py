@@ -18,7 +18,7 @@ Known = dict[str, Any]
 
 
 class NoExampleError(ValueError):
-    """A pattern that no guess meets: the field's metadata can name an example."""
+    """A pattern that no guess matches: the field's metadata can give an example."""
 
 
 def example(schema: Known, known: Known, name: str = "") -> Any:
@@ -43,13 +43,13 @@ def example(schema: Known, known: Known, name: str = "") -> Any:
 
 
 def resolved(one: Known, known: Known) -> Known:
-    """Return a part of the document, also where another part only refers to it."""
+    """Return a part of the document, or the component to which it refers."""
     found: Known = known[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
     return found
 
 
 def whole(one: Known, known: Known) -> Known:
-    """Return a schema with what it refers to, and all rules of what may be of several kinds."""
+    """Return a schema with what it refers to, and with the rules of all kinds of its values."""
     parts = [resolved(part, known) for part in one.get("anyOf", [one])]
     kinds = [part["type"] for part in parts if "type" in part]
     found = {key: value for part in (*parts, one) for key, value in part.items()}
@@ -85,7 +85,7 @@ def _text(schema: Known, name: str) -> str:
 
 
 def _guesses(word: str) -> Iterator[str]:
-    # A number alone is no likely text, but what a decimal takes.
+    # A lone number is an unlikely text, but it fits the pattern of a decimal.
     yield from (
         word,
         *NUMBERS,

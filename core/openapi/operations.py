@@ -28,18 +28,18 @@ from core.setting import setting
 
 Parts = dict[str, Any]
 CHANGED = (200, "The record as it is now.", "ETag")
-# What REST says of a method, for a list and for one record: status, words and headers of success.
+# What REST means by a method, on a list and on one record: status, words and headers of success.
 MEANINGS: dict[tuple[str, str], tuple[Any, ...]] = {
     ("get", "list"): (200, "One page of the list.", "ETag", "Link"),
     ("post", "list"): (201, "The new record.", "ETag", "Location"),
     ("get", "item"): (200, "The record.", "ETag"),
-    # An action, as /orders/<id>/confirm: only its resource knows what it takes.
+    # An action, such as /orders/<id>/confirm: only its resource knows what it takes.
     ("post", "item"): CHANGED,
     ("put", "item"): CHANGED,
     ("patch", "item"): CHANGED,
     ("delete", "item"): (204, "It is deleted."),
 }
-# The one error that is no problem: the server answers it before the application is asked.
+# The one error that is no problem+json: the server answers it before the application is asked.
 LONG_URL = "The URL is longer than the web server takes, by default about 4,000 characters."
 METHODS = {"get", "post", "put", "patch", "delete", "head", "options"}
 # What a resource may describe (OpenAPI 3.1, 4.8.9), and extensions that begin with x-.
@@ -58,7 +58,7 @@ DESCRIBED = {
     "servers",
 }
 ANYTHING: Parts = {"application/json": {"schema": {}}}
-# A resource describes these anew; all else it adds to.
+# These parts a resource's `describe` replaces; to all others it adds.
 WHOLE = ("schema", "example")
 
 
@@ -66,8 +66,8 @@ class Operation:
     """A method of a route.
 
     With a `schema` the resource's methods mean what REST says, for a list or, if the URL ends with
-    a variable, for one record; `describe` says what else one means: {"get": {"summary": ...}}, and
-    takes away what None stands for.
+    a variable, for one record. `describe` adds to the meaning, as in {"get": {"summary": ...}};
+    None removes a part of the description.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class Operation:
         many = getattr(view, "many", None)
         is_item = (rule.rule.endswith(">") if many is None else not many) or self._is_action()
         key = self.method, "item" if is_item else "list"
-        # What a resource finds out itself, and stores nowhere, has no state and no pages.
+        # A resource that computes its answer, and stores nothing, has no ETag and no pages.
         self.is_computed = bool(self.schema) and self.model is None
-        # Whether it is an array then.
+        # Whether that answer is an array.
         self.is_many = self.is_computed and (key == ("get", "list") or many is True)
         self.meaning = MEANINGS.get(key) if self.schema and not self.is_computed else None
         self.is_read = self.meaning is not None and self.method == "get"
@@ -100,7 +100,7 @@ class Operation:
         self.takes_body = self.method in ("post", "put", "patch")
 
     def described(self) -> Parts:
-        """Return the operation as OpenAPI has it."""
+        """Return the operation as an object of OpenAPI."""
         said: Parts = {
             **self._words(),
             "operationId": f"{self.rule.endpoint.replace('.', '_')}_{self.method}",
@@ -122,7 +122,7 @@ class Operation:
         return {**made, "parameters": [*of_url, *own]}
 
     def _is_action(self) -> bool:
-        """Tell whether it is a POST on a record, as /orders/<id>/confirm: a list has a GET, too."""
+        """Tell whether it is a POST on a record, as /orders/<id>/confirm; lists also have a GET."""
         if self.model is None or self.method != "post" or "GET" in (self.rule.methods or ()):
             return False
         return set(key_names(self.model)) <= self.rule.arguments
@@ -140,13 +140,13 @@ class Operation:
         """Return the resource's name: the fixed parts of its URL."""
         path = self.rule.rule.removeprefix(setting("API_PREFIX"))
         if self._is_action():
-            # It belongs to the record: /orders/<id>/confirm to orders.
+            # An action belongs to its record: /orders/<id>/confirm to orders.
             path = path.rpartition(">")[0] or path
         parts = [part for part in path.split("/") if part and "<" not in part]
         return "/".join(parts) or "root"
 
     def _parameters(self) -> Iterator[Parts]:
-        """Yield the headers that it reads, and what the URL may say behind its path."""
+        """Yield the headers that the operation reads, and the parameters of its query."""
         if self.has_match:
             yield header("If-Match", IF_MATCH, self.needs_match)
         if self.is_list:
@@ -168,7 +168,7 @@ class Operation:
         return {"required": True, "description": text, "content": content}
 
     def _answers(self) -> Parts:
-        """Return the answers that are no problems."""
+        """Return the answers that are no errors."""
         if self.meaning is None:
             if self.method == "delete":
                 return {"204": self._answer("It is deleted.")}
@@ -187,13 +187,13 @@ class Operation:
         return made
 
     def _whole(self) -> Parts:
-        """Return the schema of all that is answered."""
+        """Return the schema of the whole answer."""
         if self.is_list:
             return self.components.page(self.schema)
         return self.components.wrapped(self.schema, self.is_many)
 
     def _answer(self, text: str, *headers: str, content: Parts | None = None) -> Parts:
-        """Return an answer with what a rate limit and an announced end add to each."""
+        """Return an answer with the headers that a rate limit and a deprecation add to each."""
         limits = LIMIT_HEADERS if self.is_limited else ()
         ends = {name: 0 for name, _ in self.deprecation.headers()} if self.deprecation else ()
         return answer(text, *headers, *limits, *ends, content=content)
@@ -205,7 +205,7 @@ class Operation:
         return {"application/json": content}
 
     def _problems(self) -> Iterator[int]:
-        """Yield the statuses of what may go wrong."""
+        """Yield the statuses of possible errors."""
         yield from (400, 412 if self.is_read else 409, 503)
         if self.rule.arguments or not self.is_new:
             yield 404
@@ -220,7 +220,7 @@ class Operation:
 
 
 def check_described(name: str, describe: Mapping[str, Any] | None) -> None:
-    """Raise ModuleError for what a resource of this name describes and no operation has."""
+    """Raise ModuleError if a resource of this name describes what no operation has."""
     described = describe or {}
     named = [(method, METHODS) for method in described]
     named += [(part, DESCRIBED) for said in described.values() for part in said or ()]
@@ -231,7 +231,7 @@ def check_described(name: str, describe: Mapping[str, Any] | None) -> None:
 
 
 def _merged(said: Mapping[str, Any], described: Mapping[Any, Any]) -> Parts:
-    """Return what is said with what a resource describes in it; None removes a key (RFC 7396)."""
+    """Return an operation with a resource's description merged in; None removes (RFC 7396)."""
     made = dict(said)
     if "schema" in described:
         made.pop("example", None)

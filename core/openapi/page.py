@@ -1,4 +1,4 @@
-"""What the page of the document shows: operations by resource, rules in words, a curl line."""
+"""What the document's page shows: operations by resource, rules in words, a curl command."""
 
 import shlex
 from collections.abc import Iterator
@@ -54,9 +54,9 @@ def _answer(components: Known, status: str, said: Known) -> Known:
 
 
 def _curl(path: str, method: str, said: Known, body: Any, components: Known) -> str:
-    """Return the operation as a command that runs as it stands, on an example.
+    """Return the operation as a command that runs as it is, on an example.
 
-    Where a guard asks who is there, the reader puts himself in.
+    Where a guard asks who sends it, readers put in their own credentials.
     """
     for one in said["parameters"]:
         if one["in"] == "path":
@@ -76,7 +76,7 @@ def _curl(path: str, method: str, said: Known, body: Any, components: Known) -> 
 
 
 def _passed(said: Known, components: Known) -> Iterator[str]:
-    """Yield the arguments of curl that pass the guard, by the first of the ways that there are."""
+    """Yield curl's arguments that pass the guard, by the first of its security schemes."""
     schemes = components.get("securitySchemes", {})
     for name in next(iter(said.get("security", ())), {}):
         match schemes.get(name):
@@ -98,7 +98,7 @@ def _example(schema: Known, known: Known, name: str) -> Any:
 
 
 def rules(schema: Known, known: Known) -> Iterator[str]:
-    """Yield in words what holds for a value; a pattern as it is."""
+    """Yield the rules for a value in words; a pattern is shown as it is."""
     schema = whole(schema, known)
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds

@@ -45,7 +45,7 @@ def _converted(converter: Any) -> dict[str, Any]:
         pattern = f"^{converter.regex}$"
         return {"type": "string", "format": converter.format, "pattern": pattern}
     if isinstance(converter, UnicodeConverter):
-        # Its own pattern says the length alone.
+        # The converter's own pattern only limits the length.
         return {"type": "string", "pattern": r"^[^/\x00]+$"}
     return {"type": "string", "pattern": f"^{converter.regex}$"}
 
@@ -63,7 +63,7 @@ CONDITIONS = (
 
 
 def fields_parameter(schema: Any) -> dict[str, Any]:
-    """Return the parameter that leaves fields out of the answer."""
+    """Return the parameter that limits the fields of the answer."""
     text = "Only these fields, in the answer's own order; by default all."
     keys = [key_of(name, field) for name, field in schema.dump_fields.items()]
     several = _several({"enum": keys, NAME: f"{class_name(schema)}Field"})
@@ -111,7 +111,7 @@ def _filters(listing: Listing, name: str, made: Components) -> Iterator[dict[str
 
 
 def _one_of_several(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a part: a free text between commas has none itself."""
+    """Return the schema of one value among several: a free text must have no comma."""
     is_text = value.get("type") == "string" and not {"format", "enum"} & value.keys()
     is_text &= bool(TAKES_ANY.search(value.get("pattern", "")))
     return {**value, "allOf": [{"pattern": "^[^,]+$"}]} if is_text else value

@@ -1,18 +1,18 @@
-"""Enums and records within others as components: a generated client has one type for each."""
+"""Turns enums and nested records into components: a generated client has one type for each."""
 
 from itertools import count
 from typing import Any
 
-# What a component takes with it; the rest (a default, a description) is of the field at hand.
+# The keys that move into the component; others (default, description) stay with the field.
 SHAPE = ("type", "enum", "x-enum-varnames", "properties", "required", "additionalProperties")
-# What a part is called as a type, until name_types() makes a component of it.
+# The key for the name of a part as a type, until name_types() makes a component of it.
 NAME = "x-andamio-type"
 
 Known = dict[str, Any]
 
 
 def name_types(made: Known) -> None:
-    """Make a component of each part of the document that has a NAME, and refer to it there."""
+    """Make a component of each part of the document that has a NAME, and refer to it instead."""
     known = made["components"]["schemas"]
     made["paths"] = _named(made["paths"], known)
     for name, schema in [*known.items()]:
