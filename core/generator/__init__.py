@@ -1,1 +1,1 @@
-"""`flask generate`: writes a module in the words of the demo's two."""
+"""`flask generate`: writes a module with code like that of the two demo modules."""

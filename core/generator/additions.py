@@ -1,4 +1,4 @@
-"""A further model in a module that is there: its code goes behind the code of the others."""
+"""A further model in an existing module: its code is appended to that of the others."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,12 @@ from flask import Blueprint, current_app
 from core.generator.attributes import Spec
 from core.modules import installed_modules
 
-# One that a file imports, and what it calls it where that is another.
+# A name that a file imports, and the name it has there (`as`), if that is another.
 Name = tuple[str, str | None]
 
 
 def home_of(spec: Spec) -> dict[str, Any]:
-    """Return what the templates name of the module. Raises click.ClickException if it lacks it."""
+    """Return a module's values for the templates. Raises click.ClickException if it lacks one."""
     name = f"app.{spec.module}"
     package = next((one.package for one in installed_modules() if one.entry == name), None)
     if package is None:
@@ -54,7 +54,7 @@ def home_of(spec: Spec) -> dict[str, Any]:
 
 
 def told_apart(spec: Spec) -> Spec:
-    """Return the spec with names for its enums that the module has not given yet."""
+    """Return the spec with enum names that the module does not have yet."""
     taken = getattr(import_module(f"app.{spec.module}"), "models", None)
     attributes = [
         replace(one, owner=spec.model) if hasattr(taken, one.enum) else one
@@ -64,15 +64,15 @@ def told_apart(spec: Spec) -> Spec:
 
 
 def link_to(spec: Spec) -> str:
-    """Return the code of the link in the menu to a model's pages."""
+    """Return the code of the menu entry that links to a model's pages."""
     text = spec.plural.replace("_", " ").capitalize()
     return f'("{spec.module}.{spec.record}_index", _l("{text}"))'
 
 
 def merged(folder: Path, spec: Spec, texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the new texts of those files of a module that a further model changes.
+    """Return the new texts of the files that a further model changes in its module.
 
-    Raises click.ClickException rather than write over something.
+    Raises click.ClickException rather than overwrite anything.
     """
     changed = {}
     for path, text in texts.items():
@@ -92,7 +92,7 @@ def merged(folder: Path, spec: Spec, texts: Mapping[str, str]) -> dict[str, str]
 
 
 def joined(path: str, old: str, new: str) -> str:
-    """Return the text of a file with the definitions of a new one behind its own.
+    """Return a file's old text with the definitions of a new text appended.
 
     Raises click.ClickException for a name that would have two meanings.
     """
@@ -118,7 +118,7 @@ def joined(path: str, old: str, new: str) -> str:
 
 
 def with_link(text: str, link: str) -> str | None:
-    """Return a module's __init__.py with one link more in its MENU, None if it has no such list."""
+    """Return a module's __init__.py with one more link in its MENU, or None without such a list."""
     for one in ast.parse(text).body:
         if not isinstance(one, ast.Assign) or ast.unparse(one.targets[0]) != "MENU":
             continue
@@ -132,7 +132,7 @@ def with_link(text: str, link: str) -> str | None:
 
 
 def _bound(tree: ast.Module) -> dict[str, object]:
-    """Return the names of a file, each with where it is from: what is defined is like no other."""
+    """Return the names in a file, each with its origin; a definition's origin equals no other."""
     imported = {
         asname or name.partition(".")[0]: (module, name)
         for module, names in _imports(tree.body).items()
@@ -150,13 +150,13 @@ def _defined(tree: ast.Module) -> Iterator[str]:
 
 
 def _head(tree: ast.Module) -> list[ast.stmt]:
-    """Return what stands above the code: a text about the file, and imports."""
+    """Return the statements above the code: the docstring and the imports."""
     kinds = (ast.Expr, ast.Import, ast.ImportFrom)
     return [*takewhile(lambda one: isinstance(one, kinds), tree.body)]
 
 
 def _imports(statements: list[ast.stmt]) -> dict[str, list[Name]]:
-    """Return the names that are imported of each module; those of modules themselves for ""."""
+    """Return the imported names by module, with those of `import` statements under ""."""
     found: dict[str, list[Name]] = {}
     for one in statements:
         if isinstance(one, (ast.Import, ast.ImportFrom)):
@@ -166,14 +166,14 @@ def _imports(statements: list[ast.stmt]) -> dict[str, list[Name]]:
 
 
 def _is_one_line(statement: ast.stmt, module: str, lines: list[str]) -> bool:
-    """Tell whether it imports from a module by a line that can be written anew."""
+    """Tell whether this imports from the module in one line, which can be replaced."""
     is_from = isinstance(statement, ast.ImportFrom) and module in _imports([statement])
     is_short = statement.lineno == statement.end_lineno
     return is_from and is_short and "#" not in lines[statement.lineno - 1]
 
 
 def _statement(module: str, names: list[Name]) -> str:
-    """Return an import in the order of the linter: classes first."""
+    """Return an import with its names in the linter's order: classes first."""
     ordered = sorted({*names}, key=lambda name: (name[0][0].islower(), name[0].lower()))
     texts = ", ".join(name if own is None else f"{name} as {own}" for name, own in ordered)
     return f"from {module} import {texts}" if module else f"import {texts}"

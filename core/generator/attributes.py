@@ -1,4 +1,4 @@
-"""What `flask generate` is told of a model, `name:type:option`, and the code that it becomes."""
+"""The attributes of a model for `flask generate`, `name:type:option`, and the code they become."""
 
 import re
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from core.models import Base, Timestamps, Versioned
 from core.setting import setting
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-# PostgreSQL cuts names off after 63; that of a key ends with _id.
+# PostgreSQL cuts names off after 63 characters, and a foreign key's name ends with _id.
 LONGEST_NAME = 60
-# Of an enum in a column (core/base.py), and of a text that tests type as the name of a record.
+# For the length of an enum's column (core/base.py), and for a record's name that tests type.
 LONGEST_MEMBER, SHORTEST_TITLE = 32, 6
 OPTIONS = ("optional", "unique")
 USAGE = {
@@ -34,12 +34,12 @@ USAGE = {
 
 
 class _Reserved(Timestamps, Versioned, ModelForm):
-    """What an attribute cannot be called: models, forms and URLs mean something else by it."""
+    """Names that an attribute cannot have: models, forms and URLs use them for something else."""
 
     id = listing = labels = metadata = registry = query = query_class = fields = csrf_token = None
-    # What the class of the model still needs below.
+    # Names that the class of the model still uses below the attribute.
     bool = date = datetime = int = str = relationship = mapped_column = None
-    # A model is made from values by their names.
+    # A model's constructor takes attributes by name, beside its own `self`.
     self = None
 
 
@@ -57,7 +57,7 @@ class Kind:
 KINDS = {
     "string": Kind("str", "String({})", typed="First", other="Other"),
     "text": Kind("str", "Text", typed="Some words"),
-    # As it is: it may be a year, or the number of an invoice.
+    # Without a format, because it may be a year or the number of an invoice.
     "integer": Kind("int", typed="7", other="8"),
     "decimal": Kind("Decimal", "Numeric(12, 2)", "{} | numberformat", "9", "8"),
     "money": Kind("Decimal", "Numeric(12, {})", "money({})", "9", "8"),
@@ -73,8 +73,8 @@ KINDS = {
 class Attribute:
     """One attribute of a model.
 
-    `detail` is the length of a string, the places of an amount, the members, or a model. The
-    name of an enum begins with that of its `owner`.
+    `detail` is the length of a string, the decimal places of an amount, the members of an enum, or
+    the model of a reference. An enum's class name begins with the name of its `owner`.
     """
 
     name: str
@@ -94,17 +94,17 @@ class Attribute:
 
     @property
     def enum(self) -> str:
-        """Return the name of the class of the members."""
+        """Return the name of the enum class."""
         return self.owner + "".join(part.capitalize() for part in self.name.split("_"))
 
     @property
     def labels(self) -> str:
-        """Return the name of the texts of the members."""
+        """Return the name of the dictionary with the labels of the enum's members."""
         return "_".join(filter(None, (snake_case(self.owner), self.name, "labels"))).upper()
 
     @property
     def default(self) -> str:
-        """Return the code for what a new record has, if the type has something."""
+        """Return the code for a new record's value, if the type has a default."""
         if self.is_optional:
             return ""
         member = f"{self.enum}.{self.detail[0].upper()}" if self.type == "enum" else ""
@@ -130,7 +130,7 @@ class Attribute:
         return annotation + (f" = mapped_column({', '.join(arguments)})" if arguments else "")
 
     def cell(self, record: str) -> str:
-        """Return what a template shows."""
+        """Return the expression by which a template shows the attribute."""
         value = f"{record}.{self.name}"
         shown = KINDS[self.type].cell.format(value)
         if not self.is_optional:
@@ -155,7 +155,7 @@ class Attribute:
 
     @property
     def other(self) -> str:
-        """Return the code for another value than what is typed, if the type has one."""
+        """Return the code for a second value, unlike the typed one, if the type has one."""
         text = self._cut(KINDS[self.type].other)
         return f'"{text}"' if text else ""
 
@@ -164,7 +164,7 @@ class Attribute:
         return _as_json(self.type, self.other)
 
     def _cut(self, text: str) -> str:
-        """Return a text as short as a string of this length has to be."""
+        """Return a text cut to the length of this attribute, if it is a string."""
         return text[: self.detail] if self.type == "string" else text
 
     @property
@@ -173,12 +173,12 @@ class Attribute:
 
     @property
     def is_searched(self) -> bool:
-        """Tell whether a form can search the related records when there are too many."""
+        """Tell whether a form can search the related records when there are too many to list."""
         return self.type == "references" and bool(listing_of(self.detail).search)
 
 
 def _as_json(type_: str, code: str) -> str:
-    """Return the code of a text as that of the value in JSON."""
+    """Return the code of a text as the code of its value in JSON."""
     text = code.strip('"')
     return {"integer": text, "boolean": text.capitalize(), "datetime": f'"{text}:00Z"'}.get(
         type_, code
@@ -224,9 +224,9 @@ def read(text: str) -> Attribute:
 
 
 def _detail(type_: str, given: str = "") -> Any:
-    """Return the length of a string, the places of money, the members of an enum, the model.
+    """Return the length of a string, the places of money, the members of an enum, or the model.
 
-    Raises ValueError for what the type does not take.
+    Raises ValueError for a detail that the type does not take.
     """
     if type_ == "string":
         length = int(given or 200)
@@ -244,7 +244,7 @@ def _detail(type_: str, given: str = "") -> Any:
 
 
 def _is_member(text: str) -> bool:
-    """Tell whether a text is a member of an enum: small letters, or capitals as in USD."""
+    """Tell whether a text can be a member of an enum: in small letters, or in capitals as USD."""
     is_name = text in (text.lower(), text.upper()) and NAME.fullmatch(text.lower()) is not None
     return is_name and len(text) <= LONGEST_MEMBER
 
@@ -276,7 +276,7 @@ class Spec:
 
     @property
     def record(self) -> str:
-        """Return the name of one record in the code: purchase_order of PurchaseOrder."""
+        """Return the name of one record in the code: purchase_order for PurchaseOrder."""
         return snake_case(self.model)
 
     @property
@@ -289,11 +289,11 @@ class Spec:
 
     @property
     def uniques(self) -> list[Attribute]:
-        """Return the unique attributes if a test can break the rule of each of them alone."""
+        """Return the unique attributes, if a test can break the rule of each of them alone."""
         uniques = [one for one in self.attributes if one.is_unique]
         return uniques if all(one.other for one in uniques) else []
 
 
 def snake_case(name: str) -> str:
-    """Return purchase_order of PurchaseOrder."""
+    """Return purchase_order for PurchaseOrder."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,4 +1,4 @@
-"""The command `flask generate`: writes a module whose code reads as that of the demo's two."""
+"""The command `flask generate`: writes a module whose code reads like that of the two demos."""
 
 import subprocess  # nosec B404
 import sys
@@ -18,7 +18,7 @@ from core.generator.names import check_names, plural_of
 from core.generator.samples import Imports, sample
 
 FILES = Path(__file__).parent / "files"
-# The files of each face; each is a template whose name ends in .jinja.
+# The files for pages and for an API; each has a template whose name ends in .jinja.
 SHARED = ("__init__.py", "models.py", "tests/__init__.py")
 PAGES = ("forms.py", "routes.py", "tests/test_pages.py")
 TEMPLATES = ("index.html", "show.html", "new.html", "edit.html")
@@ -107,9 +107,9 @@ def _write(folder: Path, texts: dict[str, str], pretend: bool) -> None:
 
 
 def files(spec: Spec, home: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Return the texts of the files of a model, by their paths in the module.
+    """Return the texts of a model's files, by their paths in the module.
 
-    `home` has what the templates name of a module that is there.
+    `home` has the values of an existing module for the templates.
     """
     environment, values = _environment(), {**_values(spec), **(home or {})}
     return {
@@ -119,7 +119,7 @@ def files(spec: Spec, home: Mapping[str, Any] | None = None) -> dict[str, str]:
 
 
 def _environment() -> Environment:
-    """Return a Jinja that leaves alone what a template of a page says to Jinja itself."""
+    """Return a Jinja environment that leaves alone the Jinja code within the generated pages."""
     return Environment(  # nosec B701 - it writes code, no page
         extensions=["jinja2.ext.do"],
         loader=FileSystemLoader(FILES),
@@ -138,7 +138,7 @@ def _environment() -> Environment:
 
 
 def _paths(spec: Spec, is_new: bool) -> dict[str, str]:
-    """Return the templates of the files, by the files' paths in the module."""
+    """Return the names of the templates, by the paths of their files in the module."""
     paths = {path: path for path in SHARED}
     if spec.pages:
         start = f"templates/{spec.module}/{spec.record}_"
@@ -148,14 +148,14 @@ def _paths(spec: Spec, is_new: bool) -> dict[str, str]:
         paths |= {path: path for path in API}
     if not is_new:
         del paths["__init__.py"]
-        # The tests of a further model have files of their own.
+        # The tests of a further model go into files of their own.
         start = f"tests/test_{spec.record}_"
         paths = {path.replace("tests/test_", start): name for path, name in paths.items()}
     return paths
 
 
 def _values(spec: Spec) -> dict[str, Any]:
-    """Return what the templates name."""
+    """Return the values for the templates."""
     required = [one for one in spec.references if not one.is_optional]
     parents = {one.name: sample(one.detail, one.label) for one in required}
     words = spec.record.replace("_", " ")
@@ -184,13 +184,13 @@ def _values(spec: Spec) -> dict[str, Any]:
 
 
 def _grouped(imports: Imports) -> dict[str, list[str]]:
-    """Return the names that are imported of each module, in the order of the alphabet."""
+    """Return the imported names by module, in alphabetical order."""
     modules = sorted({module for module, _ in imports})
     return {module: sorted(name for one, name in imports if one == module) for module in modules}
 
 
 def _format(paths: Sequence[Path]) -> bool:
-    """Break the lines that names have made too long, where `make lint` has its formatters."""
+    """Break the lines that names have made too long, if `make lint` has installed formatters."""
     tools = (
         (".py", ["ruff", "check", "--quiet", "--fix", "--select", "I"]),
         (".py", ["ruff", "format", "--quiet"]),

@@ -1,4 +1,4 @@
-"""The names of what `flask generate` writes: those that clash are refused, with the remedy."""
+"""Checks the names of what `flask generate` writes: refuses those that clash, with the remedy."""
 
 import builtins
 import re
@@ -16,14 +16,14 @@ from core.setting import setting
 from services import db
 
 CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
-# What the generated code calls otherwise, beside what every template knows.
+# Other names in the generated code, beside those that every template knows.
 TAKEN = {"bp", "db", "flash", "form", "icon", "loop", "page", "redirect", "row"}
 TAKEN_IN_API = {"api", "body", "create", "delete", "item", "update"}
 CLASSES = (
     "Api Base Decimal ForeignKey Listing Mapped ModelForm Numeric Resource Response Schema "
     "SearchSelectField String Text Timestamps Versioned"
 )
-# Folders of app/ that mean something else: what lies in the first anybody may read.
+# Folders of app/ with another meaning: anybody may read what lies in static/.
 FOLDERS = {"static", "templates", "translations", "tests"}
 
 
@@ -35,7 +35,7 @@ def plural_of(name: str) -> str:
 
 
 def check_names(spec: Spec, home: Mapping[str, Any]) -> None:
-    """Raise click.ClickException for a name that something else has, or that Python cannot take."""
+    """Raise click.ClickException for a name that is taken, or that Python code cannot use."""
     for problem in (*_misspelt(spec), *_taken_by_others(spec, home), *_taken_in_the_code(spec)):
         raise click.ClickException(problem)
 

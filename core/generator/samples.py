@@ -1,4 +1,4 @@
-"""A record that exists before a test: the code that makes one of a model, and what it imports."""
+"""A record that a test needs first: the code that makes one of a model, and its imports."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ Imports = set[tuple[str, str]]
 
 
 def sample(model: Any, name: str) -> tuple[str, Imports]:
-    """Return the code for a record with what it requires, and its imports; its texts are `name`."""
+    """Return the code for a record and those it requires, with imports; texts are `name`."""
     mapper = sa.inspect(model)
     arguments: list[str] = []
     imports: Imports = {(model.__module__, model.__name__)}
@@ -24,7 +24,7 @@ def sample(model: Any, name: str) -> tuple[str, Imports]:
     for key, column in mapper.columns.items():
         if not _is_required(column) or column is mapper.version_id_col or column in related:
             continue
-        # Three dots are for whoever knows what goes there.
+        # Three dots ask the developer for a value that the generator cannot know.
         code, needed = ("...", set()) if column.foreign_keys else _value(column.type, name)
         arguments.append(f"{key}={code}")
         imports |= needed
@@ -42,7 +42,7 @@ def _is_required(column: sa.Column[Any]) -> bool:
 
 
 def _value(kind: Any, name: str) -> tuple[str, Imports]:
-    """Return the code for a value of the column's type, three dots where none is obvious."""
+    """Return the code for a value of the column's type, or three dots where none is obvious."""
     kind = value_type(kind)
     python: Any = datetime if isinstance(kind, UTCDateTime) else kind.python_type
     if issubclass(python, Enum):
