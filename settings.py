@@ -10,14 +10,14 @@ INSTALLED_APPS: list[str] = [
     "app.api",
 ]
 
-# Where the API modules mount themselves; unknown URLs below it answer in JSON.
+# The path of the API modules; unknown URLs below it are answered in JSON.
 API_PREFIX = "/api/v1"
 
 # Rows on a page of a list, and the most that a client may ask for.
 PER_PAGE = 20
 MAX_PER_PAGE = 100
 
-# The languages of the interface, the first of them for browsers that ask for none of them.
+# The languages of the interface; browsers that ask for none of these get the first.
 LANGUAGES = ["en", "es"]
 
 # Times are stored in UTC and shown in this zone; amounts of money are in this currency.

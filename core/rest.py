@@ -229,7 +229,7 @@ def update(schema: Schema, key: Any, partial: bool = False, statement: Any = Non
         raise refusal
     reader.assign(record, values)
     if change and change.version is not None and db.session.is_modified(record):
-        # Another request has changed the record since the statement, as may happen in a flush.
+        # The statement met another request's change of the record, as a flush may, too.
         raise StaleDataError
     db.session.commit()
     if statement is not None:
@@ -407,7 +407,7 @@ def _item(schema: Schema, record: Any, status: int = 200, statement: Any = None)
 
 
 def _answer(schema: Schema, whole: dict[str, Any], status: int) -> Response:
-    """Answer a record, or those fields that the URL asks for; the ETag covers all that it shows."""
+    """Answer a record, or the fields that the URL asks for; the ETag covers the whole record."""
     response = _json({"data": whole}, status)
     tag = _tag(response)
     if (shown := _fields(schema)) is not None:

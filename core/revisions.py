@@ -166,7 +166,7 @@ def _make_indexes_first(table: Any) -> None:
 
 
 def _compute_last(table: Any) -> None:
-    """Add computed columns after changes of type, which PostgreSQL refuses in what they read."""
+    """Add computed columns after changes of type: PostgreSQL refuses one in a column they read."""
     changes = [one for one in table.ops if isinstance(one, ops.AlterColumnOp)]
     added = [one for one in table.ops if isinstance(one, ops.AddColumnOp)]
     computed = [one for one in added if one.column.computed is not None]

@@ -353,7 +353,7 @@ class Schema(SQLAlchemyAutoSchema):
                 raise ValidationError(str(error), self._keys().get(name, name)) from error
 
     def _keys(self) -> dict[str, str]:
-        """Return what bodies call their attributes; where two fields differ, as they are sent."""
+        """Return the attributes' names in bodies; of two fields for one, the loaded field's."""
         pairs = [*self.fields.items(), *self.load_fields.items()]
         return {field.attribute or name: str(field.data_key or name) for name, field in pairs}
 

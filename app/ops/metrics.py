@@ -16,7 +16,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def _own_folder() -> str:
-    """Make a folder that lives as long as gunicorn's master; without gunicorn return ""."""
+    """Make a folder that lives as long as gunicorn's master, which imports this; else return ""."""
     if "SERVER_SOFTWARE" not in os.environ:
         return ""
     master = os.getpid()

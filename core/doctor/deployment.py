@@ -158,7 +158,7 @@ def _is_open(app: Flask, rule: Rule) -> bool:
         return not _is_decorated(view)
     handlers = filter(None, (getattr(resource, name.lower(), None) for name in changes))
     decorators = [*resource.decorators, *getattr(resource, "method_decorators", ())]
-    # Each guards the whole resource, except limiter.limit(), which asks nobody who he is.
+    # Each guards the whole resource, except limiter.limit(), which asks nobody who they are.
     guards = [one for one in decorators if not type(one).__module__.startswith("flask_limiter")]
     return not guards and not all(map(_is_decorated, handlers))
 
@@ -166,7 +166,7 @@ def _is_open(app: Flask, rule: Rule) -> bool:
 def _is_decorated(view: Any) -> bool:
     """Tell whether a view has a decorator, which may be a guard such as login_required."""
     while hasattr(view, "__wrapped__"):
-        # functools.wraps() copies names from the view, but not the decorator's globals.
+        # functools.wraps() gives a wrapper the view's names, but leaves its __globals__.
         names = getattr(view, "__globals__", {"__name__": ""})
         if not names["__name__"].startswith("flask_limiter"):
             return True

@@ -16,9 +16,9 @@ from core.models import Base, Timestamps, Versioned
 from core.setting import setting
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-# PostgreSQL cuts names off after 63 characters, and a foreign key's name ends with _id.
+# PostgreSQL cuts names off after 63 characters, and a foreign key's column ends with _id.
 LONGEST_NAME = 60
-# For the length of an enum's column (core/base.py), and for a record's name that tests type.
+# What an enum's column (core/base.py) allows, and what the names typed in generated tests need.
 LONGEST_MEMBER, SHORTEST_TITLE = 32, 6
 OPTIONS = ("optional", "unique")
 USAGE = {

@@ -146,7 +146,7 @@ class Converter(OpenAPIConverter):
             return {"type": "number" if str(written).startswith("timestamp") else "string"}
         found = super().field2type_and_format(field, **kwargs)
         if getattr(field, "as_string", False) or isinstance(field, fields.Decimal):
-            # Answered as a text, so that no reader's float rounds it; sent as either.
+            # Answered as a text, so that no reader's float rounds it; clients may send either.
             return {"type": ["string", found["type"]] if self.sent else "string"}
         for kind, written in WRITTEN.items():
             if self.checked and any(_of_kind(field, kind)):
