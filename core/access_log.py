@@ -1,4 +1,4 @@
-"""One line per request in production: around Flask itself, so the same under every server."""
+"""Logs a line per request in production; wraps Flask itself, so it works under any server."""
 
 import logging
 import re
@@ -33,9 +33,9 @@ def id_of(environ: dict[str, Any]) -> str:
 
 
 class AccessLog:
-    """Writes method, path, status, duration and bytes: no query and no header, which hold secrets.
+    """Logs method, path, status, duration and bytes; no query and no headers: they hold secrets.
 
-    It reads what the server was told, so that failures of handlers and of the session count too.
+    It sees what Flask tells the server, so that failures of handlers and of the session count, too.
     """
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]]) -> None:
@@ -52,9 +52,9 @@ class AccessLog:
         try:
             body = self.wsgi_app(environ, respond)
         except Exception as error:
-            # Outside of Flask's own handlers, as in a function of teardown_request.
+            # Raised outside of Flask's own handlers, such as in a teardown_request function.
             _tell(environ, "The request broke off", error)
-            # The server answers: gunicorn would add other headers to those that it was given.
+            # Leave the answer to the server: gunicorn would add our headers to those it was given.
             _write(environ, {"status": "500"}, started, 0)
             raise
         size = "0" if environ["REQUEST_METHOD"] == "HEAD" else answer.get("Content-Length")
@@ -67,7 +67,7 @@ class AccessLog:
 def _counted(
     environ: dict[str, Any], body: Iterable[bytes], finish: Callable[[int], None]
 ) -> Iterable[bytes]:
-    """Pass a stream on and tell its size at the end, also when the client has left."""
+    """Pass a stream on and report its size at the end, even if the client has left."""
     sent = 0
 
     def chunks() -> Iterator[bytes]:
@@ -85,7 +85,7 @@ def _counted(
 
 
 def _tell(environ: dict[str, Any], text: str, error: Exception) -> None:
-    """Log an error with its request, which Flask does not know any more."""
+    """Log an error with its request, whose context Flask has closed by now."""
     logging.getLogger("app").error(text, exc_info=error, extra={"request": _request(environ)})
 
 
@@ -105,6 +105,6 @@ def _write(environ: dict[str, Any], answer: dict[str, str], started: float, size
         "duration_ms": round((perf_counter() - started) * 1000, 1),
         "bytes": size,
     }
-    # log.log() would look for its caller in the stack, for each request.
+    # log.log() would search the stack for its caller at each request.
     record = log.makeRecord(log.name, level, "", 0, "request", (), None, extra={"request": entry})
     log.handle(record)

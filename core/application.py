@@ -1,4 +1,4 @@
-"""Flask and Jinja with some detours less on the way of each request."""
+"""Flask and Jinja with less work at each request, and stricter limits on what a client sends."""
 
 from collections import ChainMap
 from collections.abc import Callable, KeysView, Mapping, MutableMapping
@@ -21,7 +21,7 @@ from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
 PLAIN = {FunctionType, MethodType}
-# Of a form without files; those of one with files (MAX_FORM_PARTS) take a hundred times as long.
+# In a form without files; each part of one with files takes 100 times as long (MAX_FORM_PARTS).
 MOST_FIELDS = 10_000
 
 
@@ -29,12 +29,12 @@ def _attribute(proxy: Any, name: str) -> Any:
     return getattr(proxy._get_current_object(), name)  # noqa: SLF001 - no public way
 
 
-# What `request` and its kin do for each attribute: Werkzeug's makes a partial() of getattr first.
+# `request` and its kin call this for each attribute; Werkzeug's makes a partial() of getattr first.
 LocalProxy.__getattr__ = _attribute  # type: ignore[assignment]
 
 
 class _Globals(ChainMap[str, Any]):
-    """Those of Jinja and of a template, which Jinja would read one by one."""
+    """The globals of Jinja and of a template, merged at once: Jinja would read them one by one."""
 
     def as_dict(self) -> dict[str, Any]:
         return {**self.maps[1], **self.maps[0]}
@@ -61,7 +61,7 @@ class _Context(Context):
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         if type(function) not in PLAIN or hasattr(function, "jinja_pass_arg"):
             return super().call(function, *args, **kwargs)
-        # What Jinja adds for those that take its context.
+        # Jinja adds these for functions that take its context.
         kwargs.pop("_block_vars", None)
         kwargs.pop("_loop_vars", None)
         try:
@@ -71,9 +71,10 @@ class _Context(Context):
 
 
 class Templates(Environment):
-    """Jinja, which looks at each global by itself for each page and each macro it imports.
+    """Jinja, but globals are merged at once for each page and each import of macros.
 
-    And it asks what a template calls, and its `__call__`, whether they take the context.
+    And a plain function that a template calls is asked only once whether it takes the context;
+    Jinja asks its `__call__`, too.
     """
 
     context_class = _Context
@@ -84,7 +85,7 @@ class Templates(Environment):
 
 
 class _Chunks(LimitedStream):
-    """A body whose length nobody knows; Werkzeug's cuts it off when it is read at once."""
+    """A body of unknown length; read in one call, Werkzeug's would end at the limit unnoticed."""
 
     def readall(self) -> bytes:
         data = super().readall()
@@ -94,7 +95,7 @@ class _Chunks(LimitedStream):
 
 
 class _Forms(FormDataParser):
-    """Werkzeug's counts the parts of forms with files alone, and lets some pass without a name."""
+    """Refuses what Werkzeug lets pass: too many fields without files, and parts without a name."""
 
     def parse(
         self, stream: Any, mimetype: str, content_length: int | None, options: Any = None
@@ -113,7 +114,7 @@ class _Forms(FormDataParser):
 
 
 class Request(FlaskRequest):
-    """Flask's; a body that is longer than the limit is refused, however it is sent."""
+    """Flask's request; a body over the size limit is refused, however it is sent."""
 
     form_data_parser_class = _Forms
 
@@ -122,7 +123,7 @@ class Request(FlaskRequest):
         try:
             return super().authorization
         except ValueError:
-            # Base64 is ASCII; Werkzeug has an answer for what else may be wrong with it.
+            # The header is not ASCII, so no base64; its other faults Werkzeug handles itself.
             return None
 
     @cached_property
@@ -133,14 +134,14 @@ class Request(FlaskRequest):
 
 
 class Application(Flask):
-    """Flask, which asks its views and hooks at each request whether they are coroutines."""
+    """Flask with a cheaper check, made at each request, whether views and hooks are coroutines."""
 
     jinja_environment = Templates
     request_class = Request
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Werkzeug would lead from /a//b to /a/b by an answer that core/errors.py never sees.
+        # Werkzeug would redirect from /a//b to /a/b by an answer that core/errors.py never sees.
         self.url_map.merge_slashes = False
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:

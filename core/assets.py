@@ -24,7 +24,7 @@ def init_assets(app: Flask) -> None:
     def add_hash(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint.endswith(".static") and "v" not in values:
             key = endpoint, values["filename"]
-            # While a program runs in production, its files stay.
+            # In production the files do not change while the program runs.
             if app.config["APP_ENV"] != "production" or hashes.get(key) is None:
                 hashes[key] = hash_of(*key)
             values["v"] = hashes[key]
@@ -43,14 +43,14 @@ def _static(filename: str) -> Response:
 
 
 def _prepare(response: Response) -> Response:
-    """Let a browser keep a static file, and read one that will be compressed.
+    """Let a browser keep a static file; read it into memory if it will be compressed.
 
-    Of a stream gzip and the answer 304 are left out.
+    Flask-Compress gives a stream neither gzip nor the answer 304.
     """
     endpoint = str(request.endpoint)
     if not endpoint.endswith(".static") or response.status_code >= 400:
         return response
-    # While two versions are being served, one gets URLs of the other's content.
+    # While two versions are served side by side, one is asked for URLs of the other's content.
     hashed = request.args.get("v")
     if hashed and hashed == hash_of(endpoint, (request.view_args or {})["filename"]):
         response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
@@ -64,7 +64,7 @@ def _prepare(response: Response) -> Response:
 
 
 def _refuse_encodings(response: Response) -> Response:
-    """Keep to what a client does not take (RFC 9110 12.4.2): to Flask-Compress it comes last."""
+    """Send no encoding that a client refuses (RFC 9110 12.4.2): Flask-Compress ranks it last."""
     if "q=0" in request.environ.get("HTTP_ACCEPT_ENCODING", "").replace(" ", ""):
         offered = [*current_app.config["COMPRESS_ALGORITHM"], "identity"]
         best = request.accept_encodings.best_match(offered, default="identity")
@@ -73,7 +73,7 @@ def _refuse_encodings(response: Response) -> Response:
 
 
 def folders_of(endpoint: str) -> list[Path]:
-    """Return where the files of a static endpoint lie; of two with one name the first is served."""
+    """Return the folders of a static endpoint; of two files with one name the first is served."""
     blueprint = current_app.blueprints[endpoint.removesuffix(".static")]
     own = [Path(current_app.root_path, "static")] if endpoint == "core.static" else []
     return [*own, Path(str(blueprint.static_folder))]
