@@ -14,12 +14,12 @@ from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.functions import current_timestamp, now
 
-# The longest name of PostgreSQL, in letters; other databases take more.
+# PostgreSQL's limit for a name, counted here in characters; other databases take more.
 LONGEST_NAME = 63
 
 
 class _Pattern(str):
-    """Makes names that are the same on every database: the long ones cut as on PostgreSQL."""
+    """Makes the same names on every database: long ones are cut as on PostgreSQL."""
 
     __slots__ = ()
 
@@ -27,7 +27,7 @@ class _Pattern(str):
         name = str.__mod__(self, values)
         if len(name) <= LONGEST_NAME:
             return name
-        # As SQLAlchemy does it there.
+        # As SQLAlchemy shortens names on PostgreSQL.
         digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
         return f"{name[: LONGEST_NAME - 8]}_{digest[-4:]}"
 
@@ -43,23 +43,23 @@ NAMING_CONVENTION = {
 
 
 def _is_same(kind: sa.JSON, one: Any, other: Any) -> bool:
-    """Tell whether two values are the same as JSON, where true is not 1 and 1 not 1.0."""
+    """Tell whether two values are the same JSON, in which true is not 1, and 1 is not 1.0."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_is_same(kind, one[k], other[k]) for k in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(partial(_is_same, kind), one, other))
-    # What the reader of JSON makes is a float of its own (core/encoding.py).
+    # A float read from JSON is one of a subclass, WrittenFloat (core/encoding.py).
     are_floats = isinstance(one, float) and isinstance(other, float)
     return (are_floats or type(one) is type(other)) and bool(one == other)
 
 
-# By Python's == a change from one to the other would be none, and not be stored.
+# By Python's == a change from true to 1 would be none, and not be stored.
 sa.JSON.compare_values = _is_same  # type: ignore[assignment,method-assign]
 
 
 @event.listens_for(sa.Table, "after_parent_attach")
 def _check_as_table(table: sa.Table, metadata: sa.MetaData) -> None:
-    """Make the checks that stand in a column those of its table, where Alembic looks for them."""
+    """Move the checks declared in a column to its table, where Alembic looks for them."""
     for column in table.columns:
         for check in list(column.constraints):
             column.constraints.discard(check)
@@ -68,10 +68,10 @@ def _check_as_table(table: sa.Table, metadata: sa.MetaData) -> None:
 
 @event.listens_for(sa.Table, "before_create")
 def _count_keys_on(table: sa.Table, connection: Any, **options: Any) -> None:
-    """Have SQLite give no key twice, as the other engines do.
+    """Keep SQLite from giving a key twice, which no other engine does.
 
-    By itself it gives that of a deleted last row to the next one, which a form that is still open
-    on the old one would then change.
+    By itself it gives the key of a deleted last row to the next new row, which a form that is still
+    open on the deleted one would then change.
     """
     key: Any = table.autoincrement_column
     dialect = connection.dialect
@@ -92,7 +92,7 @@ SQLITE_NOW = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 @compiles(current_timestamp, "mariadb", "mysql")
 @compiles(now, "mariadb", "mysql")
 def _with_microseconds(element: Any, compiler: Any, **options: Any) -> str:
-    """Ask MariaDB for what the other engines keep: by itself it cuts off the parts of a second."""
+    """Ask MariaDB for the microseconds that the other engines keep: by default it cuts them off."""
     name = getattr(element, "name", element.__visit_name__)
     return f"{name.upper()}(6)"
 
@@ -100,16 +100,16 @@ def _with_microseconds(element: Any, compiler: Any, **options: Any) -> str:
 @compiles(current_timestamp, "sqlite")
 @compiles(now, "sqlite")
 def _as_stored(element: Any, compiler: Any, **options: Any) -> str:
-    """Write the moment as SQLAlchemy writes one: SQLite compares texts, and its own is shorter.
+    """Write the current time as SQLAlchemy stores one: SQLite compares texts, its own is shorter.
 
-    Not within the rules of a table, which revisions carry to the other engines.
+    Not within the rules of a table, such as a CHECK: revisions carry these to the other engines.
     """
     return "CURRENT_TIMESTAMP" if options.get("literal_binds") else SQLITE_NOW
 
 
 @compiles(CreateColumn, "sqlite")
 def _column(element: CreateColumn, compiler: Any, **options: Any) -> str:
-    """Let a moment that is a default be the same text; keep the name of a counted key's rule."""
+    """Write a default of the current time in that format; keep the name of a counted key's rule."""
     column = element.element
     text = str(compiler.visit_create_column(element, **options))
     if isinstance(getattr(column.server_default, "arg", None), (now, current_timestamp)):
@@ -123,12 +123,12 @@ def _column(element: CreateColumn, compiler: Any, **options: Any) -> str:
 @compiles(sa.BigInteger, "sqlite")
 @compiles(sa.BIGINT, "sqlite")
 def _big(kind: sa.BigInteger, compiler: Any, type_expression: Any = None, **options: Any) -> str:
-    """Return the one type by which SQLite counts a key, which has 64 bits there, too."""
+    """Return INTEGER for a counted key: SQLite counts no other type, and this has 64 bits there."""
     return "INTEGER" if _is_counted(type_expression) else "BIGINT"
 
 
 def _is_counted(column: Any) -> bool:
-    """Tell whether a column is a key by itself that the database counts."""
+    """Tell whether a column is the whole primary key, and the database counts it up."""
     table = getattr(column, "table", None)
     if not isinstance(table, sa.Table) or table.autoincrement_column is not column:
         return False
@@ -137,19 +137,19 @@ def _is_counted(column: Any) -> bool:
 
 @compiles(sa.JSON, "sqlite")
 def _json(kind: sa.JSON, compiler: Any, **options: Any) -> str:
-    """Return a text: of a column of the type JSON SQLite makes a number of what looks like one."""
+    """Return TEXT: in a column of type JSON, SQLite would store a text like 1e5 as a number."""
     return "TEXT"
 
 
 @compiles(sa.Float, "mariadb", "mysql")
 def _float(kind: sa.Float[Any], compiler: Any, **kwargs: Any) -> str:
-    """Return a double where no precision is named, as on the other engines."""
+    """Return DOUBLE where no precision is named, as on the other engines."""
     return "DOUBLE" if kind.precision is None else str(compiler.visit_float(kind, **kwargs))
 
 
 @compiles(sa.Numeric, "mariadb", "mysql")
 def _numeric(kind: sa.Numeric[Any], compiler: Any, **kwargs: Any) -> str:
-    """Return a decimal of all digits where no precision is named: by itself it keeps no places."""
+    """Return the widest decimal where no precision is named: MariaDB's default keeps no places."""
     if kind.precision is None:
         return "NUMERIC(65, 30)"
     return str(getattr(compiler, f"visit_{kind.__visit_name__}")(kind, **kwargs))
@@ -175,7 +175,7 @@ class UTCDateTime(sa.TypeDecorator[datetime]):
 
 
 def in_utc(value: datetime | None) -> datetime | None:
-    """Return a moment that an engine returned as one in UTC."""
+    """Return in UTC a moment as an engine has read it."""
     if value is None or value.tzinfo is UTC:
         return value
     # SQLite and MariaDB return what was stored, in UTC, without saying so.
@@ -187,7 +187,7 @@ def _values(members: type[enum.Enum]) -> list[str]:
 
 
 class DeclarativeModel(DeclarativeBase):
-    """The class that Flask-SQLAlchemy copies, not inherits from; behaviour is in core/models.py."""
+    """The base that Flask-SQLAlchemy copies, not inherits from; behaviour is in core/models.py."""
 
     # A registry survives the copy, a type_annotation_map of the class does not.
     registry = registry(

@@ -1,4 +1,4 @@
-"""Optional: a select that turns into a search where the related table is too large for one."""
+"""Optional: a select that turns into a search if the related table is too large for a select."""
 
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
@@ -13,7 +13,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import ValidationError
 from wtforms.widgets import Select
 
-# The stubs are of WTForms 3.2, which had none.
+# The stubs are of WTForms 3.2, which had no Choice.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 
 from core.form_fields import SEARCH_BUTTON, asked_once, key_text, posted
@@ -29,11 +29,11 @@ LINES = 8
 
 
 class SearchSelectField(SelectFieldBase):
-    """One related record of `model`: a select up to `above` rows, beyond it a search with results.
+    """One related record of `model`: a select up to `above` rows, a search with results beyond.
 
-    `statement` is a function that returns a select of those that may be chosen. The search uses the
-    model's `listing`. Without JavaScript its button sends the form, which comes back with the
-    results and all that was typed; static/forms.js only saves the journey.
+    `statement` is a function that returns a select of the records that may be chosen. The search
+    uses the model's `listing`. Without JavaScript its button sends the form, which comes back with
+    the results and all that was typed; static/forms.js only saves that round trip.
     """
 
     widget = Select()
@@ -57,7 +57,7 @@ class SearchSelectField(SelectFieldBase):
 
     @property
     def has_new_words(self) -> bool:
-        """Tell whether words were typed that no search has looked for, as the Enter key sends."""
+        """Tell whether the words typed were not searched for yet, as when Enter sends the form."""
         return bool(self.words) and self.words != self._posted("searched")
 
     @property
@@ -71,7 +71,7 @@ class SearchSelectField(SelectFieldBase):
         return self._posted("search")
 
     def _posted(self, part: str) -> str:
-        # Not its `values`: an expired form is treated as a GET.
+        # Not request.values, which lacks the form while an expired form is treated as a GET.
         name = f"{self.name}-{part}"
         asked = request.args.get(name, "") if has_request_context() else ""
         words = posted().get(name) or asked
@@ -88,7 +88,7 @@ class SearchSelectField(SelectFieldBase):
 
     @property
     def choices_key(self) -> Hashable:
-        """Return what the empty field offers (core/forms.py)."""
+        """Return what the empty field offers (core/fragments.py)."""
         return tuple(self._first.items())
 
     @property
@@ -116,12 +116,12 @@ class SearchSelectField(SelectFieldBase):
             value = reader_of(sa.inspect(self.model).primary_key[0]).deserialize(key)
         except marshmallow.ValidationError:
             return None
-        # A number has other spellings than the one that iter_choices() writes.
+        # A key has other spellings, such as 01 for 1; only that of iter_choices() is taken.
         record = db.session.get(self.model, value) if str(value) == key else None
         return record if self._may_be_chosen(record) else None
 
     def _may_be_chosen(self, record: Any) -> bool:
-        # What is stored stays, whatever may be chosen today.
+        # The stored record stays valid, whatever `statement` offers today.
         if record is None or self.statement is None or record is self.object_data:
             return record is not None
         key = sa.inspect(self.model).primary_key[0]
@@ -130,7 +130,7 @@ class SearchSelectField(SelectFieldBase):
 
     def pre_validate(self, form: BaseForm) -> None:
         if not hasattr(form, "searched") and posted().get(SEARCH_BUTTON) == self.name:
-            # A form that does not tell a search from a save.
+            # No ModelForm, so it cannot tell a search from a save: this error keeps it from saving.
             raise ValidationError(self.results or self.gettext("Not a valid choice."))
         is_unknown = self.raw_data and self.raw_data[0] and self.data is None
         if is_unknown and getattr(form, "searched", None) is None:
@@ -138,7 +138,7 @@ class SearchSelectField(SelectFieldBase):
 
     def __call__(self, **kwargs: Any) -> Any:
         if self.words and self.is_large:
-            # Results that stay folded up are not noticed.
+            # In a closed select nobody would notice the results.
             kwargs.setdefault("size", min(len(list(self.iter_choices())), LINES))
         return super().__call__(**kwargs)
 
@@ -152,5 +152,5 @@ class SearchSelectField(SelectFieldBase):
 
     def _chosen_key(self) -> str:
         key = key_text(self.data)
-        # Asked again after a refusal of the database: the record may be what was deleted.
+        # Read again after the database refused the form: it may be this record that is gone.
         return "" if key and self.errors and self._record(key) is None else key

@@ -28,7 +28,7 @@ SETUP_ROWS = 60
 
 
 def init_cli(app: Flask) -> None:
-    """Add the commands; those of the modules tell a database that is away in a sentence, too."""
+    """Add the commands; those of modules, too, report in one sentence that the database is away."""
     for command in app.cli.commands.values():
         _tell_in_a_sentence(command)
     for command in (setup, seed, doctor, collect_static, openapi, generate):
@@ -38,7 +38,7 @@ def init_cli(app: Flask) -> None:
 def _tell_in_a_sentence(command: Any) -> None:
     for inner in getattr(command, "commands", {}).values():
         _tell_in_a_sentence(inner)
-    # A process may make several applications of one module.
+    # Several applications of a process share a module's commands: wrap each once.
     if command.callback and not hasattr(command.callback, "tells"):
         command.callback = _telling(command.callback)
 
@@ -49,7 +49,7 @@ def _telling(callback: Callable[..., Any]) -> Any:
         try:
             return callback(*args, **kwargs)
         except OperationalError as error:
-            # With a statement it is another fault.
+            # An error with a statement is another fault: the connection was there.
             if error.statement is not None:
                 raise
             info: Any = click.get_current_context().find_object(ScriptInfo)
@@ -78,7 +78,7 @@ def setup() -> None:
     except SQLAlchemyError as error:
         if not lacks_migration(error):
             raise
-        # The site can start, and says so, too.
+        # No failure: the site starts all the same, and shows this remedy, too.
         click.echo(f"No demo data: {_remedy()}", err=True)
 
 
@@ -102,7 +102,7 @@ def seed(rows: int, force: bool) -> None:
 
 
 def _remedy() -> str:
-    # Commands speak English, as the log does; outside a request the first language would be told.
+    # Commands speak English, as the log does; by default they would speak the first of LANGUAGES.
     with force_locale("en"):
         return str(REMEDY)
 

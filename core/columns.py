@@ -1,4 +1,4 @@
-"""What a column takes: its limits, for which a database may have other words or none."""
+"""What a column takes: limits that a database may word differently, or not enforce at all."""
 
 from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
@@ -14,11 +14,11 @@ from core.base import UTCDateTime
 # The ranges of the SQL types, which SQLite does not enforce and Python does not have.
 INTEGER_BITS: dict[type, int] = {sa.SmallInteger: 15, sa.BigInteger: 63, sa.Integer: 31}
 SMALLEST_REAL, LARGEST_REAL = 1.2e-38, 3.4e38
-# Beyond it a number of JSON does not tell microseconds apart.
+# Beyond this a number in JSON, a double, does not tell microseconds apart.
 LONGEST = timedelta(seconds=2**32)
-# Of a decimal: more than any column has, where Python's own context rounds to 28.
+# For decimals: more digits than any column has; Python's default context rounds to 28.
 DIGITS = Context(prec=1000)
-# By what a TypeDecorator may name as the class of its values.
+# By the class that a TypeDecorator may name for its values, its python_type.
 TYPES: dict[type, Any] = {
     bool: sa.Boolean(),
     bytes: sa.LargeBinary(),
@@ -35,9 +35,9 @@ TYPES: dict[type, Any] = {
 
 
 def value_type(kind: Any) -> Any:
-    """Return the type of a column's values: of a module's own type its python_type's, if it has.
+    """Return the type of a column's values; for a module's own type, that of its python_type.
 
-    Else they are those that it stores.
+    If it names none, the values are taken to be those that it stores.
     """
     is_own = isinstance(kind, sa.TypeDecorator) and not isinstance(kind, UTCDateTime)
     if not is_own or type(kind).__module__.startswith("sqlalchemy."):
@@ -54,7 +54,7 @@ def limits_of(kind: Any) -> tuple[Any, Any]:
         bits = next(bits for one, bits in INTEGER_BITS.items() if isinstance(kind, one))
         most = (1 << bits) - 1
     elif isinstance(kind, sa.Numeric) and kind.precision is not None:
-        # Not by arithmetic, which rounds to 28 digits.
+        # Made of digits: arithmetic would round to 28.
         digits, places = (9,) * kind.precision, -(kind.scale or 0)
         return Decimal((1, digits, places)), Decimal((0, digits, places))
     elif isinstance(kind, sa.Interval):
@@ -65,20 +65,20 @@ def limits_of(kind: Any) -> tuple[Any, Any]:
 
 
 def limits_of_column(column: Any) -> tuple[Any, Any]:
-    """Return the least and the largest number of a column: of its type, or `info={"min": 1}`."""
+    """Return the least and the largest number of a column: by its type or `info={"min": 1}`."""
     low, high = limits_of(value_type(column.type))
     own = getattr(column, "info", {})
     return own.get("min", low), own.get("max", high)
 
 
 def may_be_blank(column: Any) -> bool:
-    """Tell whether a text that is never NULL may be empty: it is so by default."""
+    """Tell whether a text that is never NULL may be empty: it may if that is its default."""
     return getattr(getattr(column, "default", None), "arg", None) == ""
 
 
 def decimal_places(column_type: sa.Numeric[Any]) -> int | None:
     """Return how many decimal places the column keeps, None if there is no limit."""
-    # In SQL a precision without a scale is one for whole numbers.
+    # In SQL a precision without a scale means whole numbers.
     is_whole = column_type.scale is None and column_type.precision is not None
     return 0 if is_whole else column_type.scale
 
@@ -104,30 +104,30 @@ def is_real(kind: Any) -> bool:
 
 
 def real(number: float) -> float:
-    """Return a number as a REAL takes it: one too small for it is nothing, as in Python."""
+    """Return a number as a REAL takes it: one that is too small for it becomes 0, as in Python."""
     return number if abs(number) > SMALLEST_REAL else 0.0
 
 
 def looks_at_others(default: Any) -> bool:
-    """Tell whether a default reads the other values, which only an INSERT knows."""
-    # SQLAlchemy wraps a function that takes no context.
+    """Tell whether a default is a function of the row's other values, known only at its INSERT."""
+    # SQLAlchemy wraps a function that takes no context, and keeps one that does as it is.
     return default is not None and default.is_callable and default.arg is default._given_arg  # noqa: SLF001
 
 
 def made_by(default: Any) -> Any:
-    """Return what a new row has by a default that is a value or a function of Python."""
+    """Return the value that a new row gets by a Python default, which is a value or a function."""
     return default.arg(None) if default.is_callable else default.arg
 
 
 def server_value(default: Any) -> Any:
-    """Return what the database gives by a default that it alone has, None without one."""
+    """Return a default that only the database knows (DefaultClause) as SQL, None without one."""
     if not isinstance(default, sa.DefaultClause):
         return None
     return sa.literal(default.arg) if isinstance(default.arg, str) else default.arg
 
 
 def set_value(record: Any, name: str, value: Any) -> None:
-    """Set a value; a validator of the model (`@validates`) cannot judge what SQL is to make."""
+    """Set a value; one that SQL will compute passes by `@validates`, which cannot judge it."""
     if isinstance(value, sa.ClauseElement):
         set_committed_value(record, name, value)
         flag_modified(record, name)
@@ -142,6 +142,6 @@ def key_names(entity: Any) -> list[str]:
 
 
 def attribute_of(model: Any, column: str) -> str:
-    """Return the attribute of a model's column, its own name if there is none."""
+    """Return the model's attribute for the name of a column, that name itself if there is none."""
     columns = sa.inspect(model).columns.items()
     return next((name for name, one in columns if one.name == column), column)
