@@ -1,4 +1,4 @@
-"""What autogenerate compares and how it writes it: in words that every engine reads."""
+"""How Alembic's autogenerate compares columns, and writes types that every engine reads."""
 
 import re
 from datetime import UTC, datetime, time
@@ -23,7 +23,7 @@ from core.columns import is_real
 from core.mysql_changes import OnMySQL
 from core.sqlite_changes import OnSQLite
 
-# How the engines repeat a text: 'it''s', ('it''s') or 'it''s'::character varying.
+# How the engines report a text as default: 'it''s', ('it''s') or 'it''s'::character varying.
 TEXT_DEFAULT = re.compile(r"\(?'((?:[^']|'')*)'\)?(?:::.+)?")
 PORTABLE_DEFAULTS: dict[type, str] = {
     True_: "sa.true()",
@@ -31,30 +31,30 @@ PORTABLE_DEFAULTS: dict[type, str] = {
     now: "sa.func.now()",
     current_timestamp: "sa.func.current_timestamp()",
 }
-# Who writes PostgreSQL's own types, whatever engine a revision is made on.
+# Writes PostgreSQL's own types, whatever engine a revision is made on.
 POSTGRESQL = object.__new__(PostgresqlImpl)
 FLOATS = (sa.REAL, sa.DOUBLE_PRECISION)
 # MariaDB's DECIMAL has a size even where none was given.
 SIZED = (sa.VARCHAR, sa.NUMERIC)
-# How MariaDB and MySQL repeat what they were told.
+# How MariaDB and MySQL report defaults that were declared otherwise.
 MYSQL_SPELLINGS = {"false": "0", "true": "1", "NOW()": "current_timestamp()"}
 
 
 class _Own(DefaultImpl):
     """Compares and writes columns where Alembic 1.20 by itself fails.
 
-    A compare_server_default function would be the usual way, but it breaks off at the first
-    computed column.
+    A compare_server_default function would be the usual way, but with one Alembic crashes at the
+    first computed column.
     """
 
     def compare_type(self, inspected: Any, column: Any) -> bool:
-        """Tell whether types differ; PostgreSQL tells of a float's precision by two names.
+        """Tell whether types differ; PostgreSQL reports a float's precision by one of two names.
 
-        Alembic takes a size for no difference where the other type has none.
+        Alembic ignores a size if the other type has none.
         """
         is_key = isinstance(self, SQLiteImpl) and column.primary_key
         if is_key and isinstance(column.type, sa.BigInteger):
-            # One that counts is an INTEGER there (core/base.py); a copy may have made it count.
+            # A counted key is an INTEGER there (core/base.py); a copy may have made it count.
             return not isinstance(inspected.type, (sa.BIGINT, sa.INTEGER))
         if isinstance(column.type, sa.Float) and type(inspected.type) in FLOATS:
             return is_real(column.type) != is_real(inspected.type)
@@ -63,17 +63,20 @@ class _Own(DefaultImpl):
         return super().compare_type(inspected, column)
 
     def _size(self, column: Any) -> list[str]:
-        # Of a number without places some engines tell 0.
+        # For a number without places some engines report a scale of 0.
         return [size for size in self._tokenize_column_type(column).args if size != "0"]
 
     def compare_server_default(
         self, inspected: Any, column: Any, declared: str | None, reflected: str | None
     ) -> bool:
-        """Tell whether they differ; of json, which PostgreSQL cannot compare, if there is one."""
+        """Tell whether defaults differ.
+
+        For JSON, which PostgreSQL cannot compare, it only counts whether there is one.
+        """
         if isinstance(column.type, sa.JSON):
             return (declared is None) != (reflected in (None, "NULL"))
         if isinstance(column.type, (sa.Numeric, sa.Float)) and _number(declared) is not None:
-            # MariaDB repeats it with all places of the type.
+            # MariaDB reports it with all places of the type.
             return _number(declared) != _number(reflected)
         text = TEXT_DEFAULT.fullmatch(reflected or "")
         if text and declared is not None and isinstance(column.server_default.arg, str):
@@ -81,13 +84,13 @@ class _Own(DefaultImpl):
             first, second = (_value(column.type, one) for one in told)
             return bool(first != second)
         if isinstance(self, SQLiteImpl):
-            # So columns of before were made.
+            # Columns of earlier versions were made with CURRENT_TIMESTAMP.
             declared, reflected = (
                 one and one.replace("CURRENT_TIMESTAMP", SQLITE_NOW)
                 for one in (declared, reflected)
             )
         if isinstance(self, MySQLImpl):
-            # Older columns, and texts, have no microseconds: that is no difference.
+            # Older columns, and defaults written as text, lack the (6): that is no difference.
             declared, reflected = (
                 one and one.replace("(6)", "()") for one in (declared, reflected)
             )
@@ -102,19 +105,20 @@ class _Own(DefaultImpl):
         return super()._compare_identity_default(declared, reflected)  # type: ignore[no-untyped-call]
 
     def _normalize_computed_default(self, expression: str) -> str:
-        """Return nothing that differs: the engines repeat an expression in their own words.
+        """Return the same for all: the engines report an expression in words of their own.
 
-        Of some SQLAlchemy reads the half on SQLite. Alembic only warns of it, and writes nothing.
+        On SQLite, SQLAlchemy reads only half of some. Nothing is lost: of a difference Alembic
+        only warns, and writes nothing.
         """
         return "computed"
 
     def render_type(self, kind: Any, context: AutogenContext) -> str | Literal[False]:
-        """Write a type, also one of PostgreSQL within a type for all engines."""
+        """Write a type, also one of PostgreSQL that is a variant of a type for all engines."""
         return super().render_type(kind, context) or POSTGRESQL.render_type(kind, context)
 
 
 def _value(kind: Any, text: str) -> Any:
-    """Return the value that a default's text stands for: each engine repeats it in its own form."""
+    """Return the value that a default's text stands for: each engine reports it in its own form."""
     kind = getattr(kind, "impl_instance", kind)
     try:
         if isinstance(kind, sa.DateTime):
@@ -135,12 +139,12 @@ def _number(text: str | None) -> Decimal | None:
 
 
 class _OnPostgresql(DefaultImpl):
-    """What PostgreSQL needs besides."""
+    """Makes the types of native enums on PostgreSQL before the columns that use them."""
 
     connection: Any
 
     def create_table(self, table: sa.Table, **options: Any) -> None:
-        """Make the types of native enums that are not there: a dropped table leaves its own."""
+        """Make missing types of native enums first; those of a dropped table are still there."""
         for column in table.columns:
             self._make_type(column)
         super().create_table(table, **options)
@@ -154,7 +158,7 @@ class _OnPostgresql(DefaultImpl):
         kind = column.type.dialect_impl(self.dialect)
         if not isinstance(kind, postgresql.ENUM) or not kind.create_type:
             return
-        # In which SQLAlchemy looks whether it has made it.
+        # SQLAlchemy's own record of the types that it has made.
         made = self.memo.setdefault(f"pg_{kind.__visit_name__}", set())
         if not self.as_sql:
             kind.create(self.connection, checkfirst=True)
@@ -169,7 +173,7 @@ for _impl, _own in (
     (MySQLImpl, (OnMySQL, _Own)),
     (MariaDBImpl, (OnMySQL, _Own)),
 ):
-    # Alembic takes the last class that names a dialect.
+    # Alembic takes the class that was last defined for a dialect.
     type(_impl.__name__, (*_own, _impl), {"__dialect__": _impl.__dialect__})
 
 
@@ -179,20 +183,20 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | bool:
         return _own_type(item, context)
     if kind == "server_default" and isinstance(item, sa.DefaultClause):
         if type(item.arg) is str:
-            # Alembic takes quotes off that are the text's own.
+            # Alembic would strip quotes that are part of the text.
             return repr(item.arg)
         return PORTABLE_DEFAULTS.get(type(item.arg), False)
     return False
 
 
 def _own_type(kind: Any, context: AutogenContext) -> str | bool:
-    """Write a type of the project as what it is stored as: it may change, or go with its module.
+    """Write a type of the project as the type that it stores: it may change, or go with its module.
 
-    One that differs between engines only itself knows.
+    One that stores another type on each engine is imported: nothing else can stand for it.
     """
     own = getattr(type(kind), "load_dialect_impl", None)
     if own is sa.TypeDecorator.load_dialect_impl:
-        # Alembic has no public name for what writes a type.
+        # Alembic has no public function that writes a type.
         text = str(_repr_type(kind.impl_instance, context))
         variants = kind._variant_mapping.items()  # noqa: SLF001
         named = (f".with_variant({_repr_type(one, context)}, {name!r})" for name, one in variants)

@@ -1,4 +1,4 @@
-"""The conditions of a list in SQL: words that are sought, and values that are compared."""
+"""The conditions of a list in SQL: words to search for, and values to compare."""
 
 from collections.abc import Callable, Iterable
 from operator import eq, ge, le
@@ -12,7 +12,7 @@ from core.cursor import rounded
 from core.database import engine_of
 from core.text import fold
 
-# Tells whether a column has words.
+# Makes the condition that a column has these words.
 Match = Callable[[Any, str], sa.ColumnElement[bool]]
 COMPARISONS: dict[str, Callable[..., sa.ColumnElement[bool]]] = {"eq": eq, "gte": ge, "lte": le}
 
@@ -20,7 +20,7 @@ COMPARISONS: dict[str, Callable[..., sa.ColumnElement[bool]]] = {"eq": eq, "gte"
 def contains(column: InstrumentedAttribute[Any], word: str) -> sa.ColumnElement[bool]:
     """Match a part of a text without regard to case and, where the engine can, to accents.
 
-    A number or a date is sought as the text that the database makes of it.
+    A number or a date is searched as the text that the database makes of it.
     """
     text, dialect = _text_of(column)
     if dialect == "sqlite":
@@ -32,7 +32,7 @@ def contains(column: InstrumentedAttribute[Any], word: str) -> sa.ColumnElement[
 
 
 def is_whole(column: InstrumentedAttribute[Any], word: str) -> sa.ColumnElement[bool]:
-    """Match the whole of a text as contains() a part of one."""
+    """Match the whole of a text, with contains()'s disregard for case and accents."""
     text, dialect = _text_of(column)
     if dialect == "sqlite":
         return text == fold(word)
@@ -44,7 +44,7 @@ def _text_of(column: InstrumentedAttribute[Any]) -> tuple[sa.SQLColumnExpression
     kind, dialect = value_type(column.type), engine_of(column.class_).dialect.name
     text: sa.SQLColumnExpression[Any] = column
     if dialect == "sqlite" and isinstance(kind, sa.Numeric) and kind.scale is not None:
-        # It keeps no places: 12.50 is 12.5 there.
+        # SQLite keeps no decimal places: 12.50 is 12.5 there.
         text = sa.func.printf(f"%.{kind.scale}f", column, type_=sa.String)
     elif isinstance(kind, sa.Enum) or not isinstance(kind, sa.String | sa.types.NullType):
         text = sa.cast(column, sa.String)
@@ -53,12 +53,12 @@ def _text_of(column: InstrumentedAttribute[Any]) -> tuple[sa.SQLColumnExpression
 
 
 def in_path(entity: Any, path: str, match: Match, words: str) -> sa.ColumnElement[bool]:
-    """Match an attribute of an entity, or behind a dot one of a related record, of each if many."""
+    """Match an attribute of an entity or, behind a dot, of a related record (of any, if many)."""
     name, _, rest = path.partition(".")
     attribute = getattr(entity, name)
     if not rest:
         return match(attribute, words)
-    # By a name of its own: the path may lead back to the model.
+    # Under an alias: the path may lead back to the same model.
     related = aliased(attribute.property.mapper.class_)
     found = in_path(related, rest, match, words)
     relation = attribute.of_type(related)
@@ -69,7 +69,7 @@ def in_path(entity: Any, path: str, match: Match, words: str) -> sa.ColumnElemen
 
 
 def model_at(model: Any, path: Iterable[str]) -> Any:
-    """Return the model to which relationships lead one after the other, None if one is none."""
+    """Return the model at the end of a path of relationships, None if a name in it is none."""
     for name in path:
         relations = sa.inspect(model).relationships
         if name not in relations:
@@ -81,7 +81,7 @@ def model_at(model: Any, path: Iterable[str]) -> Any:
 def compare(
     column: InstrumentedAttribute[Any], operator: str, value: Any
 ) -> sa.ColumnElement[bool]:
-    """Compare with the value of a filter; the values of an `in` may be a select of them."""
+    """Compare a column with a filter's value; that of an `in` is a list, or a select of values."""
     if operator == "null":
         return column.is_(None) if value else column.is_not(None)
     if operator == "in":

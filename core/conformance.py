@@ -14,7 +14,7 @@ VARIABLE = re.compile(r"\\\{\w+\\\}")
 
 
 class ConformingClient(Client):
-    """A client; an answer of the API that its document does not promise fails the test."""
+    """A client that fails the test at an answer of the API that its document does not promise."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         response = super().open(*args, **kwargs)
@@ -27,7 +27,7 @@ class ConformingClient(Client):
 
 
 class Conformance:
-    """A document, taken at its word: an answer has all fields that it names, and no others."""
+    """A document taken at its word: an answer must have all fields that it names, and no others."""
 
     def __init__(self, document: Known) -> None:
         self.document = document
@@ -36,7 +36,7 @@ class Conformance:
         """Raise AssertionError if the document does not promise this answer."""
         request = response.request
         operation = self._operation(request.method, request.path)
-        # A crash is nobody's promise.
+        # No document promises a crash.
         if operation is None or response.status_code == 500:
             return
         place = f"{request.method} {request.full_path}: {response.status_code}"
@@ -82,9 +82,9 @@ class Conformance:
 
 
 def _close(part: Any, is_whole: bool) -> None:
-    """Forbid other fields than those named; if the answer is whole, demand all of these."""
+    """Forbid fields that are not named; if the answer is whole, demand all that are."""
     for name, one in part.items() if isinstance(part, dict) else ():
-        # Of a field that is called `properties`, what it holds.
+        # Not the mapping itself: one of the fields in it may be called `properties`.
         for schema in one.values() if name == "properties" else [one]:
             _close(schema, is_whole)
     if isinstance(part, dict) and isinstance(part.get("properties"), dict):

@@ -21,28 +21,28 @@ MESSAGES = {
     "check": _l("This value is not allowed."),
     "required": _l("This value is required."),
 }
-# PostgreSQL's SQLSTATE, the number of MariaDB and MySQL, SQLite's name.
+# By kind: PostgreSQL's SQLSTATE, the number of MariaDB and MySQL, SQLite's name.
 CODES: dict[str, set[Any]] = {
     # 23P01: two rows that an exclusion constraint does not let stand together.
     "unique": {"23505", "23P01", 1062, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"},
     "missing": {"23503", 1452, "SQLITE_CONSTRAINT_FOREIGNKEY"},
     "in_use": {"23001", 1451},
-    # 4025 (MariaDB) and 3819 (MySQL) come as OperationalError; those behind them are of triggers
-    # (RAISE, SIGNAL) and of views.
+    # 4025 (MariaDB) and 3819 (MySQL) come as OperationalError; the codes behind them are those of
+    # triggers (RAISE, SIGNAL) and of views.
     "check": {"23514", 4025, 3819, "SQLITE_CONSTRAINT_CHECK", "P0001", 1644, "44000", 1369}
     | {"SQLITE_CONSTRAINT_TRIGGER"},
     "required": {"23502", 1048, "SQLITE_CONSTRAINT_NOTNULL"},
 }
-# Where the texts of MariaDB, MySQL and SQLite name a constraint, and where columns.
+# Where the messages of MariaDB, MySQL and SQLite name a constraint (COLUMN: where columns).
 NAME = re.compile(
-    # The last one: before it stands the value, which somebody has sent.
+    # Greedy, to find the last one: before it stands a value that a client has sent.
     r".*for key '(?:[^'.]*\.)?([^']+)'|CONSTRAINT `([^`]+)`"
     r"|CHECK constraint failed: (.+)|failed: index '(.+)'",
     re.DOTALL,
 )
-# Where those of PostgreSQL and MariaDB name the columns of a rule.
+# Where the messages of PostgreSQL and MariaDB name the columns of a rule.
 KEY = re.compile(r"(?:Key|.*FOREIGN KEY) \(([\w, \"`]+)\)")
-# A name as SQLAlchemy writes it: in quotes if it has other characters, or is a word of SQL.
+# A name as SQLAlchemy writes it: in quotes if it has special characters or is a word of SQL.
 QUOTED = r"""(?:["`]([^"`]+)["`]|(\w+))"""
 Written = tuple[str, str, str]
 WRITTEN = re.compile(rf"""\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?{QUOTED}(.*)""", re.DOTALL)
@@ -57,11 +57,11 @@ class Violation:
     kind: str
     columns: tuple[str, ...]
     message: str
-    # Whose columns they are, if the statement tells.
+    # The table that has these columns, if the statement or the driver names it.
     table: str | None = field(default=None, compare=False)
 
     def is_about(self, model: Any) -> bool:
-        """Tell whether its columns are this model's: one of another may have been written, too."""
+        """Tell whether the columns are this model's: the commit may have written other models."""
         return self.table is None or self.table in [one.name for one in sa.inspect(model).tables]
 
     @property
@@ -73,8 +73,8 @@ class Violation:
 def violation_of(error: Exception, is_deletion: bool = False) -> Violation | None:
     """Return the rule behind an error of any of the engines, None if it is another kind of error.
 
-    One of SQLAlchemy itself is behind records that refer to each other. Before it deletes a record
-    it takes off those that refer to it: one that may not be without it is in the way of a deletion.
+    SQLAlchemy itself refuses records that refer to each other in a circle. And before it deletes a
+    record it sets the keys that refer to it to NULL: if one may not be NULL, the record is in use.
 
     Call it after the rollback: it may have to ask SQLite which parent is missing. A constraint's
     own words, `info={"message": "..."}`, win over MESSAGES.
@@ -93,10 +93,10 @@ def violation_of(error: Exception, is_deletion: bool = False) -> Violation | Non
         return _told("in_use", ("id",))
     if kind == "":
         return None
-    # A deferred rule is told at the COMMIT, which names no table.
+    # A deferred rule fails at the COMMIT, a statement that names no table.
     diagnostics = getattr(error.orig, "diag", None)
     table = written[1] if written else getattr(diagnostics, "table_name", None)
-    # That one first: checks and keys of two tables may have one name.
+    # That table's rules first: checks and keys of two tables may have the same name.
     tables = sorted(installed_tables(), key=lambda one: one.name != table)
     rules = (one for made in tables for one in (*made.constraints, *made.indexes))
     rule = next((one for one in rules if _is_meant(one, name, table, error, columns)), None)
@@ -104,7 +104,7 @@ def violation_of(error: Exception, is_deletion: bool = False) -> Violation | Non
         _columns_of(rule) if rule is not None else columns or _told_columns(error, kind, written)
     )
     if kind == "required":
-        # Forms and schemas ask for it themselves: none of those at hand names this column.
+        # Forms and schemas require it themselves: those of this request leave the column out.
         log.warning("%s.%s was given no value, and may not be NULL", table, ", ".join(columns))
     if kind in ("in_use", "missing") and (referred := _referred(written, rule, columns)):
         return _told("referred", referred, table)
@@ -112,7 +112,7 @@ def violation_of(error: Exception, is_deletion: bool = False) -> Violation | Non
 
 
 def _told_columns(error: DBAPIError, kind: str, written: Written | None) -> list[str]:
-    """Return the columns of a rule whose name no model has, as of before a column was renamed."""
+    """Return the columns of a rule that no model has by name, as after a column was renamed."""
     details = getattr(getattr(error.orig, "diag", None), "message_detail", None)
     if kind in ("unique", "missing") and (named := KEY.match(details or str(error.orig))):
         return re.findall(r"\w+", named[1])
@@ -120,7 +120,7 @@ def _told_columns(error: DBAPIError, kind: str, written: Written | None) -> list
 
 
 def _written(statement: str) -> Written | None:
-    """Return an INSERT or UPDATE with its table, and what stands behind it."""
+    """Return an INSERT or UPDATE, its table, and the text behind that name; None for others."""
     found = WRITTEN.match(statement)
     return found and (found[0], found[1] or found[2], found[3])
 
@@ -136,7 +136,7 @@ def _told(
 
 
 def _circle(error: CircularDependencyError) -> Violation | None:
-    """Return what is wrong with records that refer to each other; None if the program is."""
+    """Return the violation of records that refer to each other; None for a fault of the program."""
     states = [step.state for step in error.cycles if hasattr(step, "state")]
     tables = {state.mapper.local_table for state in states}
     if len(tables) != 1:
@@ -147,7 +147,7 @@ def _circle(error: CircularDependencyError) -> Violation | None:
 
 
 def _is_key(written: Written | None, columns: list[str]) -> bool:
-    """Tell whether an UPDATE has these columns, of keys that refer to other records."""
+    """Tell whether a statement is an UPDATE of a table in which these columns are foreign keys."""
     if written is None or not UPDATE.match(written[0]):
         return False
     tables = (table for table in installed_tables() if table.name == written[1])
@@ -155,12 +155,12 @@ def _is_key(written: Written | None, columns: list[str]) -> bool:
 
 
 def _referred(written: Written | None, rule: Any, orphaned: list[str]) -> list[str]:
-    """Return the columns that an UPDATE changes and other rows refer to, if that was refused."""
+    """Return the columns that an UPDATE may not change because other rows refer to them."""
     if written is None or not UPDATE.match(written[0]):
         return []
     changed = set(_names(rf"{QUOTED}\s*=", written[2].partition(" WHERE ")[0]))
     if rule is None:
-        # SQLite tells neither which, nor whose.
+        # SQLite names neither the key nor its table.
         keys = [] if orphaned else [key for one in installed_tables() for key in one.foreign_keys]
     elif rule.table.name == written[1] and not changed.isdisjoint(_columns_of(rule)):
         return []
@@ -180,7 +180,7 @@ def _read(orig: Any) -> tuple[str, str | None, list[str]]:
     else:
         code, text = getattr(orig, "sqlite_errorname", orig.args[0]), str(orig.args[-1])
         if code == "SQLITE_CONSTRAINT_TRIGGER" and text == "FOREIGN KEY constraint failed":
-            # Of a key with ondelete="RESTRICT".
+            # SQLite says so of a key with ondelete="RESTRICT".
             code = "SQLITE_CONSTRAINT_FOREIGNKEY"
         named = NAME.search(text)
         name = named and next(filter(None, named.groups()))
@@ -193,11 +193,11 @@ def _is_meant(
 ) -> bool:
     """Tell whether this is the rule that a driver names."""
     if name == "PRIMARY":
-        # MariaDB calls that of each table so.
+        # MariaDB's name for the primary key of every table.
         return rule is rule.table.primary_key and rule.table.name == table
     if name:
         return bool(rule.name == name)
-    # SQLite names columns alone, with their table.
+    # SQLite names only the columns, with their table.
     is_unique = isinstance(rule, sa.UniqueConstraint) or getattr(rule, "unique", False)
     is_told = f"UNIQUE constraint failed: {rule.table.name}." in str(error.orig)
     return is_unique and is_told and {column.name for column in rule.columns} == set(columns)
@@ -207,22 +207,22 @@ def _columns_of(constraint: Any) -> list[str]:
     columns = [column.name for column in constraint.columns]
     if columns or not isinstance(constraint, sa.Constraint):
         return columns
-    # A CHECK written as text lists no columns: those of the table that it names are meant.
+    # A CHECK written as text lists no columns: take the table's columns that its text names.
     words = set(re.findall(r"\w+", str(getattr(constraint, "sqltext", ""))))
     return [column.name for column in constraint.table.columns if column.name in words]
 
 
 def _orphaned_columns(written: Written, params: Any) -> list[str]:
-    """Return the columns of foreign keys without a parent row, which SQLite alone does not name."""
+    """Return the columns of foreign keys without a parent row; only SQLite does not name them."""
     if not isinstance(params, tuple):
         return []
     names = _names(rf"{QUOTED}\s*(?:[,)]|=\s*\?)", written[2].partition("VALUES")[0])
-    # What an UPDATE sets goes before what its WHERE asks of the same column.
+    # If a column stands in SET and in WHERE, the value of SET counts.
     row = dict(reversed([*zip(names, params, strict=False)]))
     tables = (table for table in installed_tables() if table.name == written[1])
     keys = [key for table in tables for key in table.foreign_key_constraints]
     orphaned = [key for key in keys if not _has_parent(key, row)]
-    # Of a key that an UPDATE writes in part, the rest is not at hand.
+    # If an UPDATE writes only a part of a key, the rest of its values is unknown.
     suspect = (key for key in keys if 0 < len(row.keys() & key.column_keys) < len(key.column_keys))
     return [name for key in orphaned or suspect for name in key.column_keys]
 
@@ -232,7 +232,7 @@ def _has_parent(key: sa.ForeignKeyConstraint, row: dict[str, Any]) -> bool:
     # With a NULL in it a key refers to nothing.
     if None in parent.values():
         return True
-    # As the driver had them: a type would write what it has written once more.
+    # As the driver got them: the column's type would convert the values a second time.
     same = (
         sa.type_coerce(column, sa.types.NullType()) == value for column, value in parent.items()
     )
