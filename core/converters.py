@@ -1,7 +1,7 @@
 """wtforms-sqlalchemy's converters without their faults: one form field for each column type.
 
 The stock converters lose enums, refuse unchecked boxes and know neither floats nor ranges on
-SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: the last in the alphabet wins.
+SQLAlchemy 2.1. A method that replaces one of theirs keeps its name: of two, the last by name wins.
 """
 
 import re
@@ -18,7 +18,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import DecimalField, Field, Form, IntegerField, StringField
 
-# The stubs are of WTForms 3.2, which had none.
+# The stubs are of WTForms 3.2, which had no enum_coerce.
 from wtforms.fields import enum_coerce  # type: ignore[attr-defined] # isort: skip
 from wtforms.validators import DataRequired, InputRequired, NumberRange, Optional, StopValidation
 from wtforms_sqlalchemy.orm import ModelConverter as StockConverter
@@ -54,9 +54,9 @@ from core.listing import text_of
 from core.models import label_of
 from core.text import clean_text, sort_key
 
-# No column has as many, and each is a float.
+# More than any column has, and few enough for a float (up to 1e308).
 MOST_DIGITS = 300
-# The types whose field takes nothing but what all fields take.
+# The types whose field takes no arguments but those of all fields.
 FIELDS: dict[str, Callable[..., Any]] = {
     "Date": DayField,
     "DateTime": WallField,
@@ -83,12 +83,12 @@ def parsed_uuid(value: Any) -> uuid.UUID | None:
 
 
 def finite(form: Form, field: Field) -> None:
-    """Stop at what is no number: one message says so, and a NaN crashes validators of ranges."""
+    """Stop at what is no number: one message is enough, and range validators crash at a NaN."""
     typed = field.raw_data or ()
     if field.process_errors and any(text.strip() for text in typed):
         raise StopValidation
     if any("_" in text or len(text) > MOST_DIGITS for text in typed):
-        # Python alone reads 1_000, and validators of ranges fail where a float ends.
+        # Only Python reads 1_000, and range validators fail at what is too large for a float.
         kinds = (IntegerField, "integer"), (DecimalField, "decimal"), (Field, "float")
         kind = next(kind for one, kind in kinds if isinstance(field, one))
         raise StopValidation(field.gettext(f"Not a valid {kind} value."))
@@ -114,7 +114,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         if column is not None:
             prop = copy(prop)
             prop.columns = [copy(column)]
-            # The stock converter knows no type of a module, and would call a default once.
+            # The stock converter knows no types of modules, and would call a default only once.
             prop.columns[0].type = value_type(column.type)
             prop.columns[0].default = None if is_called else default
         field = super().convert(model, mapper, prop, field_args, db_session)
@@ -137,7 +137,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
             field_args["validators"].pop()
             filters.append(lambda text: text or "")
         elif not column.nullable:
-            # In place of InputRequired, put last: it takes spaces, of which the filter leaves none.
+            # Replaces InputRequired, which stands last: it accepts spaces, which the filter strips.
             field_args["validators"][-1] = DataRequired()
         field_args["filters"] = [*field_args["filters"], *filters]
         super()._string_common(column, field_args)
@@ -147,7 +147,7 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
         self._string_common(column, field_args)
         return LineField(**field_args)
 
-    # Theirs is for bytes too, which no text field makes.
+    # The stock method also converts columns of bytes, but no text field returns bytes.
     @converts("Text")
     def conv_Text(self, **args: Any) -> Any:
         return super().conv_Text(**args)
@@ -155,9 +155,9 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     @converts("Boolean")
     def conv_Boolean(self, column: Any, field_args: Any, **extra: Any) -> Any:
         if column.nullable:
-            # A box has two states: what nobody has answered yet would be saved as a no.
+            # A checkbox has two states: what nobody has answered yet would be saved as a no.
             return _choice(column, _read_answer, field_args)
-        # A browser sends nothing for an unchecked box: InputRequired, put last, would forbid False.
+        # Browsers send nothing for an unchecked box: InputRequired, which is last, would refuse it.
         field_args["validators"].pop()
         return super().conv_Boolean(field_args)
 
@@ -170,14 +170,14 @@ class ModelConverter(StockConverter):  # type: ignore[misc]
     def conv_PGUuid(self, column: Any, field_args: Any, **extra: Any) -> Any:
         field_args["filters"] = [*field_args["filters"], stripped, parsed_uuid]
         if not column.type.as_uuid:
-            # The values of its column are texts.
+            # Without as_uuid the column holds texts.
             field_args["filters"].append(lambda token: token and str(token))
         return StringField(**field_args)
 
     @converts("Enum")
     def conv_Enum(self, column: Any, field_args: Any, **extra: Any) -> Any:
         if not column.nullable:
-            # Of a select that offers nothing but values HTML does not let one be required.
+            # HTML allows `required` only on a select whose first option is empty: none is here.
             told = {"required": False, "aria_required": "true"}
             field_args["render_kw"] = {**told, **(field_args.get("render_kw") or {})}
         coerce = enum_coerce(column.type.enum_class) if column.type.enum_class else str
@@ -219,7 +219,7 @@ def _made(field: Callable[..., Any], field_args: Any, **extra: Any) -> Any:
 def _choice(column: Any, coerce: Callable[[Any], Any], field_args: Any) -> Any:
     blank = [("", EMPTY)] if column.nullable else []
     return EnumField(
-        # For each form anew: the labels are in its reader's language.
+        # Called for each form: the labels are in its reader's language.
         choices=lambda: [*blank, *choices_of(column.type)],
         coerce=lambda value: None if value in (None, "") else coerce(value),
         **field_args,
@@ -233,10 +233,10 @@ def _read_answer(value: Any) -> bool:
 
 
 def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> dict[str, Any]:
-    """Let related records stand as a person looks for them; the stock query has no order at all."""
+    """Sort related records by their text, as people look for them; the stock query does not."""
     text: Callable[[Any], str] = field_args.setdefault("get_label", text_of)
     if isinstance(text, str):
-        # As of WTForms: an attribute.
+        # WTForms also takes the name of an attribute.
         text = attrgetter(text)
     ordered = partial(sorted, key=lambda record: sort_key(text(record)))
     field_args["query_factory"] = lambda: ordered(query_factory())
@@ -244,14 +244,14 @@ def _in_order(query_factory: Callable[[], Iterable[Any]], **field_args: Any) -> 
 
 
 class _Limit(Decimal):
-    """Tells itself as the reader's language writes it."""
+    """A limit that messages show as the reader's language writes it."""
 
     def __str__(self) -> str:
         return write_decimal(self)
 
 
 def _check_number(field_args: Any, column: Any) -> None:
-    # Before those of the form: of two ranges the later one is what a browser is told.
+    # Before the form's own validators: of two ranges, browsers are told the later one.
     low, high = (
         _Limit(limit) if isinstance(limit, Decimal) else limit for limit in limits_of_column(column)
     )

@@ -1,6 +1,6 @@
 """Keyset paging: a cursor holds the place of the last row, so page 50,000 costs what page 1 costs.
 
-A cursor is signed: nobody can make one up that compares columns which the listing does not sort by.
+A cursor is signed: nobody can forge one that compares columns the listing does not sort by.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from core.columns import is_real
 
 
 def write(order: str, place: tuple[Any, ...], table: str) -> str:
-    """Return a cursor: the order as in a URL, and the values of a row in it."""
+    """Return a cursor: an order as in a URL, and a row's values of the columns in that order."""
     return _signer(table).sign(base64_encode(json.dumps([order, place]))).decode()
 
 
@@ -37,13 +37,13 @@ def _signer(table: str) -> Signer:
 
 @lru_cache(maxsize=256)
 def _made_signer(table: str, *keys: str) -> Signer:
-    # Derived here once, where itsdangerous would do so for each cursor.
+    # Derived here once: itsdangerous would derive a key for each cursor.
     derived = [sha256(f"cursor of {table}:{key}".encode()).digest() for key in keys]
     return Signer(derived, key_derivation="none", digest_method=sha256)
 
 
 def shape(place: Sequence[Any]) -> tuple[bool, ...]:
-    """Return which values of a place are there: that decides the condition's form."""
+    """Return for each value of a place whether there is one: the condition depends on that."""
     return tuple(value is not None for value in place)
 
 
@@ -55,7 +55,7 @@ def values(place: Sequence[Any] | None) -> dict[str, Any]:
 def behind(order: Sequence[tuple[Any, bool]], shape: Sequence[bool]) -> ColumnElement[bool]:
     """Return the condition for rows behind a place; in each column rows without a value are last.
 
-    `order` are pairs of a column and whether it descends; the parameters are those of values().
+    `order` holds pairs of a column and whether it descends; values() returns the parameters.
     """
     steps: list[ColumnElement[bool]] = []
     equal: list[ColumnElement[bool]] = []
@@ -69,13 +69,13 @@ def behind(order: Sequence[tuple[Any, bool]], shape: Sequence[bool]) -> ColumnEl
     value = rounded(bindparam("after_0", type_=first.type), first)
     if len(order) == 1 or not shape[0]:
         return or_(false(), *steps)
-    # Said once more as a range, which an index can start at.
+    # The first column once more as a range: an index can start there.
     reach = first <= value if down else first >= value
     return and_(_or_nothing(first, reach), or_(*steps))
 
 
 def rounded(value: Any, column: Any) -> Any:
-    """Return a value as its column keeps it: a REAL is equal to no double but a few."""
+    """Return a value as its column keeps it: few doubles equal the REAL that they are stored as."""
     kind = column.type
     if not is_real(kind) and not isinstance(kind, FLOAT):
         return value

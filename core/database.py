@@ -23,11 +23,11 @@ from core.encoding import JSONProvider
 from core.text import fold
 from services import db, log
 
-# A connection that was used so recently is taken to live: asking costs a round trip a request.
+# A connection used this recently is taken to be alive: a check costs each request a round trip.
 IDLE_SECONDS = 1
 # psycopg2.extensions.TRANSACTION_STATUS_ACTIVE: the server was sent a statement and works on it.
 ACTIVE = 1
-# Of a decimal that a float keeps as it is.
+# A decimal of no more digits comes back from a float as it was.
 DIGITS_OF_A_FLOAT = 15
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a driver says of a database that cannot be connected to, and what helps.
@@ -43,13 +43,13 @@ REMEDIES = {
     "permission denied|must be owner|command denied": "let the user of DATABASE_URL own the "
     "database, or grant it what it needs (docs/migrations.md)",
 }
-# PostgreSQL's and MariaDB's, of what a user may not do.
+# The codes of PostgreSQL and MariaDB for what a user may not do.
 NOT_ALLOWED = {"42501", 1044, 1142}
 
 
 def init_database(app: Flask) -> None:
     """Bind db to the application and prepare each of its engines. Connects to nothing."""
-    # A column of JSON takes what an answer of the API does, such as a UUID.
+    # A column of JSON takes all that an answer of the API may hold, such as a UUID.
     write = partial(json.dumps, default=JSONProvider.default)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "json_serializer": write,
@@ -64,9 +64,9 @@ def init_database(app: Flask) -> None:
 
 
 def _end_session(_: BaseException | None) -> None:
-    """Give the session up, as Flask-SQLAlchemy does, also where its connection was lost meanwhile.
+    """Give the session up, as Flask-SQLAlchemy does, even if its connection was lost meanwhile.
 
-    The answer is ready by then; and a session that stayed would be that of a later request.
+    The answer is ready by then; and a session left in place would be used by a later request.
     """
     try:
         db.session.remove()
@@ -79,7 +79,7 @@ def _prepare(app: Flask, engine: Engine) -> None:
     # SQLAlchemy's errors quote what people typed, and errors are logged.
     engine.hide_parameters = not app.debug
     event.listen(engine, "handle_error", _say_out_of_range)
-    # Where a revision has a longer one (op.f), it is the same everywhere, too.
+    # So a longer name in a revision (op.f) is cut the same way on every engine, too.
     engine.dialect.max_constraint_name_length = LONGEST_NAME
     engine.dialect.max_index_name_length = LONGEST_NAME
     if engine.dialect.name == "sqlite":
@@ -91,7 +91,7 @@ def _prepare(app: Flask, engine: Engine) -> None:
     if engine.dialect.driver == "psycopg2":
         opened = app.extensions.setdefault("connections", WeakValueDictionary())
         event.listen(engine, "connect", lambda one, _: opened.update({id(one): one}))
-    # A new connection lives, too: behind a pooler whose server is away, the question would fail.
+    # A new connection is alive, too: behind a pooler whose server is away, a check would fail.
     for moment in ("connect", "checkin"):
         event.listen(engine, moment, lambda _, record: record.info.update(used=time.monotonic()))
     event.listen(engine, "checkout", _idle_check(engine.dialect))
@@ -102,10 +102,10 @@ def _prepare(app: Flask, engine: Engine) -> None:
 
 
 class SQLiteNumeric(Numeric[Any]):
-    """A decimal, kept as a float: ValueError for one that would come back as another."""
+    """A decimal, kept as a float; ValueError for one that would come back as another number."""
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], float | None]:
-        # Other databases round to the column's places, too.
+        # Rounding to the column's places is allowed: other databases do it, too.
         most = Decimal(0) if self.scale is None else Decimal(5).scaleb(-self.scale - 1)
 
         def to_float(value: Any) -> float | None:
@@ -123,14 +123,14 @@ class SQLiteNumeric(Numeric[Any]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         is_short = self.scale is not None and 0 < (self.precision or 0) <= DIGITS_OF_A_FLOAT
         if is_short or not self.asdecimal:
-            # By SQLAlchemy's own, in C.
+            # SQLAlchemy's own function, in C, is enough here.
             return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
         last_place = None if self.scale is None else Decimal(1).scaleb(-self.scale)
 
         def to_decimal(value: float | None) -> Decimal | None:
             if value is None:
                 return None
-            # The shortest that is stored as this: one by its places would have some noise.
+            # repr() gives the shortest decimal that is stored as this float, without its noise.
             number = Decimal(repr(value))
             if last_place is None or not number.is_finite():
                 return number
@@ -140,21 +140,21 @@ class SQLiteNumeric(Numeric[Any]):
 
 
 def engine_of(model: Any) -> Engine:
-    """Return the engine that the session takes for a model: its __bind_key__'s, or the only one."""
-    # A join has no metadata.
+    """Return the engine that the session uses for a model: its __bind_key__'s, or the default."""
+    # A model may be mapped to a join, which has no metadata.
     metadata = getattr(model.__table__, "metadata", db.metadata)
     return db.engines[metadata.info.get("bind_key")]
 
 
 def cut_waiting() -> None:
-    """End the connections that wait for an answer of a server that gives none.
+    """Cut the connections that wait for a server that does not answer.
 
-    PostgreSQL's driver waits without an end; the one for MariaDB has a limit of its own.
+    PostgreSQL's driver would wait forever; MariaDB's has a time limit of its own.
     """
     opened = current_app.extensions.get("connections", WeakValueDictionary())
-    # Taken in one step: a thread that connects would break off a loop.
+    # Listed in one step: a thread that connects meanwhile would break off a loop.
     for connection in filter(None, [reference() for reference in opened.valuerefs()]):
-        # It may be closed by its own thread meanwhile.
+        # The connection's own thread may close it meanwhile.
         with suppress(OSError, db.engine.dialect.loaded_dbapi.Error):
             if connection.get_transaction_status() == ACTIVE:
                 with socket.socket(fileno=os.dup(connection.fileno())) as waiting:
@@ -183,13 +183,13 @@ def unusable(error: SQLAlchemyError) -> ConfigError:
 
 
 def codes_of(error: Exception) -> set[Any]:
-    """Return what the driver calls an error: PostgreSQL's SQLSTATE, the number of the others."""
+    """Return the driver's codes for an error: PostgreSQL's SQLSTATE, the number of the others."""
     cause = getattr(error, "orig", None)
     return {getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1]}
 
 
 def is_not_allowed(error: SQLAlchemyError) -> bool:
-    """Tell whether the user of the database lacks a right."""
+    """Tell whether an error says that the database's user lacks a right."""
     return not NOT_ALLOWED.isdisjoint(codes_of(error))
 
 
@@ -226,8 +226,8 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A reader that turns writer in mid-transaction fails at once with "database is locked": who may
-    # write takes the lock first. Readers do not, or one long download would stop the site.
+    # A transaction that reads first and then writes may fail at once with "database is locked": one
+    # that may write takes the lock first. Others do not, or one long download would stop the site.
     reads = connection.get_execution_options().get("only_reads") or (
         has_request_context() and request.method in READ_METHODS
     )
@@ -235,18 +235,18 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _open_again(context: Any) -> None:
-    """Give up a connection that may only read: SQLite does not look again whether it may write.
+    """Give up a connection that may only read: SQLite never checks again whether it may write.
 
-    It may, once its owner or its disk were mended; until then requests are answered 503.
+    A new one may, once the file's owner or its disk is mended; until then requests get a 503.
     """
     if "readonly database" in str(context.original_exception):
         context.is_disconnect = True
 
 
 def _say_out_of_range(context: Any) -> None:
-    """Say of a value that a driver cannot write what it says of others; it raises Python's error.
+    """Raise DataError where a driver raises Python's own error for a value that it cannot write.
 
-    Such are numbers past 64 bits on SQLite, NUL on PostgreSQL, and halves of surrogate pairs.
+    Such values are numbers past 64 bits on SQLite, NUL on PostgreSQL, and lone surrogates.
     """
     error = context.original_exception
     is_nul = type(error) is ValueError and "NUL" in str(error)
