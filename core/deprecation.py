@@ -1,4 +1,4 @@
-"""How an API announces the end of a resource, so that its clients read of it in time."""
+"""How an API announces the end of a resource, so that its clients learn of it in time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ OUT_OF_RANGE = "A number is out of range."
 
 
 def encode(obj: Any, default: Callable[[Any], Any]) -> bytes:
-    """Write JSON in UTF-8, fast; what has no place in UTF-8 or in 64 bits, by json.dumps()."""
+    """Write JSON in UTF-8 by orjson; what fits neither UTF-8 nor 64 bits, by json.dumps()."""
     try:
         return orjson.dumps(obj, default, orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:
@@ -34,14 +34,14 @@ class JSONProvider(DefaultJSONProvider):
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Read JSON (RFC 8259). Raises ValueError also for what the standard library lets pass."""
-        # Of bytes it would guess the encoding.
+        # JSON in a body is UTF-8: the standard library would guess the encoding of bytes.
         text = s.decode("utf-8-sig") if isinstance(s, bytes) else s
         try:
             return DECODER.decode(text)
         except RecursionError:
             raise ValueError("The JSON is nested too deeply.") from None
         except ValueError as error:
-            # Python's words for an integer of thousands of digits are about itself.
+            # Python's message for an integer of thousands of digits is about a setting of Python.
             if "set_int_max_str_digits" in str(error):
                 raise ValueError(OUT_OF_RANGE) from None
             raise
@@ -75,7 +75,7 @@ def iso(value: datetime) -> str:
 
 
 class WrittenFloat(float):
-    """A number of JSON with the text that was sent, of which a Decimal is exact."""
+    """A number of JSON with the text that was sent, from which an exact Decimal can be made."""
 
     __slots__ = ("text",)
     text: str

@@ -1,4 +1,4 @@
-"""Every failure ends here, from anywhere: as a page, or as a problem for the API."""
+"""Every failure, from anywhere, is answered here: by a page, or by a problem for the API."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ FOREIGN_FORM = _l(
     "let it send the header Origin or Referer, and try again."
 )
 OTHER_SITE = _l("Nothing was changed, because the form came from another site.")
-# Of the API alone: a person is told what to do, by the page of the status.
+# For the API alone: the page of a status tells a person what to do (PAGES).
 DETAILS = {
     401: "Nobody is logged in, or the key is not known.",
     403: "This is not for you.",
@@ -86,9 +86,9 @@ PAGES = {
     500: (_l("Something went wrong"), _l("The fault is ours and was logged: try again later.")),
     503: (_l("Back in a moment"), _l("A part of the site does not answer: try again shortly.")),
 }
-# SQLite and MySQL report faults of the program, too, as operational errors: these pass. Of MySQL a
-# full disk, table or store of locks, too many connections or threads, a broken connection, a
-# shutdown, a lock, a limit of time, a server that is read only for now.
+# SQLite and MySQL report faults of the program, too, as operational errors; only these pass by
+# themselves. For MySQL: a full disk, table or store of locks, too many connections or threads, a
+# broken connection, a shutdown, a lock, a time limit, a server that is read-only for now.
 SQLITE_PASSING = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -101,21 +101,21 @@ MYSQL_PASSING = {
     *(1042, 1043, 1047, 1129, *range(1152, 1162)),
     *(1053, 1077, 1078, 1079, 1080, 1205, 1317, 1927, 1969, 3024, 1290, 1836),
 }
-# PostgreSQL's, of a text that is too long for its index; others of the class are the program's.
+# PostgreSQL's code for a text too long for its index; others of class 54 are the program's fault.
 TOO_LONG = "54000"
-# PostgreSQL has the same number for a server that takes no more changes before a VACUUM.
+# PostgreSQL has the same code for a server that takes no more changes before a VACUUM.
 WRAPAROUND = "wraparound"
-# Of a deadlock and of changes that met, which the database undoes for one of both.
+# Codes for a deadlock and for changes that met: the database undoes one of the two.
 MET = {"40P01", "40001", 1213, 1020}
-# What changes nothing but how the pages look to who pressed it (core/i18n.py).
+# Endpoints whose buttons only change how pages look to whoever presses them (core/i18n.py).
 SWITCHES = ("preferences.language", "preferences.theme")
-# PostgreSQL's, of a server that stands by until it is promoted; SQLAlchemy has it as InternalError.
+# PostgreSQL's code for a standby server, before it is promoted; to SQLAlchemy an InternalError.
 READ_ONLY = "25006"
 
 
 def init_errors(app: Flask) -> None:
     """Register the handlers; a crash reaches the first one as InternalServerError."""
-    # abort() knows the statuses that Werkzeug has an exception for, which 402 is not.
+    # abort() knows only statuses for which Werkzeug has an exception: not 402, for one.
     app.aborter.mapping |= {
         status: type("OtherError", (HTTPException,), {"code": status})
         for status in TITLES.keys() - default_exceptions.keys()
@@ -125,7 +125,7 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _refused_form)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(SQLAlchemyError, _database_error)
-    # SQLAlchemy's own word for a record that a row of two keys is in the way of.
+    # SQLAlchemy's error for a deletion that would take a part of another row's primary key.
     app.register_error_handler(AssertionError, _database_error)
 
 
@@ -137,7 +137,7 @@ def answer(
 ) -> Response:
     """Return an error in the form that its reader understands.
 
-    Werkzeug's default words are about browsers: our own take their place where there are some.
+    Werkzeug's default words are about browsers: ours replace them where we have some.
     """
     is_default = detail == getattr(default_exceptions.get(status), "description", None)
     if wants_problem():
@@ -149,7 +149,7 @@ def answer(
     else:
         try:
             response = Response(_page(status, None if is_default else detail), status)
-        except Exception:  # It is the product's, and may ask for what has failed already.
+        except Exception:  # The product's page may need the very thing that failed.
             log.exception("The page of an error failed")
             response = Response(f"{title_of(status)}\n", status, mimetype="text/plain")
     response.headers.extend(headers or {})
@@ -159,7 +159,7 @@ def answer(
 def _page(status: int, detail: str | None) -> str:
     title, text = PAGES.get(status) or PAGES[500 if status >= 500 else 400]
     if status == 404 and request.method == "POST" and request.url_rule:
-        # A button alone has nothing typed in it.
+        # A form that is only a button has nothing typed in it.
         text = LOST if form_endpoint() else DELETED
     return render_template(
         [f"errors/{status}.html", "errors/error.html"],
@@ -177,14 +177,14 @@ def _refused_form(error: CSRFError) -> ResponseReturnValue:
     if "referrer" in str(error.description):
         return answer(400, FOREIGN_FORM)
     if check := getattr(current_app.session_interface, "check", None):
-        # A form that comes without a session has not expired if none could be kept.
+        # Without a session the form seems expired, also if the store of sessions is down.
         try:
             check()
         except HTTPException as unavailable:
             return _http_error(unavailable)
     endpoint = str(request.endpoint)
     if endpoint in SWITCHES and request.headers.get("Sec-Fetch-Site") == "same-origin":
-        # Of a tab that has outlived its session. The browser itself says whose button it is.
+        # From a tab that has outlived its session; the browser vouches that the button is ours.
         return make_response(current_app.view_functions[endpoint]())
     page = shown_again()
     return answer(400, EXPIRED_BUTTON) if page is None else page
@@ -194,7 +194,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     # flask_restful.abort puts its message on `data`.
     detail = getattr(error, "data", {}).get("message", error.description)
-    # Of several logins that an API takes there is a header each.
+    # Not a dict: an API that takes several logins has a WWW-Authenticate for each.
     kept = Headers(error.get_headers(request.environ))
     kept.remove("Content-Type")
     kept.remove("Content-Length")
@@ -204,11 +204,11 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _challenge() -> dict[str, str]:
-    """Return how to pass the guard of the API at hand, as its `security` says (RFC 9110 11.6.1)."""
+    """Return the WWW-Authenticate header that the API's `security` calls for (RFC 9110 11.6.1)."""
     security = current_app.extensions["api_blueprints"].get(request.blueprint)
     if not security:
         return {}
-    # No scheme is registered for keys.
+    # No authentication scheme is registered for API keys.
     other = "ApiKey" if security["type"] == "apiKey" else "Bearer"
     scheme = security.get("scheme", "").capitalize() or other
     return {"WWW-Authenticate": f'{scheme} realm="{request.blueprint}"'}
@@ -220,7 +220,7 @@ def _invalid(error: ValidationError) -> ResponseReturnValue:
 
 
 def _cut(errors: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the first errors, without the most of long names: a client made them up."""
+    """Return the first errors, with long names cut short: a client may have made them up."""
     parts = ((str(name)[:100], part) for name, part in islice(errors.items(), MOST_ERRORS))
     return {name: _cut(part) if isinstance(part, dict) else part for name, part in parts}
 
@@ -230,7 +230,7 @@ def _database_error(error: Exception) -> ResponseReturnValue:
     db.session.rollback()
     if isinstance(error, StaleDataError):
         return answer(409 if "*" in tags("If-Match") else 412, STALE)
-    # A read that met a change changed nothing: it is sent again.
+    # A read that met a change has changed nothing: below it gets a 503, to be sent again.
     if changes_met(error) and request.method not in READ_METHODS:
         return answer(409, STALE)
     if isinstance(error, ObjectDeletedError):
@@ -238,7 +238,7 @@ def _database_error(error: Exception) -> ResponseReturnValue:
     if violation := violation_of(error, request.method == "DELETE"):
         return answer(409, violation.message, _by_key(violation))
     if is_refused(error):
-        # That of a read stands in its URL.
+        # In a read the value is in the URL.
         return answer(400 if request.method in READ_METHODS else 422, OUT_OF_RANGE)
     if current_app.config["APP_ENV"] == "development" and lacks_migration(error):
         # Answered, not raised: in debug mode the debugger's page would hide the sentence.
@@ -252,9 +252,9 @@ def _database_error(error: Exception) -> ResponseReturnValue:
 
 
 def _by_key(violation: Violation) -> Mapping[str, Any]:
-    """Return the errors of columns by what the bodies of the resource at hand call them.
+    """Return the errors of columns by their names in bodies of the requested resource.
 
-    One that they do not have, as that of the tenant in a unique rule, is nobody's to read.
+    A column that bodies do not have, as that of the tenant in a unique rule, is left out.
     """
     resource = resource_at_hand()
     schema = getattr(resource, "body_schema", None) or getattr(resource, "schema", None)
@@ -271,13 +271,13 @@ def _by_key(violation: Violation) -> Mapping[str, Any]:
 def _within(
     schema: Schema, violation: Violation, around: tuple[type, ...] = ()
 ) -> dict[str, Any] | None:
-    """Return the errors as bodies of a schema call them, None for a rule that is of no part of it.
+    """Return the errors by their names in a schema, None for a rule of neither it nor its parts.
 
-    Which of the records within one broke a rule, nobody tells.
+    No database tells which of several records in a list broke the rule.
     """
     if violation.is_about(schema.opts.model):
         keys = [key for key in map(schema.key_of_column, violation.columns) if key is not None]
-        # What nobody can send, as the user in a unique rule, is told where nothing else is.
+        # A column that nobody can send, as the user in a unique rule, is named only if no other is.
         sent = {field.data_key or name for name, field in schema.load_fields.items()}
         return {key: [violation.message] for key in [k for k in keys if k in sent] or keys}
     for name, field in schema.load_fields.items():
@@ -295,7 +295,7 @@ def is_refused(error: Exception) -> bool:
         return True
     if isinstance(error, DBAPIError) and TOO_LONG in codes_of(error):
         return WRAPAROUND not in reason(error)
-    # It may be a fault of the program, too.
+    # Logged, as it may be a fault of the program, too.
     refused = isinstance(error, StatementError) and isinstance(
         error.orig, (ArithmeticError, ValueError)
     )
@@ -305,7 +305,7 @@ def is_refused(error: Exception) -> bool:
 
 
 def changes_met(error: Exception) -> bool:
-    """Tell whether the database undid a change for the sake of another at the same moment."""
+    """Tell whether the database undid a change in favour of another at the same moment."""
     return isinstance(error, DBAPIError) and not MET.isdisjoint(codes_of(error))
 
 
@@ -320,16 +320,16 @@ def _is_passing(error: Exception) -> bool:
     dialect = db.engine.dialect.name
     if not isinstance(error, (OperationalError, InterfaceError, InternalError)):
         return False
-    # PyMySQL calls numbers of the server's files so: a disk that is full, say.
+    # PyMySQL raises InternalError for troubles with the server's files, such as a full disk.
     if isinstance(error, InternalError) and dialect not in ("mysql", "mariadb"):
         return False
     if dialect == "sqlite":
-        # The byte above tells more of it.
+        # The low byte is the kind of error; the next only tells more of it.
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in SQLITE_PASSING
     if dialect == "postgresql":
         is_limit = str(getattr(error.orig, "pgcode", "")).startswith(TOO_LONG[:2])
         return not is_limit or WRAPAROUND in reason(error)
-    # Where no statement was sent, the connection failed; numbers of the driver are of it, too.
+    # Without a statement, connecting failed; the driver's own numbers are about that, too.
     numbers = {number for number in codes_of(error) if isinstance(number, int)}
     return error.statement is None or any(
         number in MYSQL_PASSING or number < 1000 or 2000 <= number < 3000 for number in numbers

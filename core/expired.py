@@ -15,47 +15,47 @@ EXPIRED = _l(
 
 
 def shown_again() -> ResponseReturnValue | None:
-    """Return the page of the form that was sent, or what refuses it, else None."""
+    """Return the page of the form that was sent, or a guard's refusal, else None."""
     endpoint = form_endpoint()
     try:
         with _treated_as_get():
-            # Hooks that take a part of the URL for themselves find it again.
+            # Matched anew, for hooks that take a part of the URL out of the view's arguments.
             request_ctx.match_request()
-            # CSRF failed before the hooks behind it ran: a module's login is one of them.
+            # The CSRF check failed before later hooks ran, such as a module's login.
             refusal = current_app.preprocess_request()
             if refusal is not None or endpoint is None:
                 return refusal
             flash(EXPIRED, "warning")
-            # Taken by the forms of core/forms.py.
+            # Read by the forms of core/forms.py.
             g.expired = request.form
             page = make_response(current_app.view_functions[endpoint](**(request.view_args or {})))
     except Exception as failure:
         _take_back()
-        # Flask answers 500 to whatever leaves a handler, a 404 too.
+        # Flask would answer 500 to any exception that leaves an error handler, even a 404.
         return current_app.handle_user_exception(failure)
     if page.status_code >= 300:
-        # The guard of the view, which sends who has no session to the login.
+        # The view's own guard, which sends people without a session to the login.
         _take_back()
         return page
     if "expired_shown" in g or "POST" not in _methods(endpoint):
         page.status_code = 400
         return page
-    # What was shown is no form: the view may have taken a GET for something else.
+    # No form was shown: the view may use a GET for something else.
     _take_back()
     return None
 
 
 def _take_back() -> None:
-    """Forget the message, which is not true of what is shown."""
+    """Remove the flashed message: it would not be true of what is shown."""
     flashes = session.pop("_flashes", [])
     if others := [one for one in flashes if one[1] is not EXPIRED]:
         session["_flashes"] = others
 
 
 def form_endpoint() -> str | None:
-    """Return the endpoint of the page with the form that was sent.
+    """Return the endpoint of the page with the form that was sent, None if there is none.
 
-    Its page is that of x_new for x_create, of x_edit for x_update, else its own.
+    It is x_new for x_create, x_edit for x_update, else the endpoint of the request itself.
     """
     endpoint = re.sub("_create$", "_new", re.sub("_update$", "_edit", str(request.endpoint)))
     return endpoint if "GET" in _methods(endpoint) else None

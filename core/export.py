@@ -1,4 +1,4 @@
-"""A list as CSV, all rows that its URL asks for, or rows of your own: streamed (RFC 4180)."""
+"""Streams CSV (RFC 4180): all rows of the list that a URL asks for, or rows of your own."""
 
 import csv
 import enum
@@ -27,11 +27,11 @@ from services import db
 
 CHUNK = 500
 # A spreadsheet runs a text that begins like this as a formula (OWASP: CSV injection).
-# A spreadsheet of Japan takes the wide ones, too.
+# Japanese spreadsheets take the full-width characters, too.
 FORMULA = "[=+@\uff1d\uff0b\uff0d\uff20-]"
 STARTS = re.compile(rf"[\t\r\n]|\s*{FORMULA}")
-# Where one that separates by something else than commas would begin a cell.
-# Quotes there are those of its cell.
+# Where a spreadsheet that separates by anything but commas would begin a cell.
+# Quotes there would be the quotes around that cell.
 WITHIN = re.compile(rf"(?<=[;|\t\r\n])(?=(?:[^\S\t\r\n]|\")*{FORMULA})")
 
 
@@ -39,33 +39,33 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     """Stream the list as CSV; a column is an attribute of the row, or a path: "category.name".
 
     Times are those of settings.TIMEZONE, with their offset; spans are in seconds, as in the API.
-    What the request has changed is committed.
+    Commits what the request has changed.
     """
-    # What an API is asked wrongly it refuses (core/rest.py), where a page reads on.
+    # The API refuses wrong arguments (core/rest.py); a page leaves them out.
     refuse = partial(abort, 400)
     listing = listing_of(model)
     is_api = wants_problem()
     query = listing.read(request.args, refuse) if is_api else list_query(model)
     if is_api and (unheeded := request.args.keys() & {"cursor", "fields"}):
         abort(400, f"{min(unheeded)!r}: a file has all rows, and columns of its own.")
-    # A page says what it leaves out; a file cannot, and would be of more than was asked for.
+    # A page says which filters it left out; a file cannot, and would hold too many rows.
     if query.left_out:
         abort(400)
     check_select(model, statement)
     records = listing.apply(statement, query)
     rows = rows_of(model, tuple(columns)).select(records).execution_options(yield_per=CHUNK)
     firsts = [column.partition(".")[0] for column in columns]
-    # Of several columns of one related record each says which it is.
+    # If one related record has several columns here, each heading names its own.
     heads = [
         ": ".join(_labels(model, column if firsts.count(first) > 1 else first))
         for first, column in zip(firsts, columns, strict=True)
     ]
-    # Who has read before, as a guard does, gives the connection back: the file takes one.
+    # Give back the connection of earlier reads, such as a guard's: the file takes its own.
     db.session.commit()
     with ExitStack() as stack:
-        # Of its own: that of the request is closed before the lines are sent.
+        # A session of its own: the request's is closed before the lines are sent.
         session = stack.enter_context(db.session.session_factory())
-        # Before the answer begins, so that a failure still has its status and its page.
+        # Executed before the answer begins, so that a failure still gets its status and page.
         response = csv_response(model.__tablename__, heads, session.execute(rows))
         response.call_on_close(stack.pop_all().close)
     return response
@@ -74,11 +74,11 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
 def csv_response(name: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
     """Stream rows of your own making, such as the sums of a report, as the file `name`.csv.
 
-    What a text holds is no formula there, either.
+    Here, too, no text reaches a spreadsheet as a formula.
     """
     response = Response(stream_with_context(_lines(heads, rows)), mimetype="text/csv")
     plain = re.sub(r"[^ !#-\[\]-~]", "_", name)
-    # The name as it is for all browsers of today (RFC 6266 4.3).
+    # The unchanged name, which all browsers of today take (RFC 6266 4.3).
     also = f"; filename*=UTF-8''{quote(name, safe='')}.csv" if plain != name else ""
     response.headers["Content-Disposition"] = f'attachment; filename="{plain}.csv"{also}'
     return response
@@ -94,7 +94,7 @@ def _labels(model: Any, path: str) -> Iterator[str]:
 def _lines(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    # Without the mark Excel takes UTF-8 for the system's old encoding.
+    # Without this byte order mark Excel takes UTF-8 for the system's old encoding.
     buffer.write("\ufeff")
     writer.writerow([_cell(str(head)) for head in heads])
     for number, row in enumerate(rows, 1):
