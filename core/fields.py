@@ -13,31 +13,31 @@ from core.columns import DIGITS, real
 from core.encoding import iso
 from core.text import clean_text
 
-# Patterns as JSON Schema reads them, too (core/openapi/). What is a space to either is one to both.
+# Patterns that JSON Schema reads, too (core/openapi/): space is what Python or JavaScript calls so.
 NOT_NUL = r"^[^\x00]*$"
-# What shows nothing, up to U+FFFF: beyond it JavaScript and Python write a character differently.
+# Invisible characters up to U+FFFF: JavaScript and Python write those beyond it differently.
 INVISIBLE = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
 )
 NOT_BLANK = rf"^[^\x00]*[^\x00\s\x1c-\x1f\x85{INVISIBLE}][^\x00]*$"
 
-# Python alone reads more than these: other digits, spaces, underscores, weeks of a year.
+# Only these forms: Python would read more, such as other digits, spaces, underscores, ISO weeks.
 WHOLE = r"-?[0-9]+"
 NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
 MOMENT = rf"{DAY}[Tt ]{CLOCK}([Zz]|[-+]([01][0-9]|2[0-3]):[0-5][0-9])?"
-# JSON Schema has no format for one without a zone, so that its pattern says which days there are.
+# JSON Schema has no format for a moment without a zone, so the pattern says which days exist.
 LONG = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
 SHORT = "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9])"
 WALL = rf"(?!0000)[0-9]{{4}}-({LONG}|{SHORT})[Tt ]{CLOCK}"
 TOKEN = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 # A + that is not written as %2B comes out of a URL as a space.
 LOST_PLUS = re.compile(rf"{DAY}T{CLOCK} [0-9]{{2}}:[0-9]{{2}}")
-# MariaDB stores no more; Python's own JSON ends near 1,000.
+# MariaDB stores no more levels of nesting; Python's own JSON ends near 1,000.
 MOST_LEVELS = 31
-# Of a list in a body: at some 30 us each a longer one would keep a worker from all others.
+# In a list in a body: at some 30 us an item, a longer one would keep a worker from other requests.
 MOST_ITEMS = 10_000
 TOO_MANY = f"At most {MOST_ITEMS} of them in one body."
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
@@ -84,7 +84,7 @@ class JSON(fields.Raw):
 
 
 class List(fields.List[Any]):
-    """Values of a field; they are counted before they are read."""
+    """A list of values; they are counted before they are read."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, list) and len(value) > MOST_ITEMS:
@@ -100,7 +100,7 @@ def _is_deep(value: Any, left: int = MOST_LEVELS) -> bool:
 
 
 class Written(fields.Field[Any]):
-    """A value whose text has one form; with `strict` it is no text, as numbers of JSON are not."""
+    """A value whose text must match `form`; with `strict`, as for JSON numbers, no text is read."""
 
     form = ""
     strict = False
@@ -127,20 +127,20 @@ class Integer(Written, fields.Integer):
 
 
 class Float(Written, fields.Float):
-    """A number of JSON; with `strict` off as a text, too."""
+    """A number of JSON; with `strict` off, a text is read, too."""
 
     form, strict = NUMBER, True
 
 
 class Real(Float):
-    """A number for a REAL."""
+    """A number for a column of type REAL."""
 
     def _validated(self, value: Any) -> float:
         return real(super()._validated(value))
 
 
 class Interval(Written, fields.TimeDelta):
-    """A span of time in seconds; with `strict` off as a text, too."""
+    """A span of time in seconds; with `strict` off, a text is read, too."""
 
     form, strict = NUMBER, True
 
@@ -173,7 +173,7 @@ class TextUUID(UUID):
 
 
 class Boolean(fields.Boolean):
-    """True or false; with `strict` off as texts, which is what a URL has."""
+    """True or false; with `strict` off also their texts, as in a URL."""
 
     def __init__(self, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(truthy={True, "true"}, falsy={False, "false"}, **kwargs)
@@ -207,7 +207,7 @@ class ExactDecimal(Written, fields.Decimal):
             # Rounding to the places needs more digits than the decimal context has.
             raise self.make_error("invalid") from None
         if abs(number.adjusted()) > DIGITS.prec:
-            # A few characters would be megabytes in each answer.
+            # A few characters, such as 1e1000000, would be megabytes in each answer.
             raise self.make_error("invalid")
         if number != Decimal(str(value)):
             raise ValidationError(f"At most {self.most_places} decimal places.")
@@ -225,7 +225,7 @@ class ISODateTime(Written, fields.AwareDateTime):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         if isinstance(value, str) and LOST_PLUS.fullmatch(value):
             raise ValidationError("Not a valid datetime: in a URL write + as %2B, or use Z.")
-        # RFC 3339 5.6: the letters may be small, which Python's own reading does not take.
+        # RFC 3339 5.6: T and Z may be lower case, which Python does not read.
         text = value.upper() if isinstance(value, str) else value
         moment: datetime = super()._deserialize(text, attr, data, **kwargs)
         try:

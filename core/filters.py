@@ -33,14 +33,14 @@ from core.models import label_of
 from core.paging import ListPage, options_of
 from core.text import clean_text
 
-# Related rows in a select; of a larger table the user types words, or the number.
+# Related rows in a select; for a larger table the user types words, or the key.
 MOST_CHOICES = 200
 INPUT_TYPES: dict[type, str] = {
     sa.Date: "date",
     sa.Time: "time",
     sa.DateTime: "datetime-local",
     UTCDateTime: "datetime-local",
-    # An input of numbers empties itself of what has a comma.
+    # A number input discards a value with a comma.
     sa.Numeric: "text",
     sa.Float: "number",
     sa.Integer: "number",
@@ -63,7 +63,7 @@ class Control:
 
 
 def related_choices(page: ListPage) -> Related:
-    """Return for each filter by a related record what there is to choose, in pairs."""
+    """Return what each filter by a related record offers, as pairs of a key and its text."""
     found = []
     for name, model in _related(page.listing):
         choices = options_of(model, MOST_CHOICES + 1)
@@ -76,10 +76,10 @@ def related_choices(page: ListPage) -> Related:
 
 
 def _referred(page: ListPage, name: str, model: Any) -> sa.Select[Any]:
-    """Return what a list that was narrowed refers to: of other records its reader may not know."""
+    """Return the records that a narrowed list refers to: its reader may not know of others."""
     named: Any = page.statement
     named = named.with_only_columns(getattr(page.listing.model, name), maintain_column_froms=True)
-    # Of its own, as the list may have joined the others, too.
+    # A subquery, as the list may have joined the related table, too.
     keys = named.order_by(None).subquery()
     is_named = sa.exists().where(keys.c[0] == sa.inspect(model).primary_key[0])
     return sa.select(model).where(is_named)
@@ -91,7 +91,7 @@ def _related(listing: Listing) -> list[tuple[str, Any]]:
     by_column = {
         frozenset(one.local_columns): one.mapper.class_
         for one in relations
-        # A control offers keys.
+        # A control offers primary keys, so these must be what the relationship refers to.
         if one.direction is MANYTOONE and all(column.primary_key for column in one.remote_side)
     }
     keys = ((name, frozenset([listing.column(name)])) for name in listing.filters)
@@ -99,12 +99,12 @@ def _related(listing: Listing) -> list[tuple[str, Any]]:
 
 
 def typed_condition(listing: Listing, name: str, operator: str, text: str) -> Condition:
-    """Read a filter as a person types it: times in his zone, decimals in his language.
+    """Read a filter as people type it: times in their zone, decimals in their language.
 
-    Related records are found by their words.
+    Related records may be named by words in them.
     """
     column = listing.column(name)
-    # A column of texts may hold it; asked last, as to make the choices takes longest.
+    # A column of texts may hold EMPTY itself. Choices are checked last: making them takes longest.
     is_none = text == EMPTY and operator == "eq"
     if is_none and (column.foreign_keys or choices_of(value_type(column.type))):
         return name, "null", True
@@ -153,11 +153,11 @@ def controls(page: ListPage, related: Related) -> Iterator[Control]:
 
 
 def _looks(column: Any) -> dict[str, str]:
-    """Return how the input looks in which a value of a column is typed."""
+    """Return the type and the inputmode of the input for values of a column."""
     column_type = value_type(column.type)
     kind = next((one for base, one in INPUT_TYPES.items() if isinstance(column_type, base)), "text")
     least, _ = limits_of_column(column)
-    # As in forms: the keypad of an iPhone has no minus.
+    # As in forms: the decimal keypad of an iPhone has no minus.
     has_keypad = isinstance(column_type, sa.Numeric) and least is not None and least >= 0
     return {"type": kind, "inputmode": "decimal" if has_keypad else ""}
 
@@ -167,10 +167,10 @@ def _control(
 ) -> Control:
     value = page.query.args.get(name, "")
     if choices and value and value not in dict(choices):
-        # None of the rows has it: the select says so.
+        # No row has this value, so it is not among the choices: the select shows it all the same.
         choices = [*choices, (value, value)]
     if value and options["type"] == "datetime-local":
-        # A browser empties its input of what has a zone, or a day alone.
+        # A datetime-local input discards a value that has a zone, or no time.
         with suppress(ValueError):
             moment = datetime.fromisoformat(value)
             if moment.tzinfo or "T" not in value:
@@ -179,7 +179,7 @@ def _control(
 
 
 def choices_of(column_type: Any) -> list[tuple[str, str]]:
-    """Return pairs of a value and its text; of an enum without a class each value is its text."""
+    """Return pairs of a value and its text, which are the same for an enum without a class."""
     if isinstance(column_type, sa.Boolean):
         return [("true", shown(True)), ("false", shown(False))]
     if not isinstance(column_type, sa.Enum):
@@ -190,19 +190,19 @@ def choices_of(column_type: Any) -> list[tuple[str, str]]:
 
 
 def shown(value: Any) -> str:
-    """Return the text for any value of a field; a member of an enum has a `label`, or its name."""
+    """Return the text for any value of a field; for an enum's member its `label`, or its name."""
     write = next((write for kind, write in WRITERS.items() if isinstance(value, kind)), str)
     return EMPTY if value is None else str(write(value))
 
 
 def _several(values: Any) -> str:
-    # Records of a relationship; others are what a column holds.
+    # Records of a relationship; any other list is the value of a column.
     if hasattr(values, "_sa_adapter"):
         return ", ".join(sorted(map(shown, values))) or EMPTY
     return json.dumps(values, ensure_ascii=False, default=shown)
 
 
-# The first that fits: True is a number, too, and a moment a day.
+# The first that fits counts: True is a number, too, and a datetime a date.
 WRITERS: dict[type, Callable[[Any], Any]] = {
     bool: lambda value: gettext("yes") if value else gettext("no"),
     enum.Enum: lambda member: getattr(member, "label", member.name.replace("_", " ").capitalize()),

@@ -1,4 +1,4 @@
-"""Form fields of columns and relationships, where WTForms has none or one with faults."""
+"""Form fields for columns and relationships, where WTForms has none or one with faults."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from wtforms.fields import (
     TextAreaField,
 )
 
-# The stubs are of WTForms 3.2, which had none.
+# The stubs are of WTForms 3.2, which had no Choice.
 from wtforms.fields import Choice  # type: ignore[attr-defined] # isort: skip
 from wtforms.utils import unset_value
 from wtforms.validators import NumberRange, ValidationError
@@ -36,7 +36,7 @@ from core.fields import JSON
 from core.filters import MOST_CHOICES
 from core.i18n import EMPTY, from_local, local, read_decimal, write_decimal, write_seconds
 
-# The button of a field that searches (core/choices.py) instead of saving the form.
+# The button that searches in a field (core/choices.py) instead of saving the form.
 SEARCH_BUTTON = "_search"
 ANSWERS = "andamio.choices"
 
@@ -47,13 +47,13 @@ def posted() -> MultiDict[str, str]:
 
 
 def answers() -> dict[Hashable, Any]:
-    """Return what asked_once() keeps; who empties it has the choices read again."""
-    # Not in g, which a context around several requests shares.
+    """Return what asked_once() keeps; clear it to have the choices read again."""
+    # Not in g, which several requests share if they run in one context.
     return request.environ.setdefault(ANSWERS, {}) if has_request_context() else {}
 
 
 def asked_once(key: Hashable, ask: Callable[[], Any]) -> Any:
-    """Return what ask() does, asked once in a request: each line of a form has the same choices."""
+    """Return what ask() returns, called once a request: lines of a form have the same choices."""
     kept = answers()
     if key not in kept:
         kept[key] = ask()
@@ -61,13 +61,13 @@ def asked_once(key: Hashable, ask: Callable[[], Any]) -> Any:
 
 
 class _Choices:
-    """Yields what WTForms 3.3 expects of choices, and refuses what is none of them in its words.
+    """Yields choices as WTForms 3.3 expects them, and refuses other values in its words.
 
-    To go when wtforms-sqlalchemy does it itself.
+    It can go when wtforms-sqlalchemy does this itself.
     """
 
     def pre_validate(self, form: Form) -> None:
-        # Read first: that of many notes only then which of those that were sent do not exist.
+        # Read `data` first: a field of many records notes only then which sent keys do not exist.
         getattr(self, "data")  # noqa: B009
         try:
             super().pre_validate(form)  # type: ignore[misc]
@@ -75,7 +75,7 @@ class _Choices:
             raise ValidationError(self.gettext("Not a valid choice.")) from None  # type: ignore[attr-defined]
 
     def _get_object_list(self) -> Any:
-        # What the field would keep itself outlives what the form forgets.
+        # The field's own copy would outlive the choices that answers() has forgotten.
         self._object_list = None
         key = self.query_factory, self.query  # type: ignore[attr-defined]
         return asked_once(key, super()._get_object_list)  # type: ignore[misc]
@@ -92,9 +92,9 @@ def _choice(value: str, label: Any, *state: Any) -> Choice:
 
 
 class EnumField(SelectField):
-    """A choice; what is none of them is told as such.
+    """A select; it refuses a value that is no choice in the same words as _Choices.
 
-    What its callable `choices` returns is the same for all readers of a language.
+    What its callable `choices` returns must be the same for all readers of a language.
     """
 
     # The stubs have neither.
@@ -107,8 +107,8 @@ class EnumField(SelectField):
 
     @property
     def choices_key(self) -> Hashable:
-        """Return what stands for the choices (core/fragments.py); None if a view may have more."""
-        # Stale until somebody reads them, and may change the list.
+        """Return a key of the choices (core/fragments.py); None if a view may have changed them."""
+        # Choices are stale until a view reads them, and perhaps changes the list.
         is_own = self._choices_stale and self._choices_callable is self._offer
         return self._offer if is_own else None
 
@@ -128,14 +128,14 @@ class QuerySelectField(_Choices, stock.QuerySelectField):  # type: ignore[misc]
 
 
 class _Box(CheckboxInput):
-    # Of those of a field that is required a browser would want each to be ticked.
+    # Without `required`: a browser would want each box of the field to be ticked.
     validation_attrs = ["disabled"]
 
 
 class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # type: ignore[misc]
-    """Any number of related records: a box each, as one click in a select takes all others away.
+    """Any number of related records: a box each, as one click in a select unselects all others.
 
-    Of more than MOST_CHOICES a select, which costs a fifth.
+    Beyond MOST_CHOICES it is a select, which costs a fifth of the boxes.
     """
 
     boxes = ListWidget(prefix_label=False)
@@ -150,14 +150,14 @@ class QuerySelectMultipleField(_Choices, stock.QuerySelectMultipleField):  # typ
 
 
 class _LocalNumber:
-    """A number in a text: an input of numbers empties itself of what has a comma."""
+    """A number in a text input: a number input discards a value with a comma."""
 
     widget: Any = TextInput()
     flags: Any
 
     def __init__(self, *args: Any, render_kw: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, render_kw=render_kw, **kwargs)  # type: ignore[call-arg]
-        # The keypad of an iPhone has no minus.
+        # The decimal keypad of an iPhone has no minus.
         if self.flags.min is not None and self.flags.min >= 0:
             self.render_kw = {"inputmode": "decimal", **(render_kw or {})}
 
@@ -192,7 +192,7 @@ class LocalFloatField(_LocalNumber, FloatField):
         if not valuelist:
             return
         text = valuelist[0]
-        # A point alone is one in every language, as of what a browser or a program has written.
+        # A point alone is a decimal point in every language: so browsers and programs write it.
         if "," in text or "." not in text:
             with suppress(ValueError):
                 text = str(read_decimal(text))
@@ -207,11 +207,11 @@ class LocalFloatField(_LocalNumber, FloatField):
 class LinesField(FieldList):  # type: ignore[type-arg]
     """The records that are a record's own, a form each, told apart by their keys.
 
-    Those that WTForms tells apart by their places would be others as soon as somebody else has
-    removed or moved one.
+    WTForms would tell them apart by their places, which change as soon as somebody else removes or
+    moves one.
     """
 
-    # The keys of the lines that the page showed first: it sends them back whatever becomes of them.
+    # The keys of the lines that the page showed first; it sends them back even for removed lines.
     keys_shown: Sequence[str] = ()
     _is_read = False
 
@@ -221,19 +221,19 @@ class LinesField(FieldList):  # type: ignore[type-arg]
         shown = ["", *map(key_text, stored)]
         self.keys_shown = formdata.getlist(f"{self.name}-_shown") if formdata else shown
         if self.max_entries:
-            # Of more, as an API may store, WTForms would show none, and forget the rest.
+            # An API may store more: WTForms would fail to show them, and forget the rest in a save.
             self.max_entries = max(self.max_entries, len(stored))
         super().process(formdata, data, extra_filters)
         self._is_read = True
 
     def populate_obj(self, obj: Any, name: str) -> None:
-        """Set the lines; those that somebody else has added since the page was shown stay."""
+        """Set the lines; keep those that somebody else has added since the page was shown."""
         unseen = [one for one in getattr(obj, name) if self.keys_shown and self._is_unseen(one)]
         super().populate_obj(obj, name)
         getattr(obj, name).extend(unseen)
 
     def drop_removed(self, box: str = "remove") -> None:
-        """Forget the lines whose box is ticked, and new ones that say no more than an empty one."""
+        """Drop the lines whose box is ticked, and new ones that nobody has filled in."""
         self.entries = [
             line for line in self.entries if not (line.form[box].data or self._is_blank(line))
         ]
@@ -245,12 +245,12 @@ class LinesField(FieldList):  # type: ignore[type-arg]
         return all(_is_untouched(field, empty[field.short_name]) for field in line.form)
 
     def _compact_indices(self) -> None:
-        # Lines that are read keep their numbers, by which fields look for what was sent, too.
+        # Lines keep their numbers while they are read: fields look up what was sent by them.
         if self._is_read:
             super()._compact_indices()  # type: ignore[misc]
 
     def _extract_indices(self, prefix: str, formdata: Any) -> Any:
-        # WTForms takes more for digits than int() does.
+        # WTForms takes characters for digits that int() does not read.
         start = re.escape(prefix + self._separator)  # type: ignore[attr-defined]
         end = re.escape(self._field_separator)  # type: ignore[attr-defined]
         places = re.compile(rf"{start}([0-9]{{1,9}})({end}|\Z)")
@@ -267,12 +267,12 @@ class LinesField(FieldList):  # type: ignore[type-arg]
         return super()._add_entry(formdata, data, index)  # type: ignore[misc]
 
     def key_of(self, entry: Any) -> str:
-        """Return what a page sends back as `_key` of a line; "" for a new one."""
+        """Return what a page sends back as the `_key` of a line; "" for a new line."""
         return key_text(entry.object_data)
 
 
 def _is_untouched(field: Any, empty: Any) -> bool:
-    """Return whether a field holds nothing, or what it shows by default."""
+    """Tell whether a field holds nothing, or what it shows by default."""
     if getattr(field, "words", "") or posted().get(SEARCH_BUTTON) == field.name:
         # Somebody searches in it.
         return False
@@ -280,7 +280,7 @@ def _is_untouched(field: Any, empty: Any) -> bool:
     if not any(sent):
         return True
     if isinstance(empty, SelectField) and empty.data is None:
-        # Which of the choices a browser sends if nobody chooses.
+        # If nobody chooses, a browser sends the first choice.
         first: Any = next(iter(empty.iter_choices()), None)
         return first is not None and sent == [str(first.value)]
     return not field.process_errors and field.data == empty.data
@@ -293,7 +293,7 @@ def key_text(record: Any) -> str:
 
 
 class LineField(StringField):
-    """A text of one line; one of several, which a program has stored, keeps them in an edit."""
+    """A text of one line; a text of several, stored by a program, keeps them in a text area."""
 
     def process_data(self, value: Any) -> None:
         super().process_data(value)
@@ -306,7 +306,7 @@ class LineField(StringField):
 
 
 class _Written:
-    """A day or a time, written in ISO 8601 to the second; parts of one stay while it does."""
+    """A day or a time, in ISO 8601 to the second; left unchanged, it keeps its microseconds."""
 
     data: Any
     object_data: Any
@@ -320,7 +320,7 @@ class _Written:
     def _value(self) -> str:
         if self.raw_data or self.data is None:
             return str(super()._value())  # type: ignore[misc]
-        # Not by strftime(): it writes the year 1 as 1.
+        # Not by strftime(), which writes the year 0001 as 1.
         return str(_as_typed(self.data).isoformat())
 
 
@@ -335,7 +335,7 @@ class DayField(_Written, DateField):
 
 
 class _Clock(_Written):
-    """A time to the second; by default a browser refuses all seconds but those that are stored."""
+    """A time to the second; with its default step a browser refuses all but the stored seconds."""
 
     formats: list[str]
 
@@ -365,7 +365,7 @@ class MomentField(WallField):
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         super().process_formdata(valuelist)
-        # One that was not changed is aware: the field is silent on an hour that comes twice.
+        # An unchanged moment is aware, and stays: as text, an hour that comes twice is ambiguous.
         if not valuelist or self.data.tzinfo:
             return
         typed, self.data = self.data, None
@@ -407,7 +407,7 @@ class SecondsField(LocalDecimalField):
         if not valuelist:
             return
         most = int(LONGEST.total_seconds())
-        # Here, as validators see a span, which is no number.
+        # Checked here: the field's validators get a timedelta, which is no number.
         number = self.data
         try:
             NumberRange(-most, most)(Form(), self)
