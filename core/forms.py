@@ -37,9 +37,9 @@ from core.fragments import key_of_fields
 from core.models import Versioned
 from services import db
 
-# The first of a form, which the Enter key presses.
+# The first button of a form, which the Enter key presses.
 ENTER_BUTTON = "_enter"
-# What a page sends, behind the form's prefix, that shows what is stored beside what was typed.
+# Sent, behind the form's prefix, by a page that shows what is stored beside what was typed.
 CONFLICT_MARK = "_conflict"
 CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
@@ -47,14 +47,14 @@ CONFLICT = _l(
 )
 
 
-# What forms have once they are made: no name for a field.
+# Attributes of a form object, not of its class: no names for fields.
 OWN = ("meta", "form_errors")
 
 _wrap_formdata = FlaskForm.Meta.wrap_formdata
 
 
 def _texts_alone(self: Any, form: Any, formdata: Any) -> Any:
-    """Take no JSON, whose values are of any type, and no files for fields of texts."""
+    """Take no JSON, whose values may be of any type, and no files for fields of texts."""
     if formdata is not None and not isinstance(formdata, MultiDict):
         if request.is_json:
             return None
@@ -71,16 +71,16 @@ def _texts_alone(self: Any, form: Any, formdata: Any) -> Any:
     )
 
 
-# Of all forms, a login's too: validators and views take what they get for a text.
+# For all forms, a login's too: validators and views expect the values to be texts.
 FlaskForm.Meta.wrap_formdata = _texts_alone
 
 
 class RefusedError(ValidationError):
-    """The commit of a record whose model refused a value of its form."""
+    """Stops the commit of a record whose model refused a value of its form."""
 
 
 class ModelFormMeta(FormMeta):
-    """Derives the fields at the first use: at import time related models may be missing yet."""
+    """Derives the fields at the first use: at import, related models may not be there yet."""
 
     Meta: Any
     _lock: ClassVar[threading.RLock] = threading.RLock()
@@ -109,8 +109,8 @@ def _derive_fields(form_class: Any, meta: Any) -> None:
             f'{form_class.__name__}.Meta has no fields: write fields = ("name", ...).'
         )
     for place, name in enumerate(meta.fields, -len(meta.fields)):
-        # A field that the class or its base declares by hand wins, in its place of the order; what
-        # is no attribute of the model stands behind all these.
+        # A field that the class or its base declares by hand wins, at its place in Meta.fields;
+        # declared fields that Meta.fields does not name stand behind all these.
         field: Any = getattr(form_class, name, None)
         if not isinstance(field, UnboundField) or hasattr(field, "is_derived"):
             field = _derived(form_class.__name__, meta, name)
@@ -150,7 +150,7 @@ def _derived(form: str, meta: Any, name: str) -> Any:
 
 
 class _Given:
-    """What a new record has been given: where it has nothing yet, a field shows its default."""
+    """A new record's values that were set: for any other, a field shows its default."""
 
     def __init__(self, record: Any) -> None:
         self._record = record
@@ -167,7 +167,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     `class Meta` names the `model`, the `fields` in their order, and `field_args`, which go to the
     fields' constructors: {"price": {"label": "Price", "validators": [...]}}. Only the named fields
     can be set through the form. The version of a Versioned model travels in a hidden field.
-    A view may set `focus_on` to the name of a field that the page is to begin at.
+    A view may set `focus_on` to the name of the field that gets the focus on the page.
     """
 
     focus_on: Any = None
@@ -186,7 +186,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         is_kept = obj is not None and not is_new
         mark = f"{self._prefix}{CONFLICT_MARK}"
         if is_kept and self.is_submitted() and mark in posted():
-            # The page of a conflict came back for a search or a line more, before it was saved.
+            # The page of a conflict was sent for a search or another line, not to save it yet.
             self._show_stored()
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -195,7 +195,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         if self.searched is None:
             return valid
         for field in _each(self):
-            # Of a form within, its fields have them.
+            # The errors of a form within are those of its fields.
             if not isinstance(field, FormField):
                 field.errors = ()
         return False
@@ -204,7 +204,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     def searched(self) -> str | None:
         """Return the name of the field that the form was sent to search in, by button or Enter.
 
-        By any button, if words were typed that nothing was chosen for.
+        Any button searches if words were typed in a field and its choice was left as it was.
         """
         by_enter, is_sent = ENTER_BUTTON in posted(), self.is_submitted()
         typed = (field for field in _each(self) if getattr(field, "has_new_words", False))
@@ -215,7 +215,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     @property
     def cache_key(self) -> Hashable | None:
-        """Return all that the fields of an empty form show, as a key to what was rendered of them.
+        """Return all that the fields of an empty form show, as a key to their rendered HTML.
 
         None for a form that shows what somebody typed or what is stored.
         """
@@ -227,7 +227,8 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
     def populate_obj(self, obj: Any) -> None:
         """Set the fields on the record; the next flush fails if its version is not the form's.
 
-        What the model refuses (SQLAlchemy's `@validates`) is told at its field; the commit fails.
+        A value that the model refuses (SQLAlchemy's `@validates`) puts an error at its field, and
+        makes the commit fail.
         """
         refused: dict[str, list[str]] = {}
         version = self._fields.get("version")
@@ -240,15 +241,15 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             except (ValueError, ValidationError) as error:
                 field.errors = refused[name] = _messages(error)
         if refused:
-            # Views commit where database_rules() brings the form back.
+            # The commit has to fail: inside database_rules() that brings the form back.
             event.listen(db.session(), "before_commit", partial(_refuse, refused), once=True)
             event.listen(db.session(), "after_rollback", lambda _: refused.clear(), once=True)
 
     def show_violation(self, violation: Violation) -> bool:
         """Put a broken rule of the database at its fields; False if no field is concerned."""
-        # One of the choices may be what is gone: read them again.
+        # Read the choices again: one of them may be the record that is gone.
         answers().clear()
-        # Those of another record, made in the same commit, may have the name of a field here.
+        # Columns of another record, stored by the same commit, may have the name of a field here.
         columns = violation.columns if violation.is_about(self.Meta.model) else ()
         names = {self._name_of(column) for column in columns} & set(self._fields)
         for name in names:
@@ -258,7 +259,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
 
     def show_conflict(self) -> None:
         """Show what is stored now beside what was typed, and let the next save replace it."""
-        # Of a record that was deleted this raises ObjectDeletedError, answered by core/errors.py.
+        # For a deleted record this raises ObjectDeletedError, which core/errors.py answers.
         parts = [field for field in _each(self) if isinstance(field, FormField)]
         for form, record in ((self, self.record), *((one.form, one.object_data) for one in parts)):
             version = getattr(record, "version", None)
@@ -267,7 +268,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
         self._show_stored()
 
     def _shown(self) -> list[str]:
-        """Return the names of the model's fields without those that were taken away (`del`)."""
+        """Return the names of the model's fields without those that the view removed (`del`)."""
         return [name for name in self.Meta.fields if name in self._fields]
 
     def _show_stored(self) -> None:
@@ -275,7 +276,7 @@ class ModelForm(FlaskForm, metaclass=ModelFormMeta):  # type: ignore[misc]
             self.form_errors.append(CONFLICT)
         for name in self._shown():
             if not hasattr(self.record, name):
-                # What can only be written, as a password, has nothing to show.
+                # An attribute that can only be written, such as a password, has nothing to show.
                 continue
             stored, field = getattr(self.record, name), self._fields[name]
             if _differ(field, stored):
@@ -304,7 +305,7 @@ def _each(fields: Iterable[Field]) -> Iterator[Field]:
 
 
 def _show_in_lines(lines: "FieldList[Any]", violation: Violation) -> bool:
-    """Put a broken rule of the lines' table at its field; of several lines nobody tells which."""
+    """Put a broken rule of the lines' table at its field; with several lines, at the whole list."""
     forms = [line.form for line in lines if isinstance(line, FormField)]
     model = forms[0].Meta.model if forms and isinstance(forms[0], ModelForm) else None
     if model is None or violation.table is None or not violation.is_about(model):
@@ -319,26 +320,26 @@ def _show_in_lines(lines: "FieldList[Any]", violation: Violation) -> bool:
 
 
 def _differ(field: Field, stored: Any) -> bool:
-    """Tell whether what was typed is not what the field showed of what is stored."""
+    """Tell whether what was typed differs from what the field would show of the stored value."""
     if isinstance(field, FieldList):
-        # A column of JSON may have none.
+        # A column of JSON may be NULL.
         stored = stored or ()
         return len(field) != len(stored) or any(map(_differ, field, stored))
     if isinstance(field, FormField):
-        # A new line is not the one that somebody else has added with the same texts.
+        # A new line is not the same as one that somebody else has added with the same texts.
         return key_text(field.object_data) != key_text(stored) or any(
             _differ(one, getattr(stored, one.short_name))
             for one in field
             if one.short_name != "version" and hasattr(stored, one.short_name)
         )
     if isinstance(stored, (InstrumentedList, InstrumentedSet)):
-        # Of many records the order says nothing.
+        # The order of related records means nothing.
         return bool(set(stored) ^ set(field.data))
     return bool(_as_shown(field, stored) != _as_shown(field, field.data))
 
 
 def _as_shown(field: Field, value: Any) -> Any:
-    # One that a filter refuses now may be stored from before it.
+    # A value that a filter refuses may have been stored before there was the filter.
     with suppress(ValueError):
         for change in field.filters:
             value = change(value)
@@ -347,7 +348,7 @@ def _as_shown(field: Field, value: Any) -> Any:
 
 
 def _messages(error: Exception) -> list[str]:
-    # A ValidationError may have several.
+    # A ValidationError may have several messages.
     found = error.args[0] if error.args else MESSAGES["check"]
     return [str(message) for message in (found if isinstance(found, list) else [found])]
 
@@ -358,11 +359,11 @@ def _refuse(errors: dict[str, list[str]], session: Any) -> None:
 
 
 def _set(field: Field, record: Any, name: str) -> None:
-    """Set a field; not one that the database fills, nor a text that is the stored one as shown."""
+    """Set an attribute, unless the database fills it or its text is still as it was shown."""
     if field.data is None and _filled_by_database(record, name):
         default = server_value(sa.inspect(type(record)).columns[name].server_default)
         if default is not None and sa.inspect(record).persistent:
-            # Cleared: it has again what the database gives a new record.
+            # Cleared: it gets again what the database gives a new record.
             set_value(record, name, default)
         return
     stored = getattr(record, name, None)

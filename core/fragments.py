@@ -18,25 +18,25 @@ from wtforms import Field
 from core.i18n import reader_locale, text_key
 
 MOST = 1000
-# A part repeats the query in each of its links: of longer ones so many would fill the memory.
+# A part repeats the query in each of its links: with longer ones, MOST parts would fill memory.
 LONGEST = 500
 OURS = Path(__file__).parent / "templates"
-# What belongs to one request or one user: in a part that others get too it would be a leak.
+# What belongs to one request or one user: in a part that others get, too, it would leak.
 FORBIDDEN = dict.fromkeys(
     ("csrf_token", "g", "get_flashed_messages", "here", "request", "request_id", "session", "theme")
 )
-# Stands in a kept part for what each request has of its own; no text of a client can contain it.
+# Stands in a kept part for a value of each request; random, so no text of a client contains it.
 MARK = f"[{secrets.token_hex(8)}:%s]"
 
-# Told apart by their repr().
+# Types whose values are told apart by their repr().
 PLAIN = (str, int, float, Decimal, date, time, timedelta, enum.Enum, UUID, type(None))
 
 
 def init_fragments(app: Flask) -> None:
     """Give the templates `fragment(template, key, late, ...)`; in development it keeps nothing.
 
-    `key` is all that the part depends on; `late` are values that are put in each time. One that the
-    product wrote in place of core's may depend on more: on who asks.
+    `key` is all that the part depends on; `late` are values that are put in each time. A template
+    that replaces one of core's is not kept: it may depend on more, such as who asks.
     """
     kept: dict[Hashable, str] = {}
     is_replaced = cache(partial(_is_replaced, app.jinja_env))
@@ -64,7 +64,7 @@ def init_fragments(app: Flask) -> None:
 
 
 def _is_replaced(environment: Environment, template: str) -> bool:
-    """Tell whether the product replaces a template of core, or one that it is made of."""
+    """Tell whether the product replaces this template of core, or one that it refers to."""
     loader: Any = environment.loader
     names, seen = [template], set()
     while names:
@@ -72,7 +72,7 @@ def _is_replaced(environment: Environment, template: str) -> bool:
         try:
             source, file, _ = loader.get_source(environment, name)
         except TemplateNotFound:
-            # An include may do without.
+            # An include may ignore a missing template.
             continue
         if (OURS / name).is_file() and not Path(file).is_relative_to(OURS):
             return True
@@ -82,13 +82,13 @@ def _is_replaced(environment: Environment, template: str) -> bool:
 
 
 def key_of_fields(fields: Iterable[Field]) -> Hashable | None:
-    """Return all that the fields of a form show; None if somebody has typed in one."""
+    """Return all that the fields of a form show, as a key; None if any cannot be kept."""
     fields = list(fields)
     return tuple(map(_shows, fields)) if all(map(_is_plain, fields)) else None
 
 
 def _is_plain(field: Field) -> bool:
-    """Tell whether nothing was typed, and what is set can be told apart, and stays."""
+    """Tell whether nothing was typed, and the value is fixed and told apart by its repr()."""
     untouched = not (field.raw_data or field.errors or getattr(field, "words", ""))
     untouched = untouched and not callable(field.default)
     return untouched and isinstance(field.data, PLAIN)
@@ -101,7 +101,7 @@ def _shows(field: Field) -> Hashable:
 
 
 def _choices(field: Field) -> Hashable:
-    """Return what an empty field offers, or what stands for it, which need not be made."""
+    """Return what an empty field offers, or a key for that, which spares making the choices."""
     key: Hashable = getattr(field, "choices_key", None)
     if key is not None or not hasattr(field, "iter_choices"):
         return key

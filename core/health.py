@@ -13,8 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core.database import cut_waiting, reason
 from services import db, log
 
-# When to ask the database again, how long to wait for it, how long its last answer counts, and how
-# long a silence is none of a busy server any more: three connections that could not be made (3 s).
+# In seconds: when to ask the database again, how long to wait for it, how long its last answer
+# counts, and which silence is too long for a server that is only busy: the time in which three
+# connections fail (3 s each).
 SECONDS = 1.0
 WAIT = 1.0
 FRESH = 3.0
@@ -51,16 +52,15 @@ class _Database:
     """Whether the database answers, asked once a second at most, in a thread of its own.
 
     A server that is frozen, or cut off with its network, neither answers nor refuses, and its own
-    time-outs cannot help. So the probes wait for no answer longer than WAIT, an old one counts
-    for FRESH, and after a silence of HANGS the connections are cut on which the users' threads
-    wait.
+    time-outs cannot help. So the probes wait for an answer no longer than WAIT, an old one counts
+    for FRESH, and after a silence of HANGS the connections on which users' threads wait are cut.
     """
 
     def __init__(self, app: Flask) -> None:
         self.app = app
         with app.app_context():
             self.engine = db.engine
-        # When the database answered, was asked, when somebody came, and when it last said anything.
+        # When the database answered, was asked, when a probe came, and when it last reacted at all.
         self.answered = self.asked = self.seen = self.heard = float("-inf")
         self.thread = Thread()
         self.lock = Lock()
@@ -68,7 +68,7 @@ class _Database:
     def answers(self) -> bool:
         now = monotonic()
         if now - self.seen > HANGS:
-            # Nobody asked: that is no silence.
+            # Nobody has asked for so long: that is no silence of the database.
             self.heard = now
         self.seen = now
         with self.lock:
@@ -78,7 +78,7 @@ class _Database:
                 self.thread = Thread(target=self._ask, daemon=True)
                 self.thread.start()
         if self.thread.is_alive():
-            # Else the first of a new process, which its watch has just asked, is "not ready".
+            # Else a new process, whose own watch has just asked, would be "not ready" to a probe.
             self.thread.join(max(0, self.asked + WAIT - now))
         if monotonic() - self.heard > HANGS:
             with self.app.app_context():
@@ -87,14 +87,14 @@ class _Database:
 
     def _ask(self) -> None:
         try:
-            # Past the session, to which a product may listen who asks for the user of a request.
+            # Without the session: a product's listener to it may ask for the user of a request.
             with self.engine.connect() as connection:
                 connection.execution_options(only_reads=True).execute(text("SELECT 1"))
             self.answered = self.heard = monotonic()
         except SQLAlchemyError as error:
             log.warning("not ready: %s: %s", type(error).__name__, reason(error))
             self.answered = float("-inf")
-            # A refusal comes at once. What ends in the midst of the question may be our own cut.
+            # A refusal comes at once. A connection lost in mid-question may be our own cut.
             is_refusal = getattr(error, "statement", None) is None
             if isinstance(error, PoolTimeout) or (
                 is_refusal and monotonic() - self.asked < SECONDS
@@ -103,7 +103,7 @@ class _Database:
 
 
 class _Probes:
-    """Gives probes a Host that Flask trusts, and no session: its store is not the database."""
+    """Gives probes a Host that Flask trusts, and no session: they do not ask about its store."""
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], host: str) -> None:
         self.wsgi_app = wsgi_app
