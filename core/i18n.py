@@ -55,29 +55,29 @@ from core.modules import installed_modules
 from core.problem import wants_problem
 from core.setting import setting
 
-# What stands where there is nothing.
+# Shown where there is no value.
 EMPTY = "—"
 THEMES = ("auto", "light", "dark")
 MOST_PLACES = 10
-# Letters that are written from the right, and what turns the letters behind it.
+# Letters that are written from the right, and characters that turn the text behind them.
 OTHER_DIRECTION = re.compile(
     r"[\u0590-\u08FF\u200F\u202A-\u202E\u2066-\u2069\uFB1D-\uFDFF\uFE70-\uFEFC"
     r"\U00010800-\U00010FFF\U0001E800-\U0001EFFF]"
 )
 
-# By it Jinja would take a lazy text for HTML, with the values that it was given.
+# With it, Jinja would take a lazy text for safe HTML, and the values in it, too.
 del LazyString.__html__
 
 bp = Blueprint("preferences", __name__)
 
 
 def init_i18n(app: Flask) -> None:
-    """Bind the translations of core, of the modules, and of app/ itself; of two the later wins."""
+    """Bind the translations of core, the modules and app/ itself; for each text the last wins."""
     with app.app_context():
         packages = [Path(str(module.package.__file__)) for module in installed_modules()]
     own = Path(app.root_path, "templates")
     folders = [path.parent / "translations" for path in (Path(__file__), *packages, own)]
-    # One for each application: the object keeps the catalogues that it has read.
+    # One Babel for each application: it keeps the catalogues that it has read.
     babel = Babel(
         app,
         default_locale=setting("LANGUAGES")[0],
@@ -103,7 +103,7 @@ def init_i18n(app: Flask) -> None:
 
 
 def _give_texts(environment: Any) -> None:
-    """Give templates _() and its kin: Flask-Babel's look for the domain at each text of a page."""
+    """Give templates _() and its kin: Flask-Babel's own look up the domain for each text."""
     environment.install_gettext_callables(
         gettext=None,  # Our own: see below.
         ngettext=lambda one, many, number: _translations().ungettext(one, many, number),
@@ -118,7 +118,7 @@ def _give_texts(environment: Any) -> None:
     environment.filters["apart"] = apart
 
 
-# Jinja's asks the template at each text which function translates.
+# Jinja's own _() looks up in the template's context, at each text, which function translates.
 @pass_eval_context
 def _text(place: Any, text: str, /, **values: Any) -> str:
     return _filled(place, _translations().ugettext(text), values)
@@ -133,15 +133,15 @@ def _filled(place: Any, found: Any, values: dict[str, Any]) -> str:
     if place.autoescape:
         found = Markup(found)  # nosec B704 - of the catalogue; it escapes what is put in.
     if not values:
-        # "Discount (%)" is no format, as it is none in Python.
+        # Without values a text is no format, as in Python: "Discount (%)" must not fail.
         return found.replace("%%", "%")  # type: ignore[no-any-return]
     return found % _each_apart(values)  # type: ignore[no-any-return]
 
 
 def apart(value: Any) -> Any:
-    """Return a value for a sentence, which a text of the other direction would turn around."""
+    """Return a value for a sentence; isolate right-to-left text, which would turn the sentence."""
     text = value if isinstance(value, str) else str(value)
-    # U+2068 and U+2069 isolate it (UAX #9).
+    # U+2068 and U+2069 isolate a text (UAX #9).
     return "\u2068" + text + "\u2069" if OTHER_DIRECTION.search(text) else value
 
 
@@ -168,7 +168,7 @@ def select_language() -> Locale:
 
 
 class _Locale(Locale):
-    """Babel's, which makes its hash of five parts each time it is asked for."""
+    """Babel's locale with its hash kept: Babel makes it of five parts each time it is asked for."""
 
     def __init__(self, *parts: Any, **named: Any) -> None:
         super().__init__(*parts, **named)
@@ -183,26 +183,26 @@ _parsed = lru_cache(maxsize=64)(_Locale.parse)
 
 
 def reader_locale() -> Locale:
-    """Return get_locale(), by a shorter way to what it has found before."""
+    """Return get_locale(), by a shortcut if it was found before in this request."""
     found: Locale | None = getattr(_known(), "babel_locale", None)
     return found or get_locale()
 
 
 def _known() -> Any:
-    """Return what Flask-Babel has found out for the request, None before it was asked."""
-    # Of a proxy the object is asked once, its attributes by three calls each.
+    """Return where Flask-Babel keeps what it found for the request, None before its first use."""
+    # Unwrapped once: each attribute read through the proxy would cost three calls.
     return getattr(g._get_current_object(), "_flask_babel", None)  # noqa: SLF001
 
 
 def _translations() -> Any:
-    """Return get_translations(), by a shorter way to what it has found before."""
+    """Return get_translations(), by a shortcut if the domain was found before in this request."""
     domain = getattr(_known(), "babel_domain", None)
     return domain.get_translations() if domain else get_translations()
 
 
 def text_key(text: Any) -> Hashable:
-    """Return what tells a text from others in its language, without translating what is lazy."""
-    # What its own function makes, or holds other lazy texts, may differ for each reader.
+    """Return what tells a text from others in its language, without translating a lazy one."""
+    # A lazy text by another function, or with values in it, may differ for each reader.
     if type(text) is LazyString and text._func is gettext and not text._kwargs:  # noqa: SLF001
         return text._args  # type: ignore[no-any-return]  # noqa: SLF001
     return str(text)
@@ -210,9 +210,9 @@ def text_key(text: Any) -> Hashable:
 
 @lru_cache(maxsize=64)
 def _asked_for(header: str, *languages: str) -> str | None:
-    """Return the first that the browser asks for; to all at once, "en-GB, es" would be Spanish."""
-    # Who asks for es-MX reads es_CL rather than the next language, or the first of the site; who
-    # asks for zh-Hant does not read another script.
+    """Match the browser's languages one by one: all at once, "en-GB, es" would give Spanish."""
+    # A reader who asks for es-MX gets es_CL rather than the next language, or the first of the
+    # site; one who asks for zh-Hant gets no other script.
     asked = (
         LanguageAccept([(wanted, quality)]).best_match(languages)
         for language, quality in parse_accept_header(header, LanguageAccept)
@@ -228,7 +228,7 @@ def money(amount: Decimal | None, currency: str = "") -> str:
 
 
 def _with_currency(amount: Decimal, locale: Locale, currency: str) -> str:
-    # A price of 2.50 in a currency without cents is none of 2.
+    # A price of 2.50 in a currency without cents must not be shown as 2.
     is_whole = not isfinite(amount) or amount == int(amount)
     fits = is_whole or get_currency_precision(currency) > 0
     return str(format_currency(amount, currency, locale=locale, currency_digits=fits))
@@ -238,7 +238,7 @@ def _number(number: Decimal | float | None) -> str:
     """Return a number as the language writes it, a decimal with the places that it has."""
     if isinstance(number, Decimal) and number.is_finite():
         places = max(0, -int(number.as_tuple().exponent))
-        # An average has more, by which nobody means all of them.
+        # An average may have many more places, which nobody wants to read.
         if places <= MOST_PLACES:
             return _formatted(_with_places, number, reader_locale(), places=places)
     return _formatted(format_decimal, number, reader_locale())
@@ -252,18 +252,18 @@ def _with_places(number: Decimal, locale: Locale, places: int) -> str:
 
 
 def local(moment: datetime) -> datetime:
-    """Return a moment in the reader's zone, settings.TIMEZONE; one that names no zone as it is."""
+    """Return a moment in the reader's zone, settings.TIMEZONE; without a zone it stays as it is."""
     try:
         return to_user_timezone(moment) if moment.tzinfo else moment
     except OverflowError:
-        # There it lies before the year 1 or after 9999.
+        # In that zone it lies before the year 1 or after 9999.
         return moment
 
 
 def from_local(moment: datetime) -> datetime:
-    """Return in UTC what a person typed, who names no zone; an hour that comes twice is the first.
+    """Return in UTC a moment that was typed without a zone; of an hour that comes twice, the first.
 
-    Raises ValueError past all years.
+    Raises ValueError if in UTC it lies before the year 1 or after 9999.
     """
     if moment.tzinfo:
         return moment
@@ -275,7 +275,7 @@ def from_local(moment: datetime) -> datetime:
 
 
 def write_date(day: date | None, style: str = "medium") -> str:
-    """Return a day as the language writes it, of a moment that in the reader's zone."""
+    """Return a day as the language writes it; for a moment, its day in the reader's zone."""
     if isinstance(day, datetime):
         day = local(day).date()
     return _formatted(format_date, day, reader_locale(), format=style)
@@ -283,7 +283,7 @@ def write_date(day: date | None, style: str = "medium") -> str:
 
 def write_moment(moment: datetime | None, format: str = "medium", rebase: bool = True) -> str:  # noqa: A002
     """Return a moment as the language writes it, in the reader's zone."""
-    # Flask-Babel's, but for what it fails with; not kept, as one moment has a text in each zone.
+    # Like Flask-Babel's, which fails at some moments; not cached: a moment has a text in each zone.
     if moment is None:
         return EMPTY
     shown = local(moment) if rebase else moment
@@ -293,12 +293,12 @@ def write_moment(moment: datetime | None, format: str = "medium", rebase: bool =
 # Babel takes longer for a cell than the database for its row; cells repeat.
 @lru_cache(maxsize=10_000)
 def _formatted(function: Callable[..., str], value: Any, locale: Locale, **options: Any) -> str:
-    # Babel would write the time at hand for none.
+    # Babel would write the current time for None.
     return EMPTY if value is None else function(value, locale=locale, **options)
 
 
 def form_locale() -> Locale:
-    """Return the language that a form was shown in, by its `_lang`: its reader's may be another."""
+    """Return the language that a form was shown in, its `_lang`: the reader may have switched."""
     code = request.form.get("_lang", "") if has_request_context() else ""
     if not code:
         return reader_locale()
@@ -317,20 +317,20 @@ def read_decimal(text: str) -> Decimal:
         return Decimal(text.replace(",", "."))
     group = get_group_symbol(locale)
     if group.isspace():
-        # Which no keyboard has.
+        # No keyboard has this separator: people type a plain space.
         text = text.replace(" ", group)
     try:
         number = parse_decimal(text, locale=locale, strict=True)
     except (NumberFormatError, InvalidOperation) as error:
         raise ValueError("not a number") from error
-    # Python alone reads underscores, exponents and names of numbers that are none.
+    # Only Python reads underscores, exponents, and names such as NaN.
     if re.search(r"[^\W\d]", text):
         raise ValueError("not a number")
     return number
 
 
 def write_decimal(number: Decimal | float, places: int | None = None) -> str:
-    """Return a number as it is typed, with all its places or as many as are named."""
+    """Return a number as people type it, with all its places, or as many as `places` says."""
     # Babel would round to six places, and fail at the digits of a NUMERIC(38, 10).
     if isinstance(number, float):
         text = str(number)
@@ -340,7 +340,7 @@ def write_decimal(number: Decimal | float, places: int | None = None) -> str:
 
 
 def write_seconds(span: timedelta) -> str:
-    """Return a span as it is typed: in seconds."""
+    """Return a span as people type it: in seconds."""
     seconds = Decimal(span // timedelta(microseconds=1)) / 10**6
     return write_decimal(seconds.normalize())
 
@@ -348,7 +348,7 @@ def write_seconds(span: timedelta) -> str:
 class _FormTexts:
     """The texts of WTForms, in the words of our catalogues where they have some."""
 
-    # What its own Spanish says wrongly: "greater than", and a span for a time of day.
+    # What WTForms' own Spanish says wrongly: "greater than", and a span for a time of day.
     mended = (
         _l("Number must be at least %(min)s."),
         _l("Number must be at most %(max)s."),
@@ -372,17 +372,17 @@ def _form_texts(meta: Any, form: Any) -> Any:
     return _FormTexts() if has_app_context() else _stock_form_texts(meta, form)
 
 
-# Of plain forms, too, which stand within others.
+# For plain forms, too, which stand within others.
 DefaultMeta.get_translations = _form_texts  # type: ignore[method-assign,assignment]
 FlaskForm.Meta.get_translations = _form_texts
 
 
 class _Domain(Domain):  # type: ignore[misc]
-    """The catalogues; a reader's is found once for a page that has eighty texts, not for each."""
+    """The catalogues; the reader's is looked up once for a page of eighty texts, not for each."""
 
     def get_translations(self) -> Any:
         context = _known()
-        # Flask-Babel forgets this name together with the locale, as in force_locale().
+        # Flask-Babel resets this attribute together with the locale, as in force_locale().
         found = getattr(context, "babel_translations", None)
         if found is None:
             found = super().get_translations()

@@ -1,8 +1,8 @@
-"""A new record stored and read again by one statement, where nobody would miss the unit of work.
+"""Stores a new record and reads it again by one statement, where no unit of work is needed.
 
-The session sends four, and computes as long as the rest of the request. It is asked all the same
-where storing is more than a row: if something listens, if a model has validators, a constructor or
-ancestors, for what is no column, and on engines that cannot select from an INSERT.
+The unit of work sends four statements, and computes as long as the rest of the request. It is used
+all the same where storing is more than a row: if something listens, if a model has validators, a
+constructor or ancestors, for what is no column, and on engines that cannot select from an INSERT.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ SESSION_LISTENERS = attrgetter(
 
 
 class Stored(Plan):
-    """A plan whose rows are those that a statement stores.
+    """A plan (core/plan.py) whose rows are those that a statement stores.
 
     Raises LookupError for a model or a schema that needs the unit of work, or dump().
     """
@@ -59,7 +59,7 @@ class Stored(Plan):
     def _bind(self, table: sa.Table, columns: Mapping[str, Any], default: str) -> dict[Any, Any]:
         """Return the parameters of these columns, and of those for which Python makes a value.
 
-        `default` names what makes it: a column's default, or its onupdate.
+        `default` is the column's attribute that makes the value: default, or onupdate.
         """
         self._prefix = _free_prefix(table)
         self._binds = {name: f"{self._prefix}{name}" for name in columns}
@@ -67,7 +67,7 @@ class Stored(Plan):
             column: sa.bindparam(self._binds[name], type_=column.type)
             for name, column in columns.items()
         }
-        # SQLAlchemy would make these anew for each execution, and the statement with them.
+        # SQLAlchemy would make these anew for each execution, and so the whole statement.
         others = (column for column in table.c if column not in values)
         made = (column for column in others if _is_made(getattr(column, default)))
         self._made: dict[str, Any] = {}
@@ -77,12 +77,12 @@ class Stored(Plan):
         return values
 
     def _given(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values of these parameters."""
+        """Return the values of the parameters that _bind() made."""
         given = {bind: data[name] for name, bind in self._binds.items()}
         return given | {bind: made_by(default) for bind, default in self._made.items()}
 
     def join(self, entity: Any, attribute: str, is_outer: bool = False) -> tuple[Any, bool]:
-        # The statement does not see what was committed since it began, nor its own row.
+        # Outer: the statement sees no record committed since it began, nor its own new row.
         related, is_outer = super().join(entity, attribute, is_outer=True)
         if any(table is self._table for table in sa.inspect(related).mapper.tables):
             raise LookupError
@@ -90,7 +90,7 @@ class Stored(Plan):
 
     def _stored(self, values: Mapping[str, Any]) -> Sequence[Any]:
         """Store, commit, and return the row; none if the statement found none."""
-        # Outside of a transaction this commits by itself.
+        # Outside of a transaction the statement commits by itself.
         rows = read(self.model, self._statement, values)
         if rows and current_session().in_transaction():
             db.session.commit()
@@ -98,7 +98,7 @@ class Stored(Plan):
 
 
 class Insert(Stored):
-    """The row of a new record with values for these attributes."""
+    """Stores a new record with values for these attributes."""
 
     def __init__(self, schema: Schema, names: tuple[str, ...]) -> None:
         model: Any = schema.opts.model
@@ -127,9 +127,9 @@ class Insert(Stored):
 
 
 def insert_of(schema: Schema, data: Mapping[str, Any]) -> Insert | None:
-    """Return how to store a record with these values, None if it takes the unit of work."""
+    """Return the statement for a record with these values, None if it takes the unit of work."""
     model: Any = schema.opts.model
-    # The mapper itself listens once.
+    # One listener is the mapper's own.
     is_watched = len(sa.inspect(model).class_manager.dispatch.init) > 1
     if is_watched or takes_the_session(model, data, LISTENERS):
         return None
@@ -151,17 +151,17 @@ def stored_by(kind: Any, schema: Schema, names: tuple[str, ...]) -> Any:
 def takes_the_session(
     model: Any, values: Mapping[str, Any], listeners: Callable[[Any], Iterable[Any]]
 ) -> bool:
-    """Tell whether the session is to store these values, and not a statement.
+    """Tell whether the session has to store these values, not a single statement.
 
-    It is so on an engine that cannot select from what is stored, with changes that wait in the
-    session, and if something listens: `listeners` are those of a model.
+    It has to on an engine that cannot select from what it stores, if changes wait in the session,
+    if a value is SQL, and if something listens; `listeners` returns those of a model.
     """
     session, engine = current_session(), engine_of(model)
     return (
         engine.dialect.name != "postgresql"
         or bool(session.new or session.dirty or session.deleted)
         or _is_watched(session, engine)
-        # Outside of a transaction psycopg2 knows no isolation level.
+        # Outside of a transaction psycopg2 applies no isolation level.
         or bool(engine.dialect._on_connect_isolation_level)  # noqa: SLF001
         or _is_watched_model(model, values, listeners)
         or any(isinstance(value, sa.ClauseElement) for value in values.values())
@@ -171,7 +171,7 @@ def takes_the_session(
 def _is_watched(session: Any, engine: sa.Engine) -> bool:
     """Tell whether something listens to what the unit of work does with any record."""
     listeners = chain.from_iterable(SESSION_LISTENERS(session.dispatch))
-    # The scaffold's own looks at what is changed alone.
+    # The scaffold's own listener only looks at changed records.
     others = any(one is not tend_parts for one in listeners)
     return bool(others or engine.dispatch.commit or engine.dispatch.rollback)
 
@@ -179,20 +179,20 @@ def _is_watched(session: Any, engine: sa.Engine) -> bool:
 def _is_watched_model(
     model: Any, names: Iterable[str], listeners: Callable[[Any], Iterable[Any]]
 ) -> bool:
-    """Tell whether something listens to what it does with such a record."""
+    """Tell whether something listens to what the unit of work does with a record of this model."""
     mapper, attributes = _watched_of(model, tuple(names))
     return any(listeners(mapper.dispatch)) or any(one.set for one in attributes)
 
 
 @lru_cache(maxsize=512)
 def _watched_of(model: Any, names: tuple[str, ...]) -> tuple[Any, list[Any]]:
-    """Return whom listeners tell what they listen to: the mapper, and these attributes."""
+    """Return what listeners may have been added to: the mapper, and these attributes' events."""
     mapper = sa.inspect(model)
     return mapper, [getattr(model, name).dispatch for name in names if name in mapper.columns]
 
 
 def _free_prefix(table: sa.Table) -> str:
-    """Return what no column begins with: a parameter with its name would be taken for its value."""
+    """Return a prefix of no column: a parameter named like one would be taken for its value."""
     prefix = "new_"
     while any(key.startswith(prefix) for key in table.c.keys()):  # noqa: SIM118 - no dictionary
         prefix += "_"
@@ -200,7 +200,7 @@ def _free_prefix(table: sa.Table) -> str:
 
 
 def takes_more_than_a_row(mapper: Any) -> bool:
-    """Tell whether a record of this model is more than its columns."""
+    """Tell whether a record of this model is more than the columns of one row."""
     return (
         not isinstance(mapper.local_table, sa.Table)
         or mapper.inherits is not None
@@ -220,7 +220,7 @@ def _takes_more_to_make(mapper: Any) -> bool:
 
 
 def _is_made(default: Any) -> bool:
-    """Tell whether a default is a value or a function, which Python makes, not the database."""
+    """Tell whether Python makes a default, not the database: it is a value or a function."""
     return default is not None and (default.is_scalar or default.is_callable)
 
 
@@ -229,13 +229,13 @@ def _has_a_value(column: Any) -> bool:
 
 
 def _is_bound_as_none(column: Any) -> bool:
-    """Tell whether the unit of work sends a None for a column that nothing was said of."""
+    """Tell whether the unit of work sends a None for this column if it was not set."""
     return not _has_a_value(column) and not column.type.should_evaluate_none
 
 
 @lru_cache(maxsize=512)
 def _left_out_as_none(model: Any) -> frozenset[str]:
-    """Return the attributes whose None is no value: the unit of work leaves it to a default."""
+    """Return the attributes that the unit of work leaves to a default if their value is None."""
     columns = ((n, c) for n, c in sa.inspect(model).columns.items() if isinstance(c, sa.Column))
     return frozenset(
         name

@@ -1,4 +1,4 @@
-"""How often a client may ask, and from which other sites a browser may: off unless configured."""
+"""Rate limits, and CORS for scripts of other sites: both are off unless configured."""
 
 import time
 from typing import Any
@@ -17,7 +17,7 @@ from core.problem import wants_problem
 from core.setting import setting
 from services import limiter, log
 
-# What a script of another site may send, and may read.
+# The headers that a script of another site may send, and (SHOWN) may read.
 SENT = [
     "Authorization",
     "Content-Type",
@@ -39,7 +39,7 @@ SHOWN = [
     "X-Request-ID",
 ]
 CORS_SECONDS = 600
-# A request waits no longer for its count: it is counted in this process then.
+# A request waits no longer for Redis to count it: then this process counts it.
 REDIS_OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": 0.5,
     "socket_timeout": 0.5,
@@ -55,9 +55,9 @@ def init_limits(app: Flask) -> None:
     if origins := app.config["CORS_ORIGINS"]:
         schemes = filter(None, app.extensions["api_blueprints"].values())
         keys = [scheme["name"] for scheme in schemes if scheme.get("in") == "header"]
-        # Registered first, so that it runs last: what is not the API's stays closed.
+        # Registered first, so that it runs last: answers outside of the API stay closed.
         app.after_request(_keep_to_api)
-        # Ahead of all guards, which a browser's question brings no key for.
+        # Ahead of all guards: a browser sends no key with its preflight request.
         app.before_request_funcs[None].insert(0, _answer_preflight)
         CORS(
             app,
@@ -66,7 +66,7 @@ def init_limits(app: Flask) -> None:
             expose_headers=[*SHOWN, *LIMIT_HEADERS],
             max_age=CORS_SECONDS,
         )
-    # A process may have imported modules of other applications.
+    # Only this application's: the process may have imported other modules with limits.
     own = tuple(f"{module.entry}." for module in app.extensions["modules"])
     views = set(map(get_qualified_name, app.view_functions.values()))
     limited = limiter._marked_for_limiting  # noqa: SLF001 - no public way
@@ -82,7 +82,7 @@ def _limited_blueprints(app: Flask) -> set[str]:
 
 def _answer_preflight() -> Response | None:
     is_asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-    # Of a URL that there is not a browser shows its script the 404 only after a yes.
+    # A browser shows its script the 404 of an unknown URL only if the preflight was answered.
     is_unknown = isinstance(request.routing_exception, NotFound)
     automatic = getattr(request.url_rule, "provide_automatic_options", is_unknown)
     if is_asked and automatic and wants_problem():
@@ -92,7 +92,7 @@ def _answer_preflight() -> Response | None:
 
 def _keep_to_api(response: Response) -> Response:
     if wants_problem():
-        # Flask-CORS leaves it out for a single origin, and a cache would give that answer to all.
+        # For a single origin Flask-CORS leaves Vary out, and a cache would give its answer to all.
         response.vary.add("Origin")
     else:
         for name in {name for name, _ in response.headers if name.startswith("Access-Control-")}:
@@ -129,7 +129,7 @@ def _init_limiter(app: Flask) -> None:
         "RATELIMIT_STORAGE_OPTIONS": REDIS_OPTIONS if app.config["REDIS_URL"] else {},
         # Without Redis each process counts for itself, and goes on answering.
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
-        # It may die between two questions of one request, which is answered all the same.
+        # Redis may fail between two calls of one request: it is answered all the same.
         "RATELIMIT_SWALLOW_ERRORS": True,
     }
     try:
@@ -139,11 +139,11 @@ def _init_limiter(app: Flask) -> None:
             f"REDIS_URL cannot be used ({error}): mend it, or install the package by "
             "`pip install -r requirements-optional.txt`."
         ) from error
-    # A limited view checks itself; what has no limit should not pay for the question.
+    # A limited view checks itself; views without a limit should not pay for the check.
     app.before_request_funcs[None].remove(limiter._check_request_limit)  # noqa: SLF001 - no public way
     apis = app.extensions["api_blueprints"] if app.config["RATE_LIMIT"] else ()
     for name in {*apis, *_limited_blueprints(app)}:
-        # Before the guard: who tries keys is counted, too.
+        # Before the guard, so that clients who try keys are counted, too.
         app.before_request_funcs.setdefault(name, []).insert(0, count)
     app.register_error_handler(RateLimitExceeded, _exceeded)
     app.after_request(_add_headers)
@@ -152,7 +152,7 @@ def _init_limiter(app: Flask) -> None:
 def count() -> None:
     """Count this request against the limit of its blueprint, or against RATE_LIMIT.
 
-    Of a view with a limit of its own what is refused counts against RATE_LIMIT.
+    If a view has a limit of its own, only refused requests count against RATE_LIMIT.
     """
     limiter._check_request_limit()  # noqa: SLF001 - no public way
     view = current_app.view_functions.get(str(request.endpoint))
@@ -160,7 +160,7 @@ def count() -> None:
         _count_refusals()
 
 
-# That limit stands behind the guard, where no guess of a key arrives.
+# A view's own limit stands behind the guard, where no guessed key arrives.
 @limiter.shared_limit(
     lambda: str(current_app.config["RATE_LIMIT"]),
     scope="refused",
@@ -194,7 +194,7 @@ def _add_headers(response: Response) -> Response:
             seconds = max(1, int(limit.reset_at - time.time()))
             numbers = map(str, (limit.limit.amount, limit.remaining, seconds))
         except Exception as error:
-            # The view has done its work: a failure here would invite to do it again.
+            # The view has done its work: a failure here would invite the client to repeat it.
             log.warning("no numbers of the limit: %s", type(error).__name__)
             return response
         response.headers.update(zip(LIMIT_HEADERS, numbers, strict=True))
