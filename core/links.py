@@ -1,4 +1,4 @@
-"""What a page of the API says around its rows: where it stands, and the way to the others."""
+"""What a page of the API says around its rows: where it stands, and the URLs of other pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from core.listing import MAX_OFFSET
 from core.paging import ListPage
 
-# nginx has 4096 bytes for all headers unless it is told otherwise.
+# By default nginx has 4096 bytes for all headers of an answer.
 MAX_HEADER = 2500
 
 
@@ -26,7 +26,7 @@ def links_of(page: ListPage, cursor: str | None) -> dict[str, str | None]:
     most = MAX_OFFSET // page.per_page + 1
     last = min(max(page.pages, 1), most)
     by_cursor = page.query.after is not None
-    # A cursor holds the order that pages with a number need in words.
+    # A cursor holds the order; the URLs of numbered pages need it as their `sort`.
     named = {"cursor": None, "sort": page.listing.sort_of(page.query.order)} if by_cursor else {}
     counted = page.total is not None and not page.total_is_estimate
     number = None if by_cursor else page.following
@@ -42,9 +42,9 @@ def links_of(page: ListPage, cursor: str | None) -> dict[str, str | None]:
 
 
 def link_header(links: Mapping[str, str | None]) -> str:
-    """Return the links as RFC 8288 writes them; of very long ones those that fit, or none."""
+    """Return the links as RFC 8288 writes them; of very long ones those that fit, if any."""
     written = [f'<{url}>; rel="{relation}"' for relation, url in links.items() if url]
     while sum(map(len, written)) > MAX_HEADER:
-        # The way back goes first, the way on last.
+        # Links back are dropped first, links forward last.
         written.pop(0)
     return ", ".join(written)

@@ -1,6 +1,6 @@
 """The listing contract: a model says once what of it may be searched, filtered and sorted.
 
-Pages and API read the same declaration and the same names in the URL; every list is paged, capped.
+Pages and API read the same declaration and the same names in the URL; lists are paged and capped.
 """
 
 import re
@@ -24,17 +24,17 @@ from core.schemas import reader_of
 from core.setting import setting
 from core.text import clean_text
 
-# For each word every row is looked through again.
+# Every row is searched once more for each word.
 MOST_WORDS = 10
-# Of a search; what stands behind is neither looked for nor repeated in links.
+# In characters of a search; the rest is neither searched for nor repeated in links.
 LONGEST_WORDS = 200
 # Skipping rows costs the database as much as reading them.
 MAX_OFFSET = 100_000
 COUNTS = ("exact", "estimate", "none")
-# What the API alone reads: a page of HTML is numbered, counted and whole.
+# For the API alone: a page of HTML is numbered, counted and shows all fields.
 API_PARAMETERS = ("cursor", "count", "fields")
 NO_CURSOR = "There is no such cursor: take `next_cursor` of an answer as it is, or start again."
-# PostgreSQL has no = for the one, and a URL no text for the other.
+# PostgreSQL has no = for JSON, and a URL no text for bytes or lists.
 INCOMPARABLE = (sa.JSON, sa.LargeBinary, sa.ARRAY)
 FILTER = re.compile(r"filter\[(\w+)\](?:\[(gte|lte|in|null)\])?")
 
@@ -68,11 +68,11 @@ class Query:
 class Listing:
     """The allow-list of a model: the attributes of its columns, inherited ones among them.
 
-    A column_property is one of them; a search takes hybrids, too, and by a path ("author.name")
-    what is related.
+    A column_property counts as a column; a search takes hybrids, too, and by a path ("author.name")
+    columns of related models.
 
     `default` is the order without a `sort`, as in a URL: "-price,name"; `label` is the column that
-    names a record in selects: without it whole records are read and asked for str().
+    names a record in selects: without it, whole records are read, and named by their str().
     """
 
     search: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class Listing:
         return replace(self, model=model)
 
     def __get__(self, record: Any, owner: Any) -> "Listing":
-        """Return the listing of a model that inherits it: of its rows, not of all its parent's."""
+        """Return the listing; for a model that inherits it, a copy that lists that model's rows."""
         return self if owner is self.model else self._of(owner)
 
     def read(
@@ -124,7 +124,7 @@ class Listing:
             )
             del values["page"], known["page"]
         if at := values.pop("at", None):
-            # The first page, the default, is what generated clients send with it.
+            # Generated clients send page=1, the default, with a cursor.
             known.pop("page", None)
             if values.pop("page", 1) > 1 or self.total_order(values.get("order", at)) != at:
                 refuse("'cursor': it has its own place and order; leave page and sort out.")
@@ -134,18 +134,18 @@ class Listing:
         return Query(**values, args=known)
 
     def query(self, words: str, per_page: int = 20) -> Query:
-        """Return what asks for the first rows in which the words are found."""
+        """Return the query for the first rows in which the words are found."""
         sought = _words(words) if self.search else ()
         return Query(sought, self.default_order, per_page=per_page, count="none")
 
     def whole(self, words: str, statement: sa.Select[Any] | None) -> sa.Select[Any]:
-        """Narrow a select to the records that are named so: each word, or all, is one's whole."""
+        """Narrow a select to records by name: each word, or the whole text, is an attribute."""
         each = (self._found(is_whole, word) for word in _words(words))
         rows = sa.select(self.model) if statement is None else statement
         return rows.where(sa.or_(sa.and_(*each), self._found(is_whole, words)))
 
     def _found(self, match: Match, words: str) -> sa.ColumnElement[bool]:
-        """Return the condition that one of the attributes that are searched has these words."""
+        """Return the condition that one of the searched attributes matches these words."""
         return sa.or_(*(in_path(self.model, path, match, words) for path in self.search))
 
     @property
@@ -154,7 +154,7 @@ class Listing:
         return self._order(self.default)
 
     def unusable(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the names that lead to no column, or to none that serves: part, name and remedy."""
+        """Yield part, name and remedy for each name of no column, or of one that does not serve."""
         ordered = tuple(name for name, _ in self.default_order)
         parts = {"search": self.search, "filters": self.filters, "sort": self.sort}
         parts |= {"default": ordered, "label": (self.label,) if self.label else ()}
@@ -181,7 +181,7 @@ class Listing:
         return "" if part in ("search", "label") else _remedy(columns[name])
 
     def _takes_list(self, name: str) -> bool:
-        """Tell whether an argument is a list: many clients repeat its name for each value."""
+        """Tell whether an argument may be a list: many clients repeat its name for each value."""
         return name in ("sort", "fields") or (self.filter_of(name) or ("", ""))[1] == "in"
 
     def filter_of(self, name: str) -> tuple[str, str] | None:
@@ -205,7 +205,7 @@ class Listing:
             values["at"], values["after"] = self._read_cursor(text)
         elif name == "count":
             values["count"] = _one_of(COUNTS, text)
-        elif name != "fields":  # Those are the schema's.
+        elif name != "fields":  # core/rest.py reads it.
             is_filter = name.startswith("filter[")
             more = " A filter takes [gte], [lte], [in] or [null] behind it." if is_filter else ""
             raise ValueError(f"it is unknown; allowed are {', '.join(self.parameters())}.{more}")
@@ -245,7 +245,7 @@ class Listing:
         return reader_of(self.column(name))
 
     def is_ordered(self, name: str) -> bool:
-        """Tell whether values of this column are more or less than others."""
+        """Tell whether this column's values are in an order, so that [gte] and [lte] make sense."""
         return not isinstance(self.column(name).type, (sa.Boolean, sa.Enum))
 
     def _read_cursor(self, text: str) -> tuple[Order, tuple[Any, ...]]:
@@ -259,7 +259,7 @@ class Listing:
             ]
         except (KeyError, ValidationError):
             place = []
-        # An older version of the product had other columns, or another key.
+        # In an older version of the product the list had other columns, or another key.
         if not place or self.total_order(pairs) != pairs:
             abort(404, NO_CURSOR)
         return pairs, tuple(place)
@@ -289,7 +289,7 @@ class Listing:
         return _written(next(start for start in starts if self.total_order(start) == order))
 
     def narrow(self, statement: sa.Select[Any] | None, query: Query) -> sa.Select[Any]:
-        """Narrow a select of the model, by default of all rows, to those that are asked for."""
+        """Narrow a select of the model, by default of all rows, to what the query asks for."""
         statement = sa.select(self.model) if statement is None else once(self.model, statement)
         statement = statement.where(*(self._found(contains, word) for word in query.words))
         for name, operator, value in query.conditions:
@@ -316,7 +316,7 @@ class Listing:
         column, stored = getattr(self.model, name), self.column(name)
         is_mysql = engine_of(self.model).dialect.name in ("mysql", "mariadb")
         if is_mysql and isinstance(stored.type, sa.Enum) and stored.type.native_enum:
-            # It sorts an ENUM by the place of the member, and compares it as a text.
+            # MySQL sorts an ENUM by the places of its members, but compares it as a text.
             column = sa.cast(column, sa.String)
         clause = column.desc() if down else column.asc()
         if not stored.nullable:
@@ -328,7 +328,7 @@ class Listing:
 
 @lru_cache(maxsize=512)
 def listing_of(model: Any) -> Listing:
-    """Return a model's listing; without one, pages in the order of its key."""
+    """Return a model's listing; without one, a listing that only orders rows by their key."""
     declared: Listing | None = getattr(model, "listing", None)
     return declared or Listing(default=key_names(model)[0], model=model)
 
@@ -342,9 +342,9 @@ def text_of(record: Any) -> str:
 
 
 def check_select(model: Any, statement: Any) -> None:
-    """Raise ValueError unless it selects the model: what it asks of another would narrow nothing.
+    """Raise ValueError unless a statement selects the model: conditions on others narrow nothing.
 
-    One of an alias of the model is one of another; None selects all rows.
+    An alias of the model counts as another; None selects all rows.
     """
     if statement is None:
         return
@@ -360,10 +360,10 @@ def check_select(model: Any, statement: Any) -> None:
 
 
 def once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
-    """Return a select in which a record stands once, also when it is joined to many of another."""
+    """Return a select with each record once, even if it is joined to many records of another."""
     joined = (target if on is None else on for target, on, *_ in statement._setup_joins)  # noqa: SLF001
     is_one = (getattr(getattr(one, "property", None), "uselist", None) is False for one in joined)
-    # An option may load what was joined (contains_eager), which has to stay then.
+    # An option may load the joined records (contains_eager), so the join has to stay.
     if all(is_one) or statement._with_options:  # noqa: SLF001
         return statement
     keys = [getattr(model, name) for name in key_names(model)]
@@ -377,13 +377,13 @@ def once(model: Any, statement: sa.Select[Any]) -> sa.Select[Any]:
 
 @lru_cache(maxsize=1024)
 def _as_column(column: Any) -> Any:
-    # Of a select that a model is mapped to it is one of no table.
+    # If the model is mapped to a select, its columns are those of no table.
     is_stored = isinstance(getattr(column, "table", None), sa.Table)
     return column if is_stored else sa.Column(column.key, column.type)
 
 
 def _remedy(column: Any) -> str:
-    """Return what lets a list be sorted and filtered by a column or an expression, "" if it may."""
+    """Return how to make a column or expression fit for sorts and filters, "" if it is."""
     is_stored = isinstance(column, sa.Column)
     try:
         reader_of(_as_column(column))

@@ -11,12 +11,12 @@ from flask import Flask, has_request_context, request
 from core.access_log import id_of, init_access_log
 from core.encoding import encode
 
-# In ASCII: Unicode knows ends of lines that could forge one.
+# In ASCII: with the line ends of Unicode, an input could forge a line.
 ENCODER = json.JSONEncoder(default=str)
 # Werkzeug's lines have colours in them.
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# They tell at each command which plugins they load and which sequences they see.
+# They log at each command which plugins they load and which sequences they see.
 NOISY = ("alembic.runtime.plugins", "alembic.ddl.postgresql")
 
 
@@ -29,17 +29,17 @@ def init_logs(app: Flask) -> None:
     # A second app in the process takes the handler over; others' handlers (pytest's) stay.
     root.handlers = [h for h in root.handlers if h.get_name() != handler.get_name()] + [handler]
     root.setLevel(app.config["LOG_LEVEL"])
-    # gunicorn's own lines: gunicorn.conf.py gives them their form.
+    # gunicorn's own lines: gunicorn.conf.py gives them their format.
     logging.getLogger("gunicorn.error").setLevel(app.config["LOG_LEVEL"])
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # The home page asks Alembic for the database's state each time.
+    # The home page asks Alembic for the database's state at each request.
     logging.getLogger("alembic.runtime.migration").addFilter(
         lambda record: not has_request_context()
     )
-    # In development the server prints such lines itself.
+    # In development the server itself prints a line per request.
     if _is_production(app):
-        # Python's own go to stderr as they are.
+        # Python's warnings would go to stderr without this format.
         logging.captureWarnings(capture=True)
         init_access_log(app)
 
@@ -56,7 +56,7 @@ class LineFormatter(logging.Formatter):
         time = self.formatTime(record, "%H:%M:%S")
         name = "" if record.name == "app" else f" {record.name}"
         text, below = record.getMessage(), []
-        # Of werkzeug itself, at its start: an address to click on.
+        # Werkzeug's message at its start keeps its lines: an address in it can be clicked on.
         if record.name == "werkzeug" and record.levelno == logging.INFO and not record.args:
             text, *below = text.split("\n")
         request_part = f" [{request_id()}]" if has_request_context() else ""
