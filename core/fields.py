@@ -40,6 +40,7 @@ MOST_LEVELS = 31
 # In a list in a body: at some 30 us an item, a longer one would keep a worker from other requests.
 MOST_ITEMS = 10_000
 TOO_MANY = f"At most {MOST_ITEMS} of them in one body."
+# How JSON writes a NUL: two backslashes before it are one of the text itself.
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 

@@ -111,6 +111,7 @@ class Insert(Stored):
             raise LookupError
         self._version = mapper.version_id_generator if mapper.version_id_col is not None else None
         if self._version:
+            # Under a name that no attribute has.
             columns[""] = mapper.version_id_col
         values = self._bind(table, columns, "default")
         values |= {
