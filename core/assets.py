@@ -22,7 +22,8 @@ def init_assets(app: Flask) -> None:
 
     @app.url_defaults
     def add_hash(endpoint: str, values: dict[str, Any]) -> None:
-        if endpoint.endswith(".static") and "v" not in values:
+        # Without a filename it is a view of a module's own, or a URL that Flask refuses.
+        if endpoint.endswith(".static") and "filename" in values and "v" not in values:
             key = endpoint, values["filename"]
             # In production the files do not change while the program runs.
             if app.config["APP_ENV"] != "production" or hashes.get(key) is None:
@@ -48,11 +49,12 @@ def _prepare(response: Response) -> Response:
     Flask-Compress gives a stream neither gzip nor the answer 304.
     """
     endpoint = str(request.endpoint)
-    if not endpoint.endswith(".static") or response.status_code >= 400:
+    filename = (request.view_args or {}).get("filename")
+    if not endpoint.endswith(".static") or not filename or response.status_code >= 400:
         return response
     # While two versions are served side by side, one is asked for URLs of the other's content.
     hashed = request.args.get("v")
-    if hashed and hashed == hash_of(endpoint, (request.view_args or {})["filename"]):
+    if hashed and hashed == hash_of(endpoint, filename):
         response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
     if (
         response.status_code == 200

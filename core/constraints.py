@@ -40,6 +40,7 @@ NAME = re.compile(
     r"|CHECK constraint failed: (.+)|failed: index '(.+)'",
     re.DOTALL,
 )
+COLUMN = re.compile(r"Column '([^']+)'|(?:failed: |, )[^.,']+\.([^,]+)")
 # Where the messages of PostgreSQL and MariaDB name the columns of a rule.
 KEY = re.compile(r"(?:Key|.*FOREIGN KEY) \(([\w, \"`]+)\)")
 # A name as SQLAlchemy writes it: in quotes if it has special characters or is a word of SQL.
@@ -47,7 +48,6 @@ QUOTED = r"""(?:["`]([^"`]+)["`]|(\w+))"""
 Written = tuple[str, str, str]
 WRITTEN = re.compile(rf"""\s*(?:INSERT INTO|UPDATE) (?:["`]?\w+["`]?\.)?{QUOTED}(.*)""", re.DOTALL)
 DELETE, UPDATE = (re.compile(rf"\s*{word}", re.IGNORECASE) for word in ("DELETE", "UPDATE"))
-COLUMN = re.compile(r"Column '([^']+)'|(?:failed: |, )[^.,']+\.([^,]+)")
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,9 @@ def _circle(error: CircularDependencyError) -> Violation | None:
     if len(tables) != 1:
         is_deletion = any("Delete" in type(step).__name__ for step in error.cycles)
         return _told("in_use", ("id",)) if is_deletion else None
-    keys = (key for table in tables for key in table.foreign_keys if key.column.table is table)
-    return _told("circle", (key.parent.name for key in keys), min(table.name for table in tables))
+    [table] = tables
+    keys = (key.parent.name for key in table.foreign_keys if key.column.table is table)
+    return _told("circle", keys, table.name)
 
 
 def _is_key(written: Written | None, columns: list[str]) -> bool:

@@ -46,7 +46,7 @@ def csv_of(model: Any, columns: Sequence[str], statement: Select[Any] | None = N
     listing = listing_of(model)
     is_api = wants_problem()
     query = listing.read(request.args, refuse) if is_api else list_query(model)
-    if is_api and (unheeded := request.args.keys() & {"cursor", "fields"}):
+    if is_api and (unheeded := request.args.keys() & {"cursor", "fields", "page", "per_page"}):
         abort(400, f"{min(unheeded)!r}: a file has all rows, and columns of its own.")
     # A page says which filters it left out; a file cannot, and would hold too many rows.
     if query.left_out:

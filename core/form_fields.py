@@ -193,7 +193,7 @@ class LocalFloatField(_LocalNumber, FloatField):
             return
         text = valuelist[0]
         # A point alone is a decimal point in every language: so browsers and programs write it.
-        if "," in text or "." not in text:
+        if "," in text or text.count(".") != 1:
             with suppress(ValueError):
                 text = str(read_decimal(text))
         super().process_formdata([text.replace(",", ".")])

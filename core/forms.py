@@ -45,8 +45,6 @@ CONFLICT = _l(
     "Someone else changed this record while you were editing it. What is stored now stands below "
     "your text where the two differ: save again to keep yours."
 )
-
-
 # Attributes of a form object, not of its class: no names for fields.
 OWN = ("meta", "form_errors")
 

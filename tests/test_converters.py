@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms import Form
 from wtforms.validators import NumberRange
 
-from core.form_fields import LocalDecimalField, SecondsField
+from core.form_fields import LocalDecimalField, LocalFloatField, SecondsField
 from core.forms import ModelForm
 from services import db
 from tests.kinds.models import Derived, Record
@@ -622,3 +622,15 @@ def test_a_form_of_an_unknown_language_is_read_in_the_readers(client, url, store
 
     assert answer.status_code == 302
     assert stored("exact") == {"exact": Decimal("1234.75")}
+
+
+@pytest.mark.parametrize(("text", "number"), [("1.234.567", 1234567), ("1.5", 1.5), ("1,5", 1.5)])
+def test_a_float_has_the_groups_of_the_language(app, text, number):
+    class Scale(Form):
+        weight = LocalFloatField()
+
+    with app.test_request_context(headers={"Accept-Language": "es"}):
+        form = Scale(MultiDict(weight=text))
+
+        assert form.validate()
+        assert form.weight.data == number

@@ -11,6 +11,7 @@ from functools import cache, wraps
 from pathlib import Path
 
 import pytest
+from flask.views import View
 from jinja2 import FileSystemLoader
 from werkzeug.routing import Map, Rule
 
@@ -802,6 +803,10 @@ def test_a_guard_may_decorate_a_view_a_resource_or_a_method(site):
         def post(self):
             pass
 
+    class Single(View):
+        def dispatch_request(self):
+            pass
+
     class Whole(Open):
         decorators = (guard,)
 
@@ -822,6 +827,7 @@ def test_a_guard_may_decorate_a_view_a_resource_or_a_method(site):
 
     assert names(lambda: None)
     assert names(Open.as_view("open"))
+    assert names(Single.as_view("single"))
     # A limit asks nobody who he is.
     assert names(count(lambda: None))
     assert names(Counted.as_view("counted"))

@@ -254,9 +254,10 @@ def test_rows_of_ones_own_are_a_file_too(app):
     assert text == "\ufeff'@plan,Sum,Of\r\n'=1+1,1000,\r\n'=2,new,2026-01-02\r\n"
 
 
-def test_a_file_of_an_api_refuses_what_it_would_not_heed(app):
+@pytest.mark.parametrize("argument", ["fields=id", "page=2", "per_page=5"])
+def test_a_file_of_an_api_refuses_what_it_would_not_heed(app, argument):
     with (
-        app.test_request_context(f"{setting('API_PREFIX')}/entries.csv?fields=id"),
+        app.test_request_context(f"{setting('API_PREFIX')}/entries.csv?{argument}"),
         pytest.raises(BadRequest, match="a file has all rows"),
     ):
         csv_of(Entry, ("id",))

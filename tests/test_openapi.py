@@ -133,6 +133,13 @@ def test_every_example_is_valid(document):
         (Integer(validate=Range(max=-5, max_inclusive=False)), {"exclusiveMaximum": -5}, -6),
         (Integer(validate=Range(max=-5)), {"maximum": -5}, -5),
         (Integer(validate=Range(min=5)), {"minimum": 5}, 5),
+        (Float(validate=Range(0, 0.5, min_inclusive=False)), {"exclusiveMinimum": 0}, 0.5),
+        (
+            Float(validate=Range(0, 0.5, min_inclusive=False, max_inclusive=False)),
+            {"exclusiveMaximum": 0.5},
+            0.25,
+        ),
+        (List(Integer(), validate=Length(max=0)), {"maxItems": 0}, []),
         (List(Integer(), validate=Length(min=2)), {"minItems": 2}, [1, 1]),
         (String(validate=Regexp(r"(?i)^[a-z]+\Z")), {}, "One"),
         (String(validate=Regexp("^[a-z]+$", re.IGNORECASE)), {}, "One"),

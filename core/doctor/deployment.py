@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from flask.views import MethodView
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.routing import Rule
@@ -156,11 +157,13 @@ def _is_open(app: Flask, rule: Rule) -> bool:
     resource = getattr(view, "view_class", None)
     if resource is None:
         return not _is_decorated(view)
-    handlers = filter(None, (getattr(resource, name.lower(), None) for name in changes))
+    handlers = [getattr(resource, name.lower(), None) for name in changes]
     decorators = [*resource.decorators, *getattr(resource, "method_decorators", ())]
     # Each guards the whole resource, except limiter.limit(), which asks nobody who they are.
     guards = [one for one in decorators if not type(one).__module__.startswith("flask_limiter")]
-    return not guards and not all(map(_is_decorated, handlers))
+    if not issubclass(resource, MethodView):
+        handlers = [resource.dispatch_request]
+    return not guards and not all(map(_is_decorated, filter(None, handlers)))
 
 
 def _is_decorated(view: Any) -> bool:

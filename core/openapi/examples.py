@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from math import inf, isfinite
 from typing import Any
 
 FORMATS = {
@@ -58,16 +59,19 @@ def whole(one: Known, known: Known) -> Known:
 
 def _several(schema: Known, known: Known, name: str) -> Any:
     if "items" in schema:
-        return [example(schema["items"], known, name)] * max(1, schema.get("minItems", 1))
+        number = max(min(1, schema.get("maxItems", 1)), schema.get("minItems", 0))
+        return [example(schema["items"], known, name)] * number
     shown = schema.get("properties", {}).items()
     return {key: example(one, known, key) for key, one in shown}
 
 
 def _number(schema: Known, kind: str) -> Any:
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    high: Any = schema.get("maximum", None if below is None else below - 1)
-    low: Any = schema.get("minimum", min(0, high or 0) if above is None else above + 1)
-    number: Any = max(low, 1) if high is None else max(low, min(1, high))
+    above: Any = schema.get("exclusiveMinimum", -inf)
+    below: Any = schema.get("exclusiveMaximum", inf)
+    low, high = schema.get("minimum", above), schema.get("maximum", below)
+    ends = [end for end in (low, high) if isfinite(end)]
+    guesses = (1, *ends, *(end + 1 for end in ends), *(end - 1 for end in ends), sum(ends) / 2)
+    number = next((n for n in guesses if low <= n <= high and above < n < below), low)
     return int(number) if kind == "integer" else float(Decimal(str(number)))
 
 
