@@ -630,7 +630,7 @@ def test_a_float_has_the_groups_of_the_language(app, text, number):
         weight = LocalFloatField()
 
     with app.test_request_context(headers={"Accept-Language": "es"}):
-        form = Scale(MultiDict(weight=text))
+        form = Scale(MultiDict({"weight": text}))
 
         assert form.validate()
         assert form.weight.data == number
