@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 
 import settings
 from config import BASE_DIR
+from tests.documents import block_with
 from tests.project import PYTHON, Project, tables
-from tests.test_readme import block_with
 
 pytestmark = pytest.mark.structure
 

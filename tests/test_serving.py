@@ -19,10 +19,10 @@ from sqlalchemy import make_url
 
 from config import BASE_DIR
 from core.testing import scratch_database
+from tests.documents import block_with
 from tests.load import Load
 from tests.project import Project, copy_project, tables, without_product
 from tests.serving import GRANIAN, GUNICORN, THING, live_site, program, serving
-from tests.test_readme import block_with
 
 pytestmark = pytest.mark.structure
 THINGS = "/outside/things"
