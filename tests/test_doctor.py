@@ -767,6 +767,8 @@ def test_the_home_page_of_developers_is_named(site, tmp_path):
     )
     assert deployment(replaced)["home", "ok"][0] == "core.welcome"
     assert next(home(ours)).text == "shop.home"
+    ours.url_map = Map([Rule("/", redirect_to="/shop")])
+    assert next(home(ours)).status == "ok"
 
 
 def test_a_module_that_takes_changes_from_anybody_is_named(site):

@@ -77,6 +77,23 @@ tree = client.get("/folders/tree").text
 assert re.findall("Top|Middle|Low|Alone|</ul>", tree.partition("<main")[2])[:4] == [
     "Alone", "Top", "Middle", "Low"
 ]
+with app.app_context():
+    first, second = (db.session.get(Folder, make(name)) for name in ("One", "Two"))
+    first.parent_id = second.id
+    try:
+        second.parent_id = first.id
+    except ValueError as error:
+        assert str(error) == "A folder cannot be in itself."
+    else:
+        raise AssertionError("a circle within one transaction")
+    db.session.rollback()
+    deep = None
+    for number in range(200):
+        deep = Folder(name=f"Deep {number:03}", parent=deep)
+        db.session.add(deep)
+    db.session.commit()
+tree = client.get("/folders/tree")
+assert tree.status_code == 200 and "Deep 049" in tree.text and "Deep 050" not in tree.text
 for number in range(5):
     pair = make(f"A{number}"), make(f"B{number}")
     gate, statuses = Barrier(2), []

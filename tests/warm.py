@@ -1,7 +1,8 @@
-"""Runs Python in a process of its own, as `python` does, in a third of the time.
+"""Runs Python in a process of its own, in a third of the time that `python` takes.
 
 Two thirds of what a command of the project takes is to load the libraries. A server of
-multiprocessing loads them once; each command is a fork of it that has seen nothing of ours.
+multiprocessing loads them once; each command is a fork of it that has seen nothing of ours. Unlike
+`python` it does not tell of a resource that is still open at the end.
 """
 
 import atexit
@@ -75,7 +76,9 @@ def _become(command: list[str], folder: str, environment: dict[str, str], files:
     time.tzset()
     for name in [name for name in sys.modules if name.split(".")[0] in ("config", "tests")]:
         del sys.modules[name]
-    libraries = [path for path in sys.path if path.startswith((sys.prefix, sys.base_prefix))]
+    original = str(Path(__file__).parents[1])
+    theirs = (sys.prefix, sys.base_prefix)
+    libraries = [path for path in sys.path if path.startswith(theirs) and path != original]
     sys.dont_write_bytecode = True
     for option in filter(None, environment.get("PYTHONWARNINGS", "").split(",")):
         action, _, message = option.partition(":")

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.views import MethodView
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.routing import Rule
+from werkzeug.routing import RequestRedirect, Rule
 
 import config
 from core.database import READ_METHODS
@@ -127,7 +127,10 @@ def demo(app: Flask) -> Iterator[Finding]:
 
 def home(app: Flask) -> Iterator[Finding]:
     """Look for core's welcome page, which is for developers: it lists modules and their URLs."""
-    endpoint, _ = app.url_map.bind("localhost").match("/")
+    try:
+        endpoint, _ = app.url_map.bind("localhost").match("/")
+    except RequestRedirect:
+        endpoint = "a redirect"
     template = app.jinja_env.get_template("welcome.html").filename or ""
     if endpoint == "core.welcome" and Path(template).is_relative_to(pages.root_path):
         remedy = "let a module of yours answer /, or write app/templates/welcome.html"
@@ -157,13 +160,12 @@ def _is_open(app: Flask, rule: Rule) -> bool:
     resource = getattr(view, "view_class", None)
     if resource is None:
         return not _is_decorated(view)
-    handlers = [getattr(resource, name.lower(), None) for name in changes]
+    names = map(str.lower, changes) if issubclass(resource, MethodView) else ["dispatch_request"]
+    handlers = filter(None, (getattr(resource, name, None) for name in names))
     decorators = [*resource.decorators, *getattr(resource, "method_decorators", ())]
     # Each guards the whole resource, except limiter.limit(), which asks nobody who they are.
     guards = [one for one in decorators if not type(one).__module__.startswith("flask_limiter")]
-    if not issubclass(resource, MethodView):
-        handlers = [resource.dispatch_request]
-    return not guards and not all(map(_is_decorated, filter(None, handlers)))
+    return not guards and not all(map(_is_decorated, handlers))
 
 
 def _is_decorated(view: Any) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from math import inf, isfinite
+from math import inf
 from typing import Any
 
 FORMATS = {
@@ -69,9 +69,9 @@ def _number(schema: Known, kind: str) -> Any:
     above: Any = schema.get("exclusiveMinimum", -inf)
     below: Any = schema.get("exclusiveMaximum", inf)
     low, high = schema.get("minimum", above), schema.get("maximum", below)
-    ends = [end for end in (low, high) if isfinite(end)]
+    ends = [end for end in (low, high) if end not in (-inf, inf)]
     guesses = (1, *ends, *(end + 1 for end in ends), *(end - 1 for end in ends), sum(ends) / 2)
-    number = next((n for n in guesses if low <= n <= high and above < n < below), low)
+    number = next((n for n in guesses if low <= n <= high and above < n < below), 1)
     return int(number) if kind == "integer" else float(Decimal(str(number)))
 
 
