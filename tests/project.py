@@ -143,6 +143,8 @@ class Project:
             "PYTHONWARNINGS": "error,ignore:Skipped unsupported reflection",
             # Those of the checks alone take seconds to load.
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            # Beside the copy: in the folder of all runs it would clear away what earlier ones left.
+            "PYTEST_DEBUG_TEMPROOT": str(self.root.parent),
             **self.variables,
         }
 
