@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.documents import blocks
+from tests.documents import write_documented
 from tests.project import connected, mostly_on
 
 OUTBOX = """
@@ -61,9 +61,7 @@ print("done")
 @mostly_on("postgresql")
 def test_the_outbox_of_the_document_sends_what_was_committed(scaffold, database_url):
     project = scaffold.on(database_url)
-    for block in blocks("docs/growing.md"):
-        if block.path:
-            project.write(block.path, block.text)
+    write_documented(project, "docs/growing.md", "app/")
     project.install("app.mail")
     project.revision()
     project.alembic("upgrade", "head")

@@ -8,7 +8,6 @@ import pytest
 
 from tests.documents import (
     KEY,
-    ROOT,
     Block,
     block_with,
     follow,
@@ -314,6 +313,17 @@ def test_who_is_shut_out_is_out(app, client, owner, save):
 """
 
 
+def add_roles(project: Project) -> None:
+    """Give the users of the recipes what the section on pages for the accounts names."""
+    path, text = "app/accounts/models.py", read("docs/recipes.md")
+    told = [re.search(f"`({name} .*?)`", text)[1] for name in ("role:", "is_active:", "labels =")]
+    users = (project.root / path).read_text(encoding="utf-8")
+    users = users.replace("import String", "import String, true")
+    columns = "".join(f"    {line}\n" for line in told)
+    babel = "from flask_babel import lazy_gettext as _l\n"
+    project.write(path, babel + users.replace("    listing =", f"{columns}    listing ="))
+
+
 @pytest.mark.structure
 def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, sqlite_url):
     pytest.importorskip("flask_login")
@@ -329,14 +339,7 @@ def test_a_forgotten_password_signing_up_and_roles_are_as_documented(scaffold, s
         "from . import forgotten, people, roles, routes, sign_up, tokens\n"
         "from .devices import devices_bp\nfrom .joining import joining_bp",
     )
-    models = (project.root / "app/accounts/models.py").read_text(encoding="utf-8")
-    document = (ROOT / "docs/recipes.md").read_text("utf-8")
-    columns = [re.search(f"`({name}: .*?)`", document)[1] for name in ("role", "is_active")]
-    labels = re.search("`(labels = .*?)`", document)[1]
-    models = models.replace("import String", "import String, true")
-    models = models.replace("    id:", f"    {labels}\n\n    id:", 1)
-    head = "from flask_babel import lazy_gettext as _l\n"
-    project.write("app/accounts/models.py", head + models + "".join(f"    {c}\n" for c in columns))
+    add_roles(project)
     project.write("app/accounts/tests/__init__.py", "")
     project.write("app/accounts/tests/test_people.py", PEOPLE)
     project.install("app.mail", "app.accounts", "app.notes")
@@ -455,15 +458,13 @@ def with_companies(project: Project) -> None:
     path = "app/accounts/__init__.py"
     every = "from . import forgotten, people, roles, routes, sign_up"
     project.replace(path, "from . import routes", every)
+    add_roles(project)
     path = "app/accounts/models.py"
-    users = (project.root / path).read_text(encoding="utf-8")
-    told = [re.search(f"`({name} .*?)`", text)[1] for name in ("role:", "is_active:", "labels =")]
     imports, user, listener = block_with(document, "python", "only_colleagues").parts
-    columns = "".join(f"    {line}\n" for line in told) + user.partition("    ...\n")[2] + "\n"
-    users = users.replace("import String", "import String, true")
-    users = users.replace("    listing =", columns + "    listing =")
-    babel = "from flask_babel import lazy_gettext as _l\n"
-    project.write(path, f"{babel}{imports}\n{users}\n\n{listener}")
+    columns = user.partition("    ...\n")[2]
+    project.replace(path, "    listing =", f"{columns}\n    listing =")
+    users = (project.root / path).read_text(encoding="utf-8")
+    project.write(path, f"{imports}\n{users}\n\n{listener}")
     path = "app/accounts/roles.py"
     line = re.search("`(g.tenant_id = current_user.*?)`", text)[1]
     view = "return view(*args, **kwargs)"

@@ -3,10 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from urllib.request import Request, urlopen
 
@@ -17,7 +13,6 @@ from jinja2 import Environment
 import config
 from core.security import content_security_policy
 from core.setting import DEFAULTS
-from core.testing import free_port, wait_for
 from tests.documents import (
     DOCUMENTS,
     INSERT_NOTE,
@@ -31,7 +26,7 @@ from tests.documents import (
     table_under,
     write_files,
 )
-from tests.project import PYTHON, Project, mostly_on
+from tests.project import PYTHON, mostly_on
 
 PAIRS = [
     ("README.md", "README.es.md"),
@@ -182,22 +177,6 @@ def test_every_requirements_file_exists(document):
 # What they tell the reader to do
 
 
-@contextmanager
-def serving(project: Project) -> Iterator[str]:
-    """Run `python run.py` in the copy; yield the URL it serves."""
-    port = str(free_port())
-    command = [sys.executable, "run.py"]
-    environment = project.having(PORT=port).environment
-    with subprocess.Popen(
-        command, cwd=project.root, env=environment, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_for(f"http://127.0.0.1:{port}/health/ready")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
 def answer(request: Request | str) -> tuple[int, str]:
     with urlopen(request, timeout=10) as response:
         return response.status, response.read().decode()
@@ -223,7 +202,7 @@ def test_the_modules_of_the_readme_work_as_written(scaffold, database_url):
     for folder in ("app/inventory/", "app/notes/", "app/tasks/"):
         add_module(project, folder)
 
-    with serving(project) as url:
+    with project.serving() as url:
         assert json.loads(answer(f"{url}/inventory")[1]) == {"items": []}
         project.python("-c", INSERT_NOTE)
         row = re.search(
@@ -308,7 +287,7 @@ def test_the_lines_without_make_set_the_project_up(project):
     result = project.run(*lines[-2])
 
     assert result.returncode == 0, result.stderr
-    with serving(project) as url:
+    with project.serving() as url:
         assert answer(f"{url}/")[0] == 200
 
 
